@@ -1,0 +1,90 @@
+// A closed loop over a set of targets, one C++ thread each. Knows neither Python nor Paddle.
+//
+// Guarantees
+//   * Thread i drives target i and nothing else does. Threads live as long as the loop, so a target always meets the
+//     thread that warmed it up.
+//   * A window opens when all of its threads are steady (warmed up) and closes while all of them still run; only
+//     queries that start and complete between the two are counted.
+//   * Nothing is shared between threads on the path of a query but one read-mostly flag: slot i is written by thread i
+//     while a window runs and read by the caller after that thread has reported the window finished.
+//   * measure() returns or throws only when no query is running any more. After a failure or an interruption nothing
+//     of that window is returned.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "target.h"
+
+namespace paddle_mt {
+
+struct WindowPlan {
+  std::int64_t window_ns = 0;
+  std::uint64_t min_queries = 0;  // per thread
+  std::int64_t warmup_ns = 0;
+  std::uint64_t warmup_queries = 0;  // per thread
+  std::size_t max_stored = 0;        // queries kept with their timestamps, all threads together
+};
+
+struct ThreadRecord {
+  std::uint64_t queries = 0;
+  std::int64_t first_completion_ns = 0;
+  std::int64_t last_completion_ns = 0;
+  std::int64_t busy_ns = 0;  // sum of latencies
+  // Start and end of each counted query, monotonic; empty once there were too many to keep.
+  std::vector<std::int64_t> starts_ns;
+  std::vector<std::int64_t> ends_ns;
+  // Queries per latency bin (latency_bins.h); empty while every query is kept.
+  std::vector<std::int64_t> bins;
+  // Taken by the thread itself when it first saw the window open and when it saw it closed.
+  std::int64_t wall_ns = 0;
+  std::int64_t cpu_ns = 0;
+  std::int64_t voluntary_switches = 0;
+  std::int64_t involuntary_switches = 0;
+  std::int64_t run_delay_ns = -1;  // -1: the kernel does not say
+};
+
+struct Failure {
+  std::size_t thread = 0;
+  std::uint64_t query = 0;
+  std::string message;
+};
+
+struct WindowRecord {
+  std::int64_t opened_ns = 0;
+  std::int64_t closed_ns = 0;
+  std::vector<ThreadRecord> threads;  // empty when a query failed
+  std::optional<Failure> failure;
+};
+
+class ClosedLoop {
+ public:
+  explicit ClosedLoop(std::vector<std::shared_ptr<Target>> targets);
+  ~ClosedLoop();  // joins every thread
+  ClosedLoop(const ClosedLoop&) = delete;
+  ClosedLoop& operator=(const ClosedLoop&) = delete;
+
+  std::size_t size() const;
+
+  // Measures one window with the first `threads` targets. `keep_going` is called by the caller's thread every 50 ms;
+  // false stops the window, and measure() returns nullopt. Throws std::invalid_argument for a thread count that is 0 or
+  // above size(), std::logic_error after close(), std::runtime_error when a thread cannot be started.
+  std::optional<WindowRecord> measure(std::size_t threads, const WindowPlan& plan,
+                                      const std::function<bool()>& keep_going);
+
+  // Joins every thread; the loop cannot measure afterwards. Safe to call twice.
+  void close();
+
+ private:
+  class Crew;
+  std::unique_ptr<Crew> crew_;
+};
+
+std::int64_t monotonic_ns();
+
+}  // namespace paddle_mt

@@ -1,0 +1,220 @@
+// The Python module. The only file that knows nanobind.
+#include <nanobind/nanobind.h>
+#include <nanobind/ndarray.h>
+#include <nanobind/stl/map.h>
+#include <nanobind/stl/optional.h>
+#include <nanobind/stl/shared_ptr.h>
+#include <nanobind/stl/string.h>
+#include <nanobind/stl/vector.h>
+
+#include <cstring>
+
+#include "closed_loop.h"
+#include "latency_bins.h"
+#include "paddle_target.h"
+#include "synthetic_target.h"
+
+namespace nb = nanobind;
+using namespace nb::literals;
+
+namespace paddle_mt {
+namespace {
+
+using Int64Array = nb::ndarray<nb::numpy, const std::int64_t, nb::ndim<1>, nb::c_contig>;
+
+// A view of a record's buffer that keeps the record alive.
+Int64Array view(const std::vector<std::int64_t>& values, nb::handle owner) {
+  static const std::int64_t kNothing = 0;
+  return Int64Array(values.empty() ? &kNothing : values.data(), {values.size()}, owner);
+}
+
+WindowRecord measure(ClosedLoop& loop, std::size_t threads, std::int64_t window_ns, std::uint64_t min_queries,
+                     std::int64_t warmup_ns, std::uint64_t warmup_queries, std::size_t max_stored) {
+  if (min_queries < 2) throw std::invalid_argument("throughput needs at least two queries a thread");
+  WindowPlan plan;
+  plan.window_ns = window_ns;
+  plan.min_queries = min_queries;
+  plan.warmup_ns = warmup_ns;
+  plan.warmup_queries = warmup_queries;
+  plan.max_stored = max_stored;
+  std::optional<WindowRecord> record;
+  {
+    nb::gil_scoped_release without_gil;
+    record = loop.measure(threads, plan, [] {
+      nb::gil_scoped_acquire gil;
+      return PyErr_CheckSignals() == 0;
+    });
+  }
+  if (!record) throw nb::python_error();  // what a signal handler raised, KeyboardInterrupt as a rule
+  return std::move(*record);
+}
+
+// Calls `function` without arguments until `total_ns` have passed; the start and end of each call, monotonic, taken
+// without running any Python code in between.
+std::vector<std::pair<std::int64_t, std::int64_t>> time_calls(nb::handle function, std::int64_t total_ns) {
+  std::vector<std::pair<std::int64_t, std::int64_t>> calls;
+  const std::int64_t until_ns = monotonic_ns() + total_ns;
+  std::int64_t end_ns = 0;
+  do {
+    const std::int64_t start_ns = monotonic_ns();
+    PyObject* result = PyObject_CallNoArgs(function.ptr());
+    end_ns = monotonic_ns();
+    if (result == nullptr) throw nb::python_error();
+    Py_DECREF(result);
+    calls.emplace_back(start_ns, end_ns);
+  } while (end_ns < until_ns);
+  return calls;
+}
+
+// The C++ object behind a pybind11 object, by pybind11's conduit. None when that module speaks another ABI.
+std::optional<std::uintptr_t> pointer_by_conduit(nb::object object, const std::string& abi, std::uintptr_t typeinfo) {
+  nb::object type = nb::steal(PyCapsule_New(reinterpret_cast<void*>(typeinfo), "St9type_info", nullptr));
+  nb::object conduit = nb::getattr(object, "_pybind11_conduit_v1_", nb::none());
+  if (conduit.is_none()) return std::nullopt;
+  nb::object capsule = conduit(nb::bytes(abi.c_str(), abi.size()), type, nb::bytes("raw_pointer_ephemeral"));
+  if (capsule.is_none()) return std::nullopt;
+  void* pointer = PyCapsule_GetPointer(capsule.ptr(), PyCapsule_GetName(capsule.ptr()));
+  if (pointer == nullptr) throw nb::python_error();
+  return reinterpret_cast<std::uintptr_t>(pointer);
+}
+
+// The C++ object behind a pybind11 object, read from pybind11's simple layout: object head, value, holder (two words
+// for a shared or unique pointer), weak references, flags. None when the flags say that the layout is another one.
+std::optional<std::uintptr_t> pointer_by_layout(nb::handle object) {
+  struct SimpleInstance {
+    Py_ssize_t reference_count;
+    void* type;
+    void* value;
+    void* holder[2];
+    void* weak_references;
+    unsigned char owned : 1;
+    unsigned char simple_layout : 1;
+  };
+  const auto* instance = reinterpret_cast<const SimpleInstance*>(object.ptr());
+  if (!instance->simple_layout || instance->value == nullptr) return std::nullopt;
+  return reinterpret_cast<std::uintptr_t>(instance->value);
+}
+
+std::vector<void*> pointers(const std::vector<std::uintptr_t>& addresses) {
+  std::vector<void*> result;
+  for (const std::uintptr_t address : addresses) result.push_back(reinterpret_cast<void*>(address));
+  return result;
+}
+
+HostArray host_array(int type, std::vector<int> shape, nb::bytes content) {
+  HostArray array;
+  array.type = type;
+  array.shape = std::move(shape);
+  const auto* first = static_cast<const unsigned char*>(content.data());
+  array.bytes.assign(first, first + content.size());
+  return array;
+}
+
+}  // namespace
+
+NB_MODULE(_native, m) {
+  m.doc() = "The measuring loop: C++ threads, no Python object inside.";
+  m.attr("LATENCY_BINS") = kLatencyBins;
+  m.def("latency_bin", &latency_bin, "latency_ns"_a);
+  m.def("monotonic_ns", &monotonic_ns);
+  m.def("time_calls", &time_calls, "function"_a, "total_ns"_a);
+
+  nb::class_<Target>(m, "Target").def("query", &Target::query, "index"_a, nb::call_guard<nb::gil_scoped_release>());
+
+  m.def(
+      "synthetic_targets",
+      [](std::size_t count, double spin_ns, bool exponential, double growth, double locked_fraction,
+         std::size_t stream_bytes, std::uint64_t fail_at, std::uint64_t seed) {
+        SyntheticWork work;
+        work.spin_ns = spin_ns;
+        work.exponential = exponential;
+        work.growth = growth;
+        work.locked_fraction = locked_fraction;
+        work.stream_bytes = stream_bytes;
+        work.fail_at = fail_at;
+        work.seed = seed;
+        return synthetic_targets(count, work);
+      },
+      "count"_a, nb::kw_only(), "spin_ns"_a, "exponential"_a, "growth"_a, "locked_fraction"_a, "stream_bytes"_a,
+      "fail_at"_a, "seed"_a);
+
+  nb::class_<PaddleApi>(m, "PaddleApi")
+      .def(nb::init<const std::string&>(), "library"_a)
+      .def_prop_ro("predictor_typeinfo",
+                   [](const PaddleApi& api) { return reinterpret_cast<std::uintptr_t>(api.predictor_typeinfo); })
+      .def_prop_ro("tensor_typeinfo",
+                   [](const PaddleApi& api) { return reinterpret_cast<std::uintptr_t>(api.tensor_typeinfo); })
+      .def("input_shapes",
+           [](const PaddleApi& api, std::uintptr_t predictor) {
+             return api.input_shapes(reinterpret_cast<void*>(predictor));
+           })
+      .def("input_types", [](const PaddleApi& api, std::uintptr_t predictor) {
+        return api.input_types(reinterpret_cast<void*>(predictor));
+      });
+  m.def("pointer_by_conduit", &pointer_by_conduit, "object"_a, "abi"_a, "typeinfo"_a);
+  m.def("pointer_by_layout", &pointer_by_layout, "object"_a);
+
+  nb::class_<HostArray>(m, "HostArray")
+      .def_static("make", &host_array, "type"_a, "shape"_a, "content"_a)
+      .def_ro("type", &HostArray::type)
+      .def_ro("shape", &HostArray::shape)
+      .def_prop_ro("content", [](const HostArray& array) {
+        return nb::bytes(reinterpret_cast<const char*>(array.bytes.data()), array.bytes.size());
+      });
+
+  nb::class_<PaddleTarget, Target>(m, "PaddleTarget")
+      .def(
+          "__init__",
+          [](PaddleTarget* self, std::shared_ptr<PaddleApi> api, std::uintptr_t predictor,
+             const std::vector<std::uintptr_t>& inputs, const std::vector<std::uintptr_t>& outputs,
+             std::vector<InputSet> input_sets) {
+            new (self) PaddleTarget(std::move(api), reinterpret_cast<void*>(predictor), pointers(inputs),
+                                    pointers(outputs), std::move(input_sets));
+          },
+          "api"_a, "predictor"_a, "inputs"_a, "outputs"_a, "input_sets"_a)
+      .def("outputs", &PaddleTarget::outputs, nb::rv_policy::copy);
+
+  nb::class_<ThreadRecord>(m, "ThreadRecord")
+      .def_ro("queries", &ThreadRecord::queries)
+      .def_ro("first_completion_ns", &ThreadRecord::first_completion_ns)
+      .def_ro("last_completion_ns", &ThreadRecord::last_completion_ns)
+      .def_ro("busy_ns", &ThreadRecord::busy_ns)
+      .def_ro("wall_ns", &ThreadRecord::wall_ns)
+      .def_ro("cpu_ns", &ThreadRecord::cpu_ns)
+      .def_ro("voluntary_switches", &ThreadRecord::voluntary_switches)
+      .def_ro("involuntary_switches", &ThreadRecord::involuntary_switches)
+      .def_prop_ro("run_delay_ns",
+                   [](const ThreadRecord& record) -> std::optional<std::int64_t> {
+                     if (record.run_delay_ns < 0) return std::nullopt;
+                     return record.run_delay_ns;
+                   })
+      .def_prop_ro("starts_ns", [](nb::handle_t<ThreadRecord> self) {
+        return view(nb::cast<const ThreadRecord&>(self).starts_ns, self);
+      })
+      .def_prop_ro("ends_ns", [](nb::handle_t<ThreadRecord> self) {
+        return view(nb::cast<const ThreadRecord&>(self).ends_ns, self);
+      })
+      .def_prop_ro("bins", [](nb::handle_t<ThreadRecord> self) {
+        return view(nb::cast<const ThreadRecord&>(self).bins, self);
+      });
+
+  nb::class_<Failure>(m, "Failure")
+      .def_ro("thread", &Failure::thread)
+      .def_ro("query", &Failure::query)
+      .def_ro("message", &Failure::message);
+
+  nb::class_<WindowRecord>(m, "WindowRecord")
+      .def_ro("opened_ns", &WindowRecord::opened_ns)
+      .def_ro("closed_ns", &WindowRecord::closed_ns)
+      .def_ro("failure", &WindowRecord::failure)
+      .def_ro("threads", &WindowRecord::threads);
+
+  nb::class_<ClosedLoop>(m, "ClosedLoop")
+      .def(nb::init<std::vector<std::shared_ptr<Target>>>(), "targets"_a)
+      .def("measure", &measure, "threads"_a, nb::kw_only(), "window_ns"_a, "min_queries"_a, "warmup_ns"_a,
+           "warmup_queries"_a, "max_stored"_a)
+      .def("close", &ClosedLoop::close, nb::call_guard<nb::gil_scoped_release>())
+      .def("__len__", &ClosedLoop::size);
+}
+
+}  // namespace paddle_mt

@@ -1,0 +1,118 @@
+#include "synthetic_target.h"
+
+#include <algorithm>
+#include <atomic>
+#include <cmath>
+#include <mutex>
+#include <stdexcept>
+#include <string>
+
+#include "closed_loop.h"
+
+namespace paddle_mt {
+namespace {
+
+// A chain of dependent multiplications: its time is the core's, not the memory's.
+double multiply_chain(std::uint64_t steps, double start) {
+  double value = start;
+  for (std::uint64_t i = 0; i < steps; ++i) value = value * 0.999999 + 1e-6;
+  return value;
+}
+
+// Where results go, so that the compiler keeps the work.
+thread_local volatile double g_sink = 0;
+
+// Steps per nanosecond of an undisturbed core: the fastest of many short runs, taken once per process.
+double steps_per_ns() {
+  static const double rate = [] {
+    constexpr std::uint64_t kSteps = 20'000;
+    double best = 0;
+    for (int i = 0; i < 200; ++i) {
+      const std::int64_t start = monotonic_ns();
+      g_sink = multiply_chain(kSteps, g_sink);
+      best = std::max(best, static_cast<double>(kSteps) / static_cast<double>(monotonic_ns() - start));
+    }
+    return best;
+  }();
+  return rate;
+}
+
+class NullTarget final : public Target {
+ public:
+  void query(std::uint64_t) override {}
+};
+
+class WorkTarget final : public Target {
+ public:
+  WorkTarget(const SyntheticWork& work, std::size_t index, std::shared_ptr<std::mutex> lock)
+      : work_(work),
+        index_(index),
+        lock_(std::move(lock)),
+        random_(work.seed * 0x9e3779b97f4a7c15u + index + 1),
+        stream_(work.stream_bytes / sizeof(std::uint64_t), 1) {}
+
+  void begin_window(std::size_t threads) override {
+    growth_ = 1.0 + work_.growth * static_cast<double>(threads - 1);
+    mean_steps_ = work_.spin_ns * steps_per_ns() * growth_;
+  }
+
+  void query(std::uint64_t index) override {
+    if (work_.fail_at != 0 && index_ == 0 && index == work_.fail_at) {
+      throw std::runtime_error("synthetic failure asked for at query " + std::to_string(index));
+    }
+    read_stream();
+    const double steps = work_.exponential ? mean_steps_ * exponential() : mean_steps_;
+    const double locked = steps * work_.locked_fraction;
+    if (locked > 0) {
+      const std::lock_guard<std::mutex> guard(*lock_);
+      spin(locked);
+    }
+    spin(steps - locked);
+  }
+
+ private:
+  static void spin(double steps) {
+    if (steps >= 1) g_sink = multiply_chain(static_cast<std::uint64_t>(steps), g_sink);
+  }
+
+  void read_stream() {
+    std::uint64_t sum = 0;
+    for (const std::uint64_t word : stream_) sum += word;
+    g_sink = g_sink + static_cast<double>(sum & 1);
+  }
+
+  // splitmix64, then the inverse of the exponential distribution with mean 1.
+  double exponential() {
+    std::uint64_t bits = (random_ += 0x9e3779b97f4a7c15u);
+    bits = (bits ^ (bits >> 30)) * 0xbf58476d1ce4e5b9u;
+    bits = (bits ^ (bits >> 27)) * 0x94d049bb133111ebu;
+    bits ^= bits >> 31;
+    return -std::log1p(-static_cast<double>(bits >> 11) * 0x1p-53);
+  }
+
+  const SyntheticWork work_;
+  const std::size_t index_;
+  const std::shared_ptr<std::mutex> lock_;
+  std::uint64_t random_;
+  const std::vector<std::uint64_t> stream_;
+  double growth_ = 1;
+  double mean_steps_ = 0;
+};
+
+}  // namespace
+
+std::vector<std::shared_ptr<Target>> synthetic_targets(std::size_t count, const SyntheticWork& work) {
+  const bool idle = work.spin_ns == 0 && work.stream_bytes == 0 && work.fail_at == 0;
+  const auto lock = std::make_shared<std::mutex>();
+  std::vector<std::shared_ptr<Target>> targets;
+  for (std::size_t i = 0; i < count; ++i) {
+    if (idle) {
+      targets.push_back(std::make_shared<NullTarget>());
+    } else {
+      targets.push_back(std::make_shared<WorkTarget>(work, i, lock));
+    }
+  }
+  return targets;
+}
+
+}  // namespace paddle_mt

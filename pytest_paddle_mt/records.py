@@ -1,0 +1,341 @@
+"""What was measured and what was concluded: frozen records, passed from the engines up to the reporters.
+
+A record carries no behaviour beyond properties derived from its own fields. Undefined is ``None``, never 0.
+"""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Callable, Literal
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+    from typing_extensions import TypeVar, dataclass_transform
+
+    T = TypeVar("T")
+
+    @dataclass_transform(frozen_default=True, kw_only_default=True, field_specifiers=(field,))
+    def record(cls: type[T]) -> type[T]: ...
+
+else:
+    _KEYWORD_ONLY = {"kw_only": True} if sys.version_info >= (3, 10) else {}
+
+    def record(cls):
+        """Make ``cls`` a frozen dataclass; keyword-only where the Python version knows that (3.10 and newer)."""
+        return dataclass(frozen=True, eq=False, **_KEYWORD_ONLY)(cls)
+
+
+Status = Literal["pass", "fail", "inconclusive", "not_comparable", "no_data", "calibrating"]
+
+#: The statuses of a verdict, the worst first; a test's own status is the worst of its verdicts.
+STATUSES_WORST_FIRST: tuple[Status, ...] = (
+    "fail",
+    "inconclusive",
+    "not_comparable",
+    "no_data",
+    "calibrating",
+    "pass",
+)
+
+#: The statuses under which a test has passed its gate or was knowingly let through while a baseline is young.
+GATED_STATUSES: frozenset[Status] = frozenset({"pass", "calibrating", "fail"})
+
+GilState = Literal["held", "released", "unknown"]
+
+
+@record
+class Interval:
+    """A two-sided confidence interval."""
+
+    #: Lower bound, in the unit of the estimate.
+    low: float
+    #: Upper bound, in the unit of the estimate.
+    high: float
+
+
+@record
+class WindowPlan:
+    """What a worker is asked for when it measures one window."""
+
+    #: The window lasts at least this long, in seconds.
+    window_s: float
+    #: The window lasts until every thread has completed at least this many queries in it.
+    min_queries: int
+    #: Every thread warms up for at least this long before the window may open, in seconds.
+    warmup_s: float
+    #: Every thread completes at least this many queries before the window may open.
+    warmup_queries: int
+
+
+@record
+class Latencies:
+    """The latencies of many queries: each one exactly, or counted in bins once there are too many to keep."""
+
+    #: Latencies in ns, int64, shape (k,), ascending; bin centres when ``counts`` is given.
+    values_ns: npt.NDArray[np.int64]
+    #: Queries per value, int64, shape (k,); None when every value stands for one query.
+    counts: npt.NDArray[np.int64] | None
+
+    @property
+    def thinned(self) -> bool:
+        """Whether the queries were counted in bins (each within 0.4 % of its latency) instead of kept one by one."""
+        return self.counts is not None
+
+    @property
+    def queries(self) -> int:
+        """How many queries these are."""
+        return len(self.values_ns) if self.counts is None else int(self.counts.sum())
+
+
+@record
+class ThreadWindow:
+    """What one thread did during one window."""
+
+    #: Queries that started and completed inside the window.
+    queries: int
+    #: Monotonic time of the first of those completions, in ns.
+    first_completion_ns: int
+    #: Monotonic time of the last of those completions, in ns.
+    last_completion_ns: int
+    #: Sum of the latencies of those queries, in ns.
+    busy_ns: int
+    #: Their latencies.
+    latencies: Latencies
+    #: Wall time over which the four figures below were taken, in ns.
+    wall_ns: int
+    #: CPU time of this thread, in ns.
+    cpu_ns: int
+    #: Voluntary context switches: the thread waited for something.
+    voluntary_switches: int
+    #: Involuntary context switches: the thread was preempted.
+    involuntary_switches: int
+    #: Time this thread was ready to run but had no core, in ns; None where the kernel does not say.
+    run_delay_ns: int | None
+
+    @property
+    def qps(self) -> float:
+        """Throughput: completion intervals over the time they span, which needs two completions."""
+        return (self.queries - 1) / (self.last_completion_ns - self.first_completion_ns) * 1e9
+
+
+@record
+class Noise:
+    """What the rest of the machine did while a window was measured (warm-up included)."""
+
+    #: CPU time that the hypervisor gave to others while this machine wanted it, in ns; None where unknown.
+    steal_ns: int | None
+    #: CPU time of this whole process, in ns.
+    process_cpu_ns: int
+    #: Wall time of the observation, in ns.
+    wall_ns: int
+
+
+@record
+class Window:
+    """One measurement: ``threads`` threads in a closed loop, all warmed up before it opened, all running when it closed."""
+
+    #: Number of threads.
+    threads: int
+    #: When it opened, monotonic, in ns.
+    opened_ns: int
+    #: How long it was open, in ns.
+    open_ns: int
+    #: One entry per thread.
+    per_thread: tuple[ThreadWindow, ...]
+    #: The rest of the machine meanwhile; None where the worker has no sensor.
+    noise: Noise | None
+
+    @property
+    def qps(self) -> float:
+        """Throughput in queries per second: the sum over threads of completion intervals over their span."""
+        return sum(thread.qps for thread in self.per_thread)
+
+    @property
+    def queries(self) -> int:
+        """Queries that started and completed inside the window, all threads together."""
+        return sum(thread.queries for thread in self.per_thread)
+
+    @property
+    def mean_latency_ns(self) -> float:
+        """Mean latency of those queries, in ns."""
+        return sum(thread.busy_ns for thread in self.per_thread) / self.queries
+
+    @property
+    def cpu_share(self) -> float:
+        """CPU time over wall time of the measuring threads: 1.0 when none of them ever waited."""
+        return sum(thread.cpu_ns for thread in self.per_thread) / sum(thread.wall_ns for thread in self.per_thread)
+
+    @property
+    def involuntary_switches(self) -> int:
+        """How often the measuring threads were preempted."""
+        return sum(thread.involuntary_switches for thread in self.per_thread)
+
+    @property
+    def fairness(self) -> float:
+        """Queries per second of the slowest thread over those of the fastest."""
+        rates = [thread.qps for thread in self.per_thread]
+        return min(rates) / max(rates)
+
+
+@record
+class Round:
+    """One visit to every thread count, in random order and back, bracketed by one thread."""
+
+    #: Position in the sweep, from 0.
+    index: int
+    #: Which fresh process measured it; 0 is this process.
+    fork: int
+    #: The windows in the order in which they were measured.
+    windows: tuple[Window, ...]
+
+    def at(self, threads: int) -> tuple[Window, ...]:
+        """The windows of this round with ``threads`` threads."""
+        return tuple(window for window in self.windows if window.threads == threads)
+
+
+@record
+class LatencySummary:
+    """Latency of one thread count, over all its queries, in ns."""
+
+    mean_ns: float
+    min_ns: float
+    max_ns: float
+    #: Percentiles are None when the sample cannot support them.
+    p50_ns: float | None
+    p90_ns: float | None
+    p99_ns: float | None
+
+
+@record
+class Point:
+    """One thread count of a sweep, all its windows together."""
+
+    threads: int
+    #: Throughput in queries per second: geometric mean over windows.
+    qps: float
+    #: Its confidence interval; None below the rounds that an interval needs.
+    qps_interval: Interval | None
+    #: Scaling efficiency, QPS(n) / (n QPS(1)), from bracketed rounds; None when no round could be used.
+    efficiency: float | None
+    #: Its confidence interval; None below the rounds that an interval needs.
+    efficiency_interval: Interval | None
+    latency: LatencySummary
+    #: Completed queries inside the windows.
+    queries: int
+    #: Median over windows of the slowest thread's throughput over the fastest's.
+    fairness: float
+    #: Rounds in which this thread count was measured.
+    rounds: int
+    #: Rounds of those in which the machine took the cores away, so that they were set aside.
+    preempted_rounds: int
+
+    @property
+    def speedup(self) -> float | None:
+        """Speedup over one thread: efficiency times threads."""
+        return None if self.efficiency is None else self.efficiency * self.threads
+
+
+@record
+class UniversalScalability:
+    """Parameters of the Universal Scalability Law, X(n) = n X(1) / (1 + contention (n - 1) + coherency n (n - 1))."""
+
+    contention: float
+    coherency: float
+
+
+@record
+class Warning:
+    """A doubt about a measurement, with advice."""
+
+    #: A stable word for programs, for instance ``preempted``.
+    kind: str
+    #: The fact, the value and the advice, for people.
+    text: str
+
+
+@record
+class Verdict:
+    """What one check concluded, about one thread count or about the sweep."""
+
+    #: Name of the check, for instance ``linear``.
+    check: str
+    #: The thread count judged; None when the whole sweep was.
+    threads: int | None
+    status: Status
+    #: The estimate that was judged; None without one.
+    observed: float | None
+    #: The limit it was judged against; None without one.
+    limit: float | None
+    #: One sentence that a person understands.
+    reason: str
+
+
+@record
+class Limits:
+    """What the checks judge against."""
+
+    #: Smallest accepted scaling efficiency, in (0, 1].
+    min_efficiency: float
+    #: Largest accepted loss of throughput beyond ``linear_until``, in (0, 1).
+    max_collapse: float
+    #: Largest thread count that the linear check judges; None: decide by the usable cores.
+    linear_until: int | None
+
+
+@record
+class Subject:
+    """What was measured: enough to say whether two measurements are of the same thing."""
+
+    engine: str
+    device: str
+    #: First dimension of the first input; None when the engine has no inputs.
+    batch_size: int | None
+    #: How the predictors were made: ``clone``, ``predictor_pool``; None when the engine has none.
+    pool: str | None
+    #: Math threads of each predictor; None when the engine has none.
+    math_threads: int | None
+    #: Whether ``Predictor.run()`` of this Paddle holds the GIL; None when the engine has no predictor.
+    gil: GilState | None
+    #: Facts that reporters print: versions, the libpaddle that was measured, what was set for the user.
+    facts: dict[str, str] = field(default_factory=dict)
+
+
+@record
+class Sweep:
+    """Everything measured for one test and engine, before and after it was judged."""
+
+    nodeid: str
+    subject: Subject
+    thread_counts: tuple[int, ...]
+    limits: Limits
+    #: Largest thread count that the linear check judges.
+    linear_until: int
+    #: Why it is that one, for people.
+    linear_until_reason: str
+    usable_cores: int
+    rounds: tuple[Round, ...]
+    points: tuple[Point, ...]
+    #: Fit of the Universal Scalability Law; None below three thread counts.
+    usl: UniversalScalability | None
+    warnings: tuple[Warning, ...]
+    verdicts: tuple[Verdict, ...]
+    #: Seed of the order of the windows.
+    seed: int
+    #: Whether the verdicts gate the test.
+    gate: bool
+    #: Why nothing was gated, when measuring is off (a smoke run); None otherwise.
+    smoke_reason: str | None
+    #: Wall time of the sweep, in seconds.
+    elapsed_s: float
+
+    @property
+    def status(self) -> Status:
+        """The worst of the verdicts; ``no_data`` without one."""
+        given = {verdict.status for verdict in self.verdicts}
+        return next((status for status in STATUSES_WORST_FIRST if status in given), "no_data")
+
+
+#: Given the rounds so far, says whether every question that the checks ask is answered.
+Decided = Callable[[tuple[Round, ...]], bool]

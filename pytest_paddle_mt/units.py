@@ -1,0 +1,16 @@
+"""Conversions for people; measurements stay in ns and seconds everywhere else."""
+
+from __future__ import annotations
+
+NS_PER_S = 1_000_000_000
+NS_PER_MS = 1_000_000
+
+
+def ms(duration_ns: float) -> float:
+    """Convert nanoseconds to milliseconds."""
+    return duration_ns / NS_PER_MS
+
+
+def seconds(duration_ns: float) -> float:
+    """Convert nanoseconds to seconds."""
+    return duration_ns / NS_PER_S
