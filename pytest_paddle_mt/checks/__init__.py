@@ -1,0 +1,55 @@
+"""What is concluded from a sweep: one check per file, behind one protocol.
+
+A check is added with the hook ``pytest_paddle_mt_checks``.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+from pytest_paddle_mt.records import Verdict, record
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from pytest_paddle_mt.records import Limits, Round
+    from pytest_paddle_mt.validity import Cpu
+
+
+@record
+class Evidence:
+    """What a check judges on."""
+
+    rounds: tuple[Round, ...]
+    #: Ascending; the first is 1.
+    thread_counts: tuple[int, ...]
+    limits: Limits
+    #: Largest thread count that the linear check judges.
+    linear_until: int
+    cpu: Cpu
+    #: Confidence of each interval, looks and comparisons accounted for.
+    confidence: float
+
+
+class Check(Protocol):
+    """A question asked of a sweep."""
+
+    @property
+    def name(self) -> str:
+        """The word in tables, messages and the results file."""
+
+    def judge(self, evidence: Evidence) -> Sequence[Verdict]:
+        """Answer for each thread count that the question concerns. ``inconclusive``: more rounds may decide it."""
+
+
+def built_in() -> list[Check]:
+    """The checks that this package brings."""
+    from pytest_paddle_mt.checks.collapse import CollapseCheck
+    from pytest_paddle_mt.checks.linear import LinearCheck
+
+    return [LinearCheck(), CollapseCheck()]
+
+
+def comparisons(evidence_counts: Sequence[int]) -> int:
+    """How many intervals one look judges: one for each thread count above one."""
+    return max(1, sum(1 for threads in evidence_counts if threads > 1))

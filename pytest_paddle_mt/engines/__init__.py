@@ -1,0 +1,107 @@
+"""How queries are issued: one engine per file, behind one protocol.
+
+An engine is opened once per sweep and then measures windows. It is added with the hook ``pytest_paddle_mt_engines``.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Callable, Protocol
+
+from pytest_paddle_mt.records import record
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    import numpy.typing as npt
+
+    from pytest_paddle_mt.predictors import PredictorPool
+    from pytest_paddle_mt.records import Window, WindowPlan
+
+    InputSets = Sequence[Mapping[str, npt.NDArray[Any]]]
+
+#: Queries kept with their timestamps per window, all threads together: 16 MB. Beyond, latencies are counted in bins.
+MAX_STORED_QUERIES = 1_000_000
+
+
+@record
+class SyntheticWork:
+    """A query made of known work, for self-tests and as a control; see the ``synthetic`` engine."""
+
+    #: Arithmetic that takes this long on an idle core, in ns; 0: none.
+    spin_ns: float = 0.0
+    #: Draw spin times from an exponential distribution with mean ``spin_ns`` instead of keeping them fixed.
+    exponential: bool = False
+    #: Each further thread of a window makes the spin this fraction longer.
+    growth: float = 0.0
+    #: This fraction of the spin holds a lock that all threads share.
+    locked_fraction: float = 0.0
+    #: Memory of its own that each query reads once, in bytes.
+    stream_bytes: int = 0
+    #: Index of the query that fails in thread 0; 0: none does.
+    fail_at: int = 0
+
+
+@record
+class Workload:
+    """What an engine is asked to serve."""
+
+    #: The predictors; None for an engine that needs none.
+    pool: PredictorPool | None
+    #: Input sets to take in turn; empty for an engine that needs none.
+    inputs: InputSets
+    #: A user's own query, ``query(predictor, inputs)``; None: copy in, run, copy out.
+    query: Callable[[Any, Mapping[str, npt.NDArray[Any]]], object] | None
+    #: Known work for the synthetic engine; None: its own default.
+    synthetic: SyntheticWork | None
+    #: Seed of whatever the engine draws at random.
+    seed: int
+
+
+class EngineSession(Protocol):
+    """An engine at work on one workload, used from one thread."""
+
+    def prepare(self, threads: int) -> None:
+        """Make everything that windows of up to ``threads`` threads need."""
+
+    def measure(self, threads: int, plan: WindowPlan) -> Window:
+        """Measure one window.
+
+        Raises:
+            QueryFailed: a query failed; every thread has been joined.
+            KeyboardInterrupt: the user stopped it; every thread has been joined.
+        """
+
+    def close(self) -> None:
+        """Join every thread. Safe to call twice."""
+
+
+class Engine(Protocol):
+    """A way to issue queries from many threads."""
+
+    @property
+    def name(self) -> str:
+        """What users write after ``--paddle-engine=``."""
+
+    @property
+    def needs_pool(self) -> bool:
+        """Whether it serves predictors; an engine that does not is given none."""
+
+    @property
+    def takes_query(self) -> bool:
+        """Whether it can run a user's own ``query``."""
+
+    def open(self, workload: Workload) -> EngineSession:
+        """Start work on a workload.
+
+        Raises:
+            EngineUnavailable: it cannot drive this Paddle on this platform.
+        """
+
+
+def built_in() -> list[Engine]:
+    """The engines that this package brings."""
+    from pytest_paddle_mt.engines.native import NativeEngine
+    from pytest_paddle_mt.engines.python import PythonEngine
+    from pytest_paddle_mt.engines.synthetic import SyntheticEngine
+
+    return [NativeEngine(), PythonEngine(), SyntheticEngine()]

@@ -1,0 +1,107 @@
+"""The native engine: copy in, run, copy out, on C++ threads without the GIL. What Paddle's C++ servers do."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from pytest_paddle_mt import _native, libpaddle
+from pytest_paddle_mt.engines import closed_loop
+from pytest_paddle_mt.errors import EngineUnavailable, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    import numpy.typing as npt
+
+    from pytest_paddle_mt.engines import Workload
+    from pytest_paddle_mt.predictors import PredictorPool
+    from pytest_paddle_mt.records import Window, WindowPlan
+
+#: How far the same query may differ between the two ways when the model itself answers reproducibly.
+_RELATIVE_TOLERANCE = 1e-3
+_ABSOLUTE_TOLERANCE = 1e-5
+
+
+class NativeEngine:
+    """Drives predictors through the functions that libpaddle exports; see ``Engine``."""
+
+    name = "native"
+    needs_pool = True
+    takes_query = False
+
+    def open(self, workload: Workload) -> NativeSession:
+        """Start work on a pool of predictors."""
+        if workload.pool is None:
+            raise UsageError("the native engine serves predictors; call concurrent_runner(predictor_pool)")
+        return NativeSession(workload.pool, workload.inputs)
+
+
+class NativeSession:
+    """The native engine at work on one pool."""
+
+    def __init__(self, pool: PredictorPool, inputs: Sequence[Mapping[str, npt.NDArray[Any]]]) -> None:
+        self._pool = pool
+        self._inputs = inputs
+        self._targets: list[_native.PaddleTarget] = []
+        self._loop: _native.ClosedLoop | None = None
+
+    def prepare(self, threads: int) -> None:
+        """Make a target for each predictor, proven by one query served both ways."""
+        if self._loop is not None and len(self._loop) >= threads:
+            return
+        input_sets = self._host_inputs()
+        while len(self._targets) < threads:
+            self._targets.append(self._proven_target(len(self._targets), input_sets))
+        self.close()
+        self._loop = _native.ClosedLoop(self._targets)
+
+    def measure(self, threads: int, plan: WindowPlan) -> Window:
+        """Measure one window."""
+        self.prepare(threads)
+        assert self._loop is not None
+        with self._pool.in_use():
+            return closed_loop.measure(self._loop, threads, plan)
+
+    def close(self) -> None:
+        """Join every thread."""
+        if self._loop is not None:
+            self._loop.close()
+            self._loop = None
+
+    def _host_inputs(self) -> list[list[_native.HostArray]]:
+        specs = libpaddle.input_specs(self._pool[0])
+        return [[libpaddle.host_array(one[spec.name], spec.data_type) for spec in specs] for one in self._inputs]
+
+    def _proven_target(self, index: int, input_sets: list[list[_native.HostArray]]) -> _native.PaddleTarget:
+        """A target whose answer to the first input set equals the one that the stock Python way gives."""
+        by_python = self._pool.answer(index, self._inputs[0])
+        handles = self._pool.handles(index)
+        target = _native.PaddleTarget(
+            libpaddle.api(),
+            libpaddle.predictor_pointer(self._pool[index]),
+            [libpaddle.tensor_pointer(handle) for handle in handles.inputs.values()],
+            [libpaddle.tensor_pointer(handle) for handle in handles.outputs.values()],
+            input_sets,
+        )
+        target.query(0)
+        by_native = dict(zip(handles.outputs, map(libpaddle.numpy_array, target.outputs())))
+        if not _same(by_python, by_native) and _same(by_python, self._pool.answer(index, self._inputs[0])):
+            raise EngineUnavailable(
+                f"predictor {index} answers the same query differently when it is called natively: this Paddle does "
+                "not fit the native engine. Measure the stock Python way instead with --paddle-engine=python"
+            )
+        return target
+
+
+def _same(one: Mapping[str, npt.NDArray[Any]], other: Mapping[str, npt.NDArray[Any]]) -> bool:
+    return all(_same_array(array, other[name]) for name, array in one.items())
+
+
+def _same_array(one: npt.NDArray[Any], other: npt.NDArray[Any]) -> bool:
+    if one.shape != other.shape or one.dtype != other.dtype:
+        return False
+    if one.dtype.kind != "f":
+        return bool(np.array_equal(one, other))
+    return bool(np.allclose(one, other, rtol=_RELATIVE_TOLERANCE, atol=_ABSOLUTE_TOLERANCE, equal_nan=True))

@@ -1,0 +1,78 @@
+"""The synthetic engine: known work instead of a predictor. For self-tests, as a control, and to measure the harness."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pytest_paddle_mt import _native
+from pytest_paddle_mt.engines import MAX_STORED_QUERIES, SyntheticWork, closed_loop
+from pytest_paddle_mt.errors import UsageError
+
+if TYPE_CHECKING:
+    from pytest_paddle_mt.engines import Workload
+    from pytest_paddle_mt.records import Window, WindowPlan
+
+#: Without work of the user's own: a millisecond of arithmetic, which scales as far as the machine does.
+DEFAULT_WORK = SyntheticWork(spin_ns=1e6)
+
+
+class SyntheticEngine:
+    """Serves ``SyntheticWork``; see ``Engine``."""
+
+    name = "synthetic"
+    needs_pool = False
+    takes_query = False
+
+    def open(self, workload: Workload) -> SyntheticSession:
+        """Start work."""
+        return SyntheticSession(workload.synthetic or DEFAULT_WORK, workload.seed)
+
+
+class SyntheticSession:
+    """The synthetic engine at work."""
+
+    def __init__(self, work: SyntheticWork, seed: int, max_stored: int = MAX_STORED_QUERIES) -> None:
+        _check(work)
+        self._work = work
+        self._seed = seed
+        self._max_stored = max_stored
+        self._loop: _native.ClosedLoop | None = None
+
+    def prepare(self, threads: int) -> None:
+        """Make the targets."""
+        if self._loop is not None and len(self._loop) >= threads:
+            return
+        self.close()
+        self._loop = _native.ClosedLoop(
+            _native.synthetic_targets(
+                threads,
+                spin_ns=self._work.spin_ns,
+                exponential=self._work.exponential,
+                growth=self._work.growth,
+                locked_fraction=self._work.locked_fraction,
+                stream_bytes=self._work.stream_bytes,
+                fail_at=self._work.fail_at,
+                seed=self._seed,
+            )
+        )
+
+    def measure(self, threads: int, plan: WindowPlan) -> Window:
+        """Measure one window."""
+        self.prepare(threads)
+        assert self._loop is not None
+        return closed_loop.measure(self._loop, threads, plan, self._max_stored)
+
+    def close(self) -> None:
+        """Join every thread."""
+        if self._loop is not None:
+            self._loop.close()
+            self._loop = None
+
+
+def _check(work: SyntheticWork) -> None:
+    if not 0 <= work.spin_ns < 1e12:
+        raise UsageError(f"SyntheticWork(spin_ns={work.spin_ns}) is out of range; give 0 to 1e12 ns")
+    if not 0 <= work.locked_fraction <= 1:
+        raise UsageError(f"SyntheticWork(locked_fraction={work.locked_fraction}) is no fraction; give 0 to 1")
+    if work.growth < 0 or work.stream_bytes < 0 or work.fail_at < 0:
+        raise UsageError(f"{work} has a negative amount of work; give 0 or more")

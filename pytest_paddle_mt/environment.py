@@ -1,0 +1,184 @@
+"""The machine: usable cores, what else runs on it, and a name for results that may be compared."""
+
+from __future__ import annotations
+
+import math
+import os
+import platform
+import re
+import sys
+import time
+from importlib import metadata
+from pathlib import Path
+from typing import Callable
+
+from pytest_paddle_mt.records import Noise, record
+from pytest_paddle_mt.units import NS_PER_S
+
+_CGROUP_ROOT = Path("/sys/fs/cgroup")
+
+#: The variables by which a user says what idle OpenMP workers do, and what is set where none is.
+_IDLE_WORKERS = ("KMP_BLOCKTIME", "OMP_WAIT_POLICY")
+_PARKED = {"KMP_BLOCKTIME": "0"}
+
+
+@record
+class Cores:
+    """The cores that this process may use."""
+
+    #: Cores in its CPU affinity.
+    affinity: int
+    #: Cores that its cgroup's CPU quota is worth; None: no quota.
+    quota: float | None
+
+    @property
+    def usable(self) -> int:
+        """Whole cores that it can keep busy at once, at least 1."""
+        return self.affinity if self.quota is None else max(1, min(self.affinity, math.floor(self.quota)))
+
+    @property
+    def text(self) -> str:
+        """For people: ``2 usable cores``, with what limits them."""
+        plural = "s" if self.usable > 1 else ""
+        limit = "" if self.quota is None else f" (CPU quota {self.quota:g} of {self.affinity})"
+        return f"{self.usable} usable core{plural}{limit}"
+
+
+def cores() -> Cores:
+    """The cores that this process may use, by its CPU affinity and the quotas of its cgroups."""
+    return Cores(affinity=len(os.sched_getaffinity(0)), quota=_cgroup_quota(_CGROUP_ROOT, Path("/proc/self/cgroup")))
+
+
+def _cgroup_quota(root: Path, membership: Path) -> float | None:
+    """The smallest CPU quota, in cores, of the cgroups (version 2 or 1) that a process is in; None without one."""
+    quotas: list[float] = []
+    for line in _lines(membership):
+        _, controllers, path = line.split(":", 2)
+        if controllers == "":
+            quotas += _quotas_above(root, path, _quota_v2)
+        elif "cpu" in controllers.split(","):
+            for mount in ("cpu", "cpu,cpuacct"):
+                quotas += _quotas_above(root / mount, path, _quota_v1)
+    return min(quotas, default=None)
+
+
+def _quotas_above(mount: Path, path: str, read: Callable[[Path], float | None]) -> list[float]:
+    relative = Path(path.lstrip("/"))
+    groups = [mount, *(mount / ancestor for ancestor in (relative, *relative.parents))]
+    found = [read(group) for group in groups]
+    return [quota for quota in found if quota is not None]
+
+
+def _quota_v2(group: Path) -> float | None:
+    lines = _lines(group / "cpu.max")
+    if not lines:
+        return None
+    quota, _, period = lines[0].partition(" ")
+    return None if quota == "max" else int(quota) / int(period or 100_000)
+
+
+def _quota_v1(group: Path) -> float | None:
+    quota, period = _lines(group / "cpu.cfs_quota_us"), _lines(group / "cpu.cfs_period_us")
+    if not quota or not period or int(quota[0]) <= 0:
+        return None
+    return int(quota[0]) / int(period[0])
+
+
+def _lines(path: Path) -> list[str]:
+    try:
+        return path.read_text().splitlines()
+    except OSError:
+        return []
+
+
+class NoiseSensor:
+    """Reads what the rest of the machine did between two moments."""
+
+    def __init__(self) -> None:
+        self._wall_ns = time.monotonic_ns()
+        self._process_cpu_ns = time.process_time_ns()
+        self._steal_ns = _steal_ns()
+
+    def read(self) -> Noise:
+        """What happened since this sensor was made."""
+        steal_ns = _steal_ns()
+        return Noise(
+            steal_ns=None if steal_ns is None or self._steal_ns is None else steal_ns - self._steal_ns,
+            process_cpu_ns=time.process_time_ns() - self._process_cpu_ns,
+            wall_ns=time.monotonic_ns() - self._wall_ns,
+        )
+
+
+def _steal_ns() -> int | None:
+    """CPU time that the hypervisor gave to others, since boot, all cores together."""
+    lines = _lines(Path("/proc/stat"))
+    fields = lines[0].split() if lines else []
+    if len(fields) < 9:
+        return None
+    return int(fields[8]) * NS_PER_S // os.sysconf("SC_CLK_TCK")
+
+
+def cpu_model() -> str:
+    """The processor's own name, or the architecture's where it gives none."""
+    for line in _lines(Path("/proc/cpuinfo")):
+        key, _, value = line.partition(":")
+        if key.strip() == "model name":
+            return value.strip()
+    return platform.processor() or platform.machine()
+
+
+def machine_key() -> str:
+    """A short name of this machine from facts that stay: processor model and usable cores."""
+    slug = re.sub(r"[^a-z0-9]+", "-", cpu_model().lower()).strip("-")
+    return f"{slug}-{cores().usable}c"
+
+
+def describe() -> dict[str, str | int | float | None]:
+    """Facts about machine and software, for the results file."""
+    here = cores()
+    return {
+        "machine_key": machine_key(),
+        "cpu_model": cpu_model(),
+        "usable_cores": here.usable,
+        "affinity_cores": here.affinity,
+        "quota_cores": here.quota,
+        "system": platform.platform(),
+        "python": platform.python_version(),
+        "numpy": version("numpy"),
+        "pytest": version("pytest"),
+        "paddlepaddle": paddle_version(),
+        "kmp_blocktime": os.environ.get("KMP_BLOCKTIME"),
+    }
+
+
+def version(distribution: str) -> str | None:
+    """The installed version of a distribution; None when it is not installed."""
+    try:
+        return metadata.version(distribution)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def paddle_version() -> str | None:
+    """The Paddle that this process has loaded, else the installed one; None without one."""
+    paddle = sys.modules.get("paddle")
+    if paddle is not None:
+        return str(paddle.__version__)
+    return version("paddlepaddle") or version("paddlepaddle-gpu")
+
+
+def park_idle_math_threads() -> None:
+    """Make OpenMP workers sleep as soon as they are idle, unless the user said otherwise.
+
+    With more than one math thread they would spin for up to 0.2 s after each query, on cores that another window needs.
+    """
+    if not any(name in os.environ for name in _IDLE_WORKERS):
+        os.environ.update(_PARKED)
+
+
+def idle_math_threads() -> str:
+    """What holds for idle OpenMP workers, for people."""
+    for name in _IDLE_WORKERS:
+        if name in os.environ:
+            return f"{name}={os.environ[name]}"
+    return "spinning"

@@ -1,0 +1,126 @@
+"""The loaded libpaddle seen from Python: where its C++ objects live, and what a model says of its inputs."""
+
+from __future__ import annotations
+
+import builtins
+import re
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from pytest_paddle_mt import _native
+from pytest_paddle_mt.errors import EngineUnavailable
+from pytest_paddle_mt.records import record
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+#: Paddle's name of a data type and NumPy's, by the number that Paddle gives it. NumPy has no bfloat16: its bits travel
+#: as uint16.
+DATA_TYPES: dict[int, tuple[str, np.dtype[Any]]] = {
+    0: ("float32", np.dtype(np.float32)),
+    1: ("int64", np.dtype(np.int64)),
+    2: ("int32", np.dtype(np.int32)),
+    3: ("uint8", np.dtype(np.uint8)),
+    4: ("int8", np.dtype(np.int8)),
+    5: ("float16", np.dtype(np.float16)),
+    6: ("bool", np.dtype(np.bool_)),
+    7: ("float64", np.dtype(np.float64)),
+    8: ("bfloat16", np.dtype(np.uint16)),
+}
+
+_USE_PYTHON_ENGINE = "measure the stock Python way instead with --paddle-engine=python"
+
+
+@record
+class InputSpec:
+    """What a model says of one of its inputs."""
+
+    name: str
+    #: Extents; -1 where the model leaves one open.
+    shape: tuple[int, ...]
+    #: Paddle's number of the data type, a key of ``DATA_TYPES``.
+    data_type: int
+
+
+@lru_cache(maxsize=1)
+def api() -> _native.PaddleApi:
+    """The exported functions of the libpaddle that this process has loaded.
+
+    Raises:
+        EngineUnavailable: this Paddle, or this platform, does not export them.
+    """
+    import paddle
+
+    try:
+        return _native.PaddleApi(library_path())
+    except (RuntimeError, AttributeError) as error:
+        raise EngineUnavailable(
+            f"the native engine cannot drive paddlepaddle {paddle.__version__}: {error}; {_USE_PYTHON_ENGINE}"
+        ) from error
+
+
+def library_path() -> str:
+    """Path of the loaded libpaddle."""
+    import paddle
+
+    path = paddle.base.libpaddle.__file__
+    return str(path)
+
+
+@lru_cache(maxsize=1)
+def _abis() -> tuple[str, ...]:
+    """ABI ids of the pybind11 modules in this process, as pybind11 itself writes them into ``builtins``."""
+    matches = (re.fullmatch(r"__pybind11_internals_v\d+(.*?)__", name) for name in vars(builtins))
+    return tuple(match.group(1) for match in matches if match)
+
+
+def predictor_pointer(predictor: Any) -> int:
+    """Address of the ``paddle_infer::Predictor`` behind a Python predictor."""
+    return _pointer(predictor, api().predictor_typeinfo)
+
+
+def tensor_pointer(tensor: Any) -> int:
+    """Address of the ``paddle_infer::Tensor`` behind a Python handle."""
+    return _pointer(tensor, api().tensor_typeinfo)
+
+
+def _pointer(instance: Any, typeinfo: int) -> int:
+    """The C++ object behind a pybind11 object: by the conduit where there is one, else by the simple layout."""
+    for abi in _abis():
+        pointer = _native.pointer_by_conduit(instance, abi, typeinfo)
+        if pointer is not None:
+            return pointer
+    if not hasattr(type(instance), "_pybind11_conduit_v1_") and _is_pybind11(instance):
+        pointer = _native.pointer_by_layout(instance)
+        if pointer is not None:
+            return pointer
+    raise EngineUnavailable(
+        f"the native engine found no C++ object behind {type(instance).__qualname__!r}: "
+        f"its Python binding speaks another ABI than this platform's; {_USE_PYTHON_ENGINE}"
+    )
+
+
+def _is_pybind11(instance: Any) -> bool:
+    return any(base.__name__ == "pybind11_object" for base in type(instance).__mro__)
+
+
+def input_specs(predictor: Any) -> tuple[InputSpec, ...]:
+    """What the model says of its inputs, in the order of ``predictor.get_input_names()``."""
+    pointer = predictor_pointer(predictor)
+    shapes = api().input_shapes(pointer)
+    types = api().input_types(pointer)
+    return tuple(
+        InputSpec(name=name, shape=tuple(shapes[name]), data_type=types[name]) for name in predictor.get_input_names()
+    )
+
+
+def host_array(array: npt.NDArray[Any], data_type: int) -> _native.HostArray:
+    """A copy of ``array``, which has the dtype that ``DATA_TYPES`` gives for ``data_type``, for the native loop."""
+    return _native.HostArray.make(data_type, list(array.shape), np.ascontiguousarray(array).tobytes())
+
+
+def numpy_array(array: _native.HostArray) -> npt.NDArray[Any]:
+    """What the native loop copied out, with the dtype that ``DATA_TYPES`` gives."""
+    return np.frombuffer(array.content, DATA_TYPES[array.type][1]).reshape(array.shape)

@@ -1,0 +1,53 @@
+"""Who is told about sweeps: one reporter per file, behind one protocol.
+
+A reporter is added with the hook ``pytest_paddle_mt_reporters``. Only reporters convert units.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Protocol
+
+from pytest_paddle_mt.records import record
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    import pytest
+
+    from pytest_paddle_mt.records import Sweep
+
+
+@record
+class Finished:
+    """A finished sweep and where it happened."""
+
+    sweep: Sweep
+    item: pytest.Item
+    #: The ``benchmark`` fixture of pytest-benchmark; None without that plugin.
+    benchmark: Any
+
+
+class Reporter(Protocol):
+    """Tells somebody about sweeps."""
+
+    @property
+    def name(self) -> str:
+        """A word for error messages."""
+
+    def sweep_finished(self, finished: Finished) -> None:
+        """Called after each sweep, before its verdict decides about the test, so that no later failure loses it."""
+
+    def session_finished(self, sweeps: Sequence[Sweep], terminal: pytest.TerminalReporter) -> None:
+        """Called once, for the summary."""
+
+
+def built_in(json_path: Path | None) -> list[Reporter]:
+    """The reporters that this package brings; the results file only where one was asked for."""
+    from pytest_paddle_mt.reporters.json_file import JsonReporter
+    from pytest_paddle_mt.reporters.junit import JunitReporter
+    from pytest_paddle_mt.reporters.pytest_benchmark import PytestBenchmarkReporter
+    from pytest_paddle_mt.reporters.terminal import TerminalTableReporter
+
+    always: list[Reporter] = [PytestBenchmarkReporter(), JunitReporter(), TerminalTableReporter()]
+    return always if json_path is None else [JsonReporter(json_path), *always]

@@ -1,0 +1,168 @@
+"""The results file for programs, ``--paddle-json=FILE``: schema 1.
+
+Written after every sweep, so that a later failure loses nothing: to a temporary file beside it, synced, renamed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import datetime
+import json
+import os
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pytest_paddle_mt import __version__, environment
+from pytest_paddle_mt.records import LatencySummary
+from pytest_paddle_mt.statistics import latency
+from pytest_paddle_mt.units import ms, seconds
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import pytest
+
+    from pytest_paddle_mt.records import Interval, Point, Round, Sweep, Window
+    from pytest_paddle_mt.reporters import Finished
+
+SCHEMA = 1
+
+
+class JsonReporter:
+    """Writes the results file; see ``Reporter``."""
+
+    name = "json"
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._created = datetime.datetime.now(datetime.timezone.utc)
+        self._sweeps: list[Sweep] = []
+
+    def sweep_finished(self, finished: Finished) -> None:
+        """Write the file with every sweep so far."""
+        self._sweeps.append(finished.sweep)
+        write_atomically(self._path, json.dumps(document(self._sweeps, self._created), indent=1) + "\n")
+
+    def session_finished(self, sweeps: Sequence[Sweep], terminal: pytest.TerminalReporter) -> None:
+        """Say where the file is."""
+        terminal.write_line(f"paddle-mt: results of {len(self._sweeps)} sweeps in {self._path}")
+
+
+def write_atomically(path: Path, text: str) -> None:
+    """Replace ``path`` by ``text``, whole or not at all.
+
+    Raises:
+        OSError: it cannot be written; what was there before is untouched.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            os.unlink(temporary)
+        raise
+
+
+def document(sweeps: Sequence[Sweep], created: datetime.datetime) -> dict[str, Any]:
+    """The results file as plain data."""
+    return {
+        "schema": SCHEMA,
+        "plugin_version": __version__,
+        "created_utc": created.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "environment": environment.describe(),
+        "sweeps": [_sweep(sweep) for sweep in sweeps],
+    }
+
+
+def _sweep(sweep: Sweep) -> dict[str, Any]:
+    return {
+        "nodeid": sweep.nodeid,
+        "engine": sweep.subject.engine,
+        "device": sweep.subject.device,
+        "batch_size": sweep.subject.batch_size,
+        "pool": sweep.subject.pool,
+        "math_threads": sweep.subject.math_threads,
+        "gil": sweep.subject.gil,
+        "facts": dict(sweep.subject.facts),
+        "usable_cores": sweep.usable_cores,
+        "linear_until": sweep.linear_until,
+        "linear_until_reason": sweep.linear_until_reason,
+        "seed": sweep.seed,
+        "status": sweep.status,
+        "gated": sweep.gate,
+        "smoke_reason": sweep.smoke_reason,
+        "elapsed_s": sweep.elapsed_s,
+        "points": [_point(point) for point in sweep.points],
+        "windows": [_window(one, window) for one in sweep.rounds for window in one.windows],
+        "usl": None
+        if sweep.usl is None
+        else {"contention": sweep.usl.contention, "coherency": sweep.usl.coherency},
+        "verdicts": [
+            {
+                "check": verdict.check,
+                "threads": verdict.threads,
+                "status": verdict.status,
+                "observed": verdict.observed,
+                "limit": verdict.limit,
+                "reason": verdict.reason,
+            }
+            for verdict in sweep.verdicts
+        ],
+        "warnings": [{"kind": warning.kind, "text": warning.text} for warning in sweep.warnings],
+    }
+
+
+def _point(point: Point) -> dict[str, Any]:
+    return {
+        "threads": point.threads,
+        "qps": point.qps,
+        "qps_ci": _interval(point.qps_interval),
+        "speedup": point.speedup,
+        "efficiency": point.efficiency,
+        "efficiency_ci": _interval(point.efficiency_interval),
+        "latency_ms": _latency(point.latency),
+        "queries": point.queries,
+        "fairness": point.fairness,
+        "rounds": point.rounds,
+        "preempted_rounds": point.preempted_rounds,
+    }
+
+
+def _latency(summary: LatencySummary) -> dict[str, float | None]:
+    return {
+        "mean": ms(summary.mean_ns),
+        "p50": _ms(summary.p50_ns),
+        "p90": _ms(summary.p90_ns),
+        "p99": _ms(summary.p99_ns),
+        "max": ms(summary.max_ns),
+    }
+
+
+def _window(one: Round, window: Window) -> dict[str, Any]:
+    summary = latency.summary(latency.merge([thread.latencies for thread in window.per_thread]))
+    return {
+        "fork": one.fork,
+        "round": one.index,
+        "threads": window.threads,
+        "qps": window.qps,
+        "queries": window.queries,
+        "window_s": seconds(window.open_ns),
+        "latency_ms": {"min": ms(summary.min_ns), "p50": _ms(summary.p50_ns), "p99": _ms(summary.p99_ns)},
+        "cpu_share": window.cpu_share,
+        "involuntary_switches": window.involuntary_switches,
+        "control": None,
+    }
+
+
+def _interval(interval: Interval | None) -> list[float] | None:
+    return None if interval is None else [interval.low, interval.high]
+
+
+def _ms(latency_ns: float | None) -> float | None:
+    return None if latency_ns is None else ms(latency_ns)

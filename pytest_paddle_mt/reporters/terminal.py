@@ -1,0 +1,130 @@
+"""The table for people, in the summary and, small, in a failure. Fits 80 columns."""
+
+from __future__ import annotations
+
+import textwrap
+from typing import TYPE_CHECKING
+
+from pytest_paddle_mt.records import GATED_STATUSES
+from pytest_paddle_mt.units import ms
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import pytest
+
+    from pytest_paddle_mt.records import Interval, Point, Sweep
+    from pytest_paddle_mt.reporters import Finished
+
+_WIDTH = 80
+_HEADER = "threads      QPS  +/-  speedup  efficiency        p50 ms  p90 ms  p99 ms  verdict"
+
+
+class TerminalTableReporter:
+    """Adds a section to pytest's summary; see ``Reporter``."""
+
+    name = "terminal"
+
+    def sweep_finished(self, finished: Finished) -> None:
+        """Nothing: tables wait for the summary."""
+
+    def session_finished(self, sweeps: Sequence[Sweep], terminal: pytest.TerminalReporter) -> None:
+        """A table per sweep, and how many of them were gated."""
+        terminal.section("paddle thread scaling")
+        for sweep in sweeps:
+            for line in [*heading(sweep), *table(sweep), *remarks(sweep), ""]:
+                terminal.write_line(line)
+        gated = [sweep for sweep in sweeps if sweep.gate]
+        not_gated = [sweep for sweep in gated if sweep.status not in GATED_STATUSES]
+        if not_gated:
+            terminal.write_line(f"{len(not_gated)} of {len(gated)} sweeps NOT gated", yellow=True, bold=True)
+        elif gated:
+            terminal.write_line(f"{len(gated)} of {len(gated)} sweeps gated")
+
+
+def heading(sweep: Sweep) -> list[str]:
+    """What was measured, on what."""
+    subject = sweep.subject
+    facts = [f"{subject.engine} engine", subject.device]
+    if subject.batch_size is not None:
+        facts.append(f"batch {subject.batch_size}")
+    if subject.pool is not None:
+        facts.append({"clone": "Clone", "predictor_pool": "PredictorPool"}[subject.pool])
+    facts += [value if key in _OWN_WORDS else f"{key} {value}" for key, value in subject.facts.items()]
+    if subject.gil is not None:
+        facts.append(f"GIL {subject.gil} by run()")
+    linear = f"linear up to {sweep.linear_until} threads: {sweep.linear_until_reason}"
+    effort = f"{len(sweep.rounds)} rounds in {sweep.elapsed_s:.0f} s, seed {sweep.seed}"
+    return [sweep.nodeid, *_wrapped(", ".join(facts)), *_wrapped(f"{linear}; {effort}")]
+
+
+#: Facts that say what they are without their key.
+_OWN_WORDS = ("paddle", "measured")
+
+
+def table(sweep: Sweep) -> list[str]:
+    """The table: a line per thread count."""
+    return [_HEADER, *(_row(sweep, point) for point in sweep.points)]
+
+
+def remarks(sweep: Sweep) -> list[str]:
+    """What the verdicts and the doubts say, wrapped."""
+    lines = []
+    if sweep.smoke_reason is not None:
+        lines += _wrapped(f"SMOKE RUN, nothing judged or recorded: {sweep.smoke_reason}")
+    for verdict in sweep.verdicts:
+        lines += _wrapped(f"{verdict.status.upper()} {verdict.check}: {verdict.reason}")
+    for warning in sweep.warnings:
+        lines += _wrapped(f"note: {warning.text}")
+    return lines
+
+
+def _row(sweep: Sweep, point: Point) -> str:
+    latency = point.latency
+    return (
+        f"{point.threads:>7} {_number(point.qps):>8} {_half_width(point.qps, point.qps_interval):>4}"
+        f"  {_fixed(point.speedup):>7}  {_efficiency(point):<16}"
+        f"  {_latency(latency.p50_ns):>6}  {_latency(latency.p90_ns):>6}  {_latency(latency.p99_ns):>6}"
+        f"  {_verdict(sweep, point)}"
+    ).rstrip()
+
+
+def _verdict(sweep: Sweep, point: Point) -> str:
+    statuses = [verdict.status for verdict in sweep.verdicts if verdict.threads == point.threads]
+    from_worst = [status for status in ("fail", "inconclusive", "not_comparable", "no_data") if status in statuses]
+    word = from_worst[0] if from_worst else (statuses[0] if statuses else "")
+    return {"inconclusive": "unclear", "not_comparable": "not comp."}.get(word, word)
+
+
+def _efficiency(point: Point) -> str:
+    if point.efficiency is None:
+        return "-"
+    interval = point.efficiency_interval
+    span = "" if interval is None else f" ({interval.low:.2f}-{interval.high:.2f})"
+    return f"{point.efficiency:.2f}{span}"
+
+
+def _half_width(value: float, interval: Interval | None) -> str:
+    if interval is None:
+        return "-"
+    share = (interval.high - interval.low) / 2 / value
+    return f"{share:.0%}" if share < 1 else ">99%"
+
+
+def _latency(latency_ns: float | None) -> str:
+    return "-" if latency_ns is None else _number(ms(latency_ns))
+
+
+def _fixed(value: float | None) -> str:
+    return "-" if value is None else f"{value:.2f}"
+
+
+def _number(value: float) -> str:
+    """Three digits or more that say something: 0.0421, 42.1, 42137."""
+    if value >= 1000:
+        return f"{value:.0f}"
+    return f"{value:.3g}" if value < 1 else f"{value:.{2 if value < 10 else 1}f}"
+
+
+def _wrapped(text: str) -> list[str]:
+    return textwrap.wrap(text, _WIDTH, initial_indent="  ", subsequent_indent="    ", break_on_hyphens=False)

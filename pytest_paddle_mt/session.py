@@ -1,0 +1,170 @@
+"""One per pytest session: settings, who is registered, finished sweeps, and what becomes of each test."""
+
+from __future__ import annotations
+
+import os
+import random
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from pytest_paddle_mt import options
+from pytest_paddle_mt.errors import PaddleMtError
+from pytest_paddle_mt.records import GATED_STATUSES
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from pytest_paddle_mt.checks import Check
+    from pytest_paddle_mt.engines import Engine
+    from pytest_paddle_mt.records import Sweep
+    from pytest_paddle_mt.reporters import Finished, Reporter
+
+SESSION_KEY = pytest.StashKey["Session"]()
+
+MARKER = "paddle_scaling"
+
+
+class GateFailure(pytest.fail.Exception):
+    """A sweep failed its gate, or was not gated under ``--paddle-strict``. Prints its message and no traceback."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, pytrace=False)
+
+
+class Session:
+    """The state of this plugin in one pytest session."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        self.config = config
+        self.finished: list[Finished] = []
+        #: Drawn once, so that a session without ``--paddle-seed`` can be repeated with the seed that it reports.
+        self.drawn_seed = random.SystemRandom().randrange(2**31)
+        self._engines: dict[str, Engine] | None = None
+        self._checks: list[Check] | None = None
+        self._reporters: list[Reporter] | None = None
+
+    @property
+    def sweeps(self) -> list[Sweep]:
+        """Finished sweeps, in order."""
+        return [finished.sweep for finished in self.finished]
+
+    def settings(self, item: pytest.Item | None = None) -> options.Settings:
+        """The settings of one test, or of the session.
+
+        Raises:
+            UsageError: something that the user wrote cannot be used.
+        """
+        return self.settings_of_marks(() if item is None else item.iter_markers(MARKER))
+
+    def settings_of_marks(self, marks: Iterable[pytest.Mark]) -> options.Settings:
+        """The settings of a test with these marks, the closest first.
+
+        Raises:
+            UsageError: something that the user wrote cannot be used.
+        """
+        return options.settings(self.config, marks, known_engines=tuple(self.engines()))
+
+    def engines(self) -> dict[str, Engine]:
+        """Engines by name, ours and those of other plugins."""
+        if self._engines is None:
+            self._engines = _by_name("engine", self._registered("pytest_paddle_mt_engines"))
+        return self._engines
+
+    def checks(self) -> list[Check]:
+        """Checks, ours and those of other plugins."""
+        if self._checks is None:
+            self._checks = list(_by_name("check", self._registered("pytest_paddle_mt_checks")).values())
+        return self._checks
+
+    def reporters(self) -> list[Reporter]:
+        """Reporters, ours and those of other plugins."""
+        if self._reporters is None:
+            registered = self.config.hook.pytest_paddle_mt_reporters(config=self.config)
+            self._reporters = list(_by_name("reporter", _flat(registered)).values())
+        return self._reporters
+
+    def smoke_reason(self) -> str | None:
+        """Why nothing can be measured in this session; None when it can."""
+        config = self.config
+        if "PYTEST_XDIST_WORKER" in os.environ or hasattr(config, "workerinput"):
+            return "pytest-xdist runs tests side by side"
+        if config.getoption("dist", "no") != "no" and config.getoption("tx", None):
+            return "pytest-xdist runs tests side by side"
+        if config.getoption("benchmark_disable", False):
+            return "--benchmark-disable"
+        if config.pluginmanager.hasplugin("codspeed") and config.getoption("codspeed", False):
+            return "pytest-codspeed measures instead"
+        return None
+
+    def sweep_finished(self, finished: Finished) -> None:
+        """Take a finished sweep, and tell everybody."""
+        self.finished.append(finished)
+        for reporter in self.reporters():
+            reporter.sweep_finished(finished)
+        self.config.hook.pytest_paddle_mt_sweep_finished(sweep=finished.sweep, config=self.config)
+
+    def settle(self, item: pytest.Item) -> None:
+        """After a test body that passed: a test that was not gated is skipped, or fails under ``--paddle-strict``."""
+        sweeps = [one.sweep for one in self.finished if one.item is item and one.sweep.gate]
+        open_ones = [sweep for sweep in sweeps if sweep.status not in GATED_STATUSES]
+        if not open_ones:
+            return
+        reason = "NOT gated: " + "; ".join(not_gated_reason(sweep) for sweep in open_ones)
+        if self.settings(item).strict:
+            raise GateFailure(f"{reason}\n--paddle-strict makes that a failure.")
+        pytest.skip(reason)
+
+    def write_summary(self, terminal: pytest.TerminalReporter) -> None:
+        """Let every reporter add to the terminal summary."""
+        if self.finished:
+            for reporter in self.reporters():
+                reporter.session_finished(self.sweeps, terminal)
+
+    def _registered(self, hook: str) -> Iterable[Any]:
+        return _flat(getattr(self.config.hook, hook)())
+
+
+def not_gated_reason(sweep: Sweep) -> str:
+    """Why a sweep was not gated, in one sentence."""
+    if sweep.smoke_reason is not None:
+        return f"smoke run only ({sweep.smoke_reason})"
+    worst = [verdict for verdict in sweep.verdicts if verdict.status == sweep.status]
+    return f"{sweep.status}: {worst[0].reason}" if worst else "no_data: no check had anything to judge"
+
+
+def session_of(config: pytest.Config) -> Session:
+    """The session of this plugin, made when first asked for."""
+    session = config.stash.get(SESSION_KEY, None)
+    if session is None:
+        session = config.stash[SESSION_KEY] = Session(config)
+    return session
+
+
+def checked_settings(config: pytest.Config) -> None:
+    """Refuse unusable options before anything is collected.
+
+    Raises:
+        pytest.UsageError: an option, an environment variable or an ini value cannot be used.
+    """
+    try:
+        if "engine" in options.settings(config).sources:  # only then are the engines loaded, to know their names
+            session_of(config).settings()
+    except PaddleMtError as error:
+        raise pytest.UsageError(str(error)) from error
+
+
+def _flat(nested: Iterable[Iterable[Any] | None]) -> list[Any]:
+    return [one for several in nested for one in several or ()]
+
+
+def _by_name(what: str, members: Iterable[Any]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for member in members:
+        if member.name in found:
+            raise pytest.UsageError(
+                f"two plugins register the {what} {member.name!r} ({type(found[member.name]).__module__} and "
+                f"{type(member).__module__}); rename one"
+            )
+        found[member.name] = member
+    return found

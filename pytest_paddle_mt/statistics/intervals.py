@@ -1,0 +1,133 @@
+"""Confidence intervals for the mean of a short series whose values resemble their neighbours.
+
+Rounds of a benchmark on a shared machine are not independent: a disturbance lasts for several of them. An interval that
+ignores this is far too narrow. What was tried, on which data, and why this method stayed: ``docs/statistics.md``.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from pytest_paddle_mt.records import Interval
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+#: Fewest values from which an interval is made.
+MIN_VALUES = 4
+
+#: A series this short cannot show that its values are independent, so they are taken to be at least this correlated.
+MIN_AUTOCORRELATION = 0.5
+
+#: Above it the estimate says no more than "few independent values".
+_MAX_AUTOCORRELATION = 0.9
+
+
+def regularized_incomplete_beta(a: float, b: float, x: float) -> float:
+    """I_x(a, b) for a, b > 0 and x in [0, 1], by its continued fraction (DLMF 8.17.22) with Lentz's algorithm."""
+    if x <= 0 or x >= 1:
+        return 0.0 if x <= 0 else 1.0
+    if x > (a + 1) / (a + b + 2):  # on the other side the fraction converges quickly
+        return 1 - regularized_incomplete_beta(b, a, 1 - x)
+    front = math.exp(
+        a * math.log(x) + b * math.log1p(-x) + math.lgamma(a + b) - math.lgamma(a) - math.lgamma(b) - math.log(a)
+    )
+    c, d = 1.0, 1 / (1 - (a + b) * x / (a + 1))
+    fraction = d
+    for m in range(1, 10_000):
+        even = m * (b - m) * x / ((a + 2 * m - 1) * (a + 2 * m))
+        odd = -(a + m) * (a + b + m) * x / ((a + 2 * m) * (a + 2 * m + 1))
+        for numerator in (even, odd):
+            d = 1 / (1 + numerator * d)
+            c = 1 + numerator / c
+            fraction *= c * d
+        if abs(c * d - 1) < 1e-15:
+            break
+    return front * fraction
+
+
+def student_t_quantile(p: float, df: float) -> float:
+    """Quantile of Student's t with ``df`` >= 1 degrees of freedom (fractions welcome) at ``p`` in (0, 1).
+
+    With t = sqrt(df) tan(theta), P(\\|T\\| > t) = I_x(df / 2, 1 / 2) at x = cos(theta)^2 (Abramowitz & Stegun 26.5.27
+    and 26.7.1); theta is found by bisection.
+
+    Raises:
+        ValueError: ``p`` or ``df`` is out of range.
+    """
+    if not 0 < p < 1 or not df >= 1:
+        raise ValueError(f"a t quantile needs 0 < p < 1 and df >= 1, not p={p} and df={df}")
+    if p < 0.5:
+        return -student_t_quantile(1 - p, df)
+    both_tails = 2 * (1 - p)
+    low, high = 0.0, math.pi / 2
+    while True:
+        theta = (low + high) / 2
+        if theta in (low, high):
+            return math.sqrt(df) * math.tan(low)
+        if regularized_incomplete_beta(df / 2, 0.5, math.cos(theta) ** 2) > both_tails:
+            low = theta
+        else:
+            high = theta
+
+
+def autocorrelation(values: npt.NDArray[np.float64]) -> float | None:
+    """Lag-1 autocorrelation of a series, shape (k,), with its small-sample bias removed; None without variation.
+
+    The estimate r = sum(d[i] d[i+1]) / sum(d[i]^2) falls short by about (1 + 4 rho) / k, which is added back: by
+    (1 + 3 rho) / k as every serial correlation around an estimated mean (Marriott & Pope, and Kendall, both Biometrika
+    41, 1954), and by rho / k as its upper sum has one term less than its lower one.
+    """
+    deviations = values - values.mean()
+    squares = float(deviations @ deviations)
+    if squares <= 0:
+        return None
+    estimate = float(deviations[1:] @ deviations[:-1]) / squares
+    return estimate + (1 + 4 * estimate) / len(values)
+
+
+def variance_inflation(rho: float, k: int) -> float:
+    """How many times wider than for independent values the mean of ``k`` values varies, as a variance.
+
+    For a first-order autoregression: 1 + 2 sum over lags j of (1 - j / k) rho^j (Bayley & Hammersley, Supplement to the
+    Journal of the Royal Statistical Society 8, 1946).
+    """
+    lags = np.arange(1, k)
+    return 1 + 2 * float(np.sum((1 - lags / k) * rho**lags))
+
+
+def mean_interval(
+    values: npt.NDArray[np.float64], confidence: float, min_autocorrelation: float = MIN_AUTOCORRELATION
+) -> Interval | None:
+    """Confidence interval for the mean of an autocorrelated series, shape (k,), in the order of measurement.
+
+    The k values are worth k / f independent ones, with f the ``variance_inflation`` at their autocorrelation, taken to
+    be at least ``min_autocorrelation``. Then: mean -+ t(k / f - 1) * s / sqrt(k / f), where s^2 =
+    sum(d^2) / (k - f) makes up for the sum around the mean being too small by that factor (Bayley & Hammersley 1946;
+    Zwiers & von Storch, Journal of Climate 8, 1995, show why so few values need t and not the normal distribution).
+
+    None below ``MIN_VALUES`` values.
+
+    Raises:
+        ValueError: ``confidence`` is not in (0, 1), or a value is not finite.
+    """
+    if not 0 < confidence < 1:
+        raise ValueError(f"a confidence is between 0 and 1, not {confidence}")
+    if not np.all(np.isfinite(values)):
+        raise ValueError(f"an interval needs finite values; {np.count_nonzero(~np.isfinite(values))} are not")
+    k = len(values)
+    if k < MIN_VALUES:
+        return None
+    mean = float(np.mean(values))
+    rho = autocorrelation(values)
+    if rho is None:
+        return Interval(low=mean, high=mean)
+    inflation = variance_inflation(min(max(rho, min_autocorrelation), _MAX_AUTOCORRELATION), k)
+    independent = k / inflation
+    variance = float(np.sum((values - mean) ** 2)) / (k - inflation)
+    quantile = student_t_quantile((1 + confidence) / 2, max(independent - 1, 1.0))
+    half_width = quantile * math.sqrt(variance / independent)
+    return Interval(low=mean - half_width, high=mean + half_width)

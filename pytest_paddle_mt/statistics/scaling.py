@@ -1,0 +1,129 @@
+"""Scaling: the efficiency of each round, its interval, when to look at it, and the Universal Scalability Law."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Callable
+
+import numpy as np
+
+from pytest_paddle_mt.records import Interval, Round, UniversalScalability
+from pytest_paddle_mt.statistics.intervals import MIN_AUTOCORRELATION, mean_interval
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    import numpy.typing as npt
+
+_MAX_LOOKS = 4
+
+#: A look adds little when this factor in rounds has not been gained, and costs confidence all the same.
+_MIN_GROWTH = math.sqrt(2)
+
+
+def every_round(_: Round) -> bool:
+    """Use every round."""
+    return True
+
+
+def log_throughput(round_: Round, threads: int) -> float | None:
+    """Mean of ln QPS over the windows with ``threads`` threads of one round; None without such a window."""
+    windows = round_.at(threads)
+    return math.fsum(math.log(window.qps) for window in windows) / len(windows) if windows else None
+
+
+def log_efficiency(round_: Round, threads: int) -> float | None:
+    """ln E(n) of one round: ln QPS(n) - ln n - ln QPS(1), each ln QPS a mean over the round's windows.
+
+    The windows with one thread stand around the others, (1, a, b, b, a, 1), so that a steady drift of the machine
+    cancels. None when the round has no window with ``threads`` threads, or none with one.
+    """
+    one, many = log_throughput(round_, 1), log_throughput(round_, threads)
+    return None if one is None or many is None else many - math.log(threads) - one
+
+
+def efficiency_series(
+    rounds: Iterable[Round], threads: int, usable: Callable[[Round], bool] = every_round
+) -> npt.NDArray[np.float64]:
+    """ln E(n) of the usable rounds that have one, float64, shape (k,), in the order given."""
+    values = (log_efficiency(round_, threads) for round_ in rounds if usable(round_))
+    return np.array([value for value in values if value is not None], dtype=np.float64)
+
+
+def throughput_series(
+    rounds: Iterable[Round], threads: int, usable: Callable[[Round], bool] = every_round
+) -> npt.NDArray[np.float64]:
+    """QPS of the usable rounds that measured ``threads`` threads, geometric mean over a round's windows, shape (k,)."""
+    values = (log_throughput(round_, threads) for round_ in rounds if usable(round_))
+    return np.array([math.exp(value) for value in values if value is not None], dtype=np.float64)
+
+
+def geometric_mean(values: npt.NDArray[np.float64]) -> float | None:
+    """Geometric mean of positive values, shape (k,); None without one."""
+    return float(np.exp(np.mean(np.log(values)))) if len(values) else None
+
+
+def geometric_mean_interval(
+    values: npt.NDArray[np.float64], confidence: float, min_autocorrelation: float = MIN_AUTOCORRELATION
+) -> Interval | None:
+    """Confidence interval for the geometric mean of positive values, one per round, shape (k,), in order.
+
+    ``mean_interval`` of the logarithms, taken back. None where that is None.
+    """
+    interval = mean_interval(np.log(values), confidence, min_autocorrelation)
+    return None if interval is None else Interval(low=math.exp(interval.low), high=math.exp(interval.high))
+
+
+def universal_scalability(
+    threads: npt.NDArray[np.integer], qps: npt.NDArray[np.float64]
+) -> UniversalScalability | None:
+    """Fit X(n) = n X(1) / (1 + a (n - 1) + b n (n - 1)), contention a and coherency b, neither below 0.
+
+    Least squares on the form that is linear in a and b, n X(1) / X(n) - 1 = a (n - 1) + b n (n - 1) (N. Gunther,
+    Guerrilla Capacity Planning, 2007, chapters 4 and 5). ``threads`` and ``qps`` have shape (k,), each count once.
+    None below three thread counts, or without one thread.
+    """
+    if len(threads) < 3 or 1 not in threads:
+        return None
+    n = threads.astype(np.float64)
+    target = n * float(qps[threads == 1][0]) / qps - 1
+    columns = np.column_stack([n - 1, n * (n - 1)])
+    contention, coherency = np.linalg.lstsq(columns, target, rcond=None)[0]
+    if min(contention, coherency) < 0:  # then the best pair lies on an edge: one of them is 0
+        alone = np.maximum(columns.T @ target / np.sum(columns**2, axis=0), 0.0)
+        residuals = np.sum((columns * alone - target[:, np.newaxis]) ** 2, axis=0)
+        contention, coherency = (alone[0], 0.0) if residuals[0] <= residuals[1] else (0.0, alone[1])
+    return UniversalScalability(contention=float(contention), coherency=float(coherency))
+
+
+def looks(minimum: int, maximum: int) -> tuple[int, ...]:
+    """The numbers of rounds after which the stop rule looks: at most four, from ``minimum`` geometrically to ``maximum``.
+
+    Looks grow by a factor of 1.4 at least; where ``maximum`` is nearer to ``minimum``, it is the only look.
+
+    Raises:
+        ValueError: not 1 <= minimum <= maximum.
+    """
+    if not 1 <= minimum <= maximum:
+        raise ValueError(f"rounds need 1 <= minimum <= maximum, not {minimum}:{maximum}")
+    growth = maximum / minimum
+    steps = min(_MAX_LOOKS - 1, int(math.log(growth) / math.log(_MIN_GROWTH) + 1e-9))
+    between = (round(minimum * growth ** (step / steps)) for step in range(steps))
+    return tuple(sorted({*between, maximum}))
+
+
+def confidence_after_looks(alpha: float, looks_planned: int, judged: int = 1) -> float:
+    """Confidence of the interval at each look, so that all of them together miss with probability ``alpha`` at most.
+
+    Who looks again and again, and stops when content, errs more often than each look alone. By Bonferroni's inequality
+    it is enough to share ``alpha`` evenly: 1 - alpha / (looks * judged thread counts), whatever the dependence between
+    the looks. A verdict can be wrong on one side only, so each kind of wrong verdict has about half of ``alpha``.
+
+    Raises:
+        ValueError: ``alpha`` is not in (0, 1), or there is no look or nothing judged.
+    """
+    if not 0 < alpha < 1 or looks_planned < 1 or judged < 1:
+        raise ValueError(
+            f"0 < alpha < 1, one look and one thread count at least, not {alpha}, {looks_planned}, {judged}"
+        )
+    return 1 - alpha / (looks_planned * judged)
