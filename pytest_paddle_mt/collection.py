@@ -8,7 +8,8 @@ import pytest
 
 from pytest_paddle_mt import fixtures, hookspec
 from pytest_paddle_mt.errors import PaddleMtError
-from pytest_paddle_mt.session import MARKER, checked_settings, session_of
+from pytest_paddle_mt.options import MARKER
+from pytest_paddle_mt.session import checked_settings, session_of
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Sequence
@@ -40,8 +41,7 @@ def parametrize_engines(metafunc: pytest.Metafunc) -> None:
     if "concurrent_runner" not in metafunc.fixturenames:
         return
     try:
-        session = session_of(metafunc.config)
-        engines = session.settings_of_marks(metafunc.definition.iter_markers(MARKER)).engines
+        engines = session_of(metafunc.config).settings(metafunc.definition).engines
     except PaddleMtError as error:
         raise pytest.Collector.CollectError(f"{metafunc.definition.nodeid}: {error}") from error
     if len(engines) > 1:

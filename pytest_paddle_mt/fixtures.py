@@ -51,7 +51,7 @@ def paddle_inputs(request: pytest.FixtureRequest) -> Mapping[str, Any] | Sequenc
     pool = request.getfixturevalue("predictor_pool")
     try:
         settings = session_of(request.config).settings(request.node)
-        return default_inputs(pool[0], settings.batch_size, batch_size_asked="batch_size" in settings.sources)
+        return default_inputs(pool, settings.batch_size, batch_size_asked="batch_size" in settings.sources)
     except PaddleMtError as error:
         raise _Failure(error) from None
 

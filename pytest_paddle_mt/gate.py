@@ -12,7 +12,7 @@ from pytest_paddle_mt import diagnosis, environment, gil, runner, summary, valid
 from pytest_paddle_mt.checks import Evidence, comparisons
 from pytest_paddle_mt.engines import SyntheticWork, Workload
 from pytest_paddle_mt.errors import UsageError
-from pytest_paddle_mt.inputs import DefaultInputs, checked_inputs, default_inputs
+from pytest_paddle_mt.inputs import DefaultInputs, checked_inputs, default_inputs, input_sets
 from pytest_paddle_mt.predictors import PredictorPool
 from pytest_paddle_mt.records import Subject, Sweep, Verdict, Warning, WindowPlan
 from pytest_paddle_mt.reporters import Finished
@@ -30,9 +30,11 @@ if TYPE_CHECKING:
 
     from pytest_paddle_mt.engines import Engine
     from pytest_paddle_mt.inputs import InputSet
-    from pytest_paddle_mt.options import Settings
+    from pytest_paddle_mt.settings import Settings
     from pytest_paddle_mt.records import Round
     from pytest_paddle_mt.session import Session
+
+    Query = Callable[[Any, Mapping[str, npt.NDArray[Any]]], object]
 
 #: Chance that the intervals of one sweep, all looks and thread counts together, miss; half of it on each side.
 ALPHA = 0.02
@@ -70,7 +72,7 @@ class ConcurrentRunner:
         self,
         served: PredictorPool | SyntheticWork | Sequence[Any],
         *,
-        query: Callable[[Any, Mapping[str, npt.NDArray[Any]]], object] | None = None,
+        query: Query | None = None,
         gate: bool = True,
     ) -> SweepResult:
         """Sweep the thread counts, judge, record, and fail the test when a check fails.
@@ -99,8 +101,8 @@ class ConcurrentRunner:
         smoke = self._session.smoke_reason()
         started_s = time.monotonic()
         seed = self._settings.seed if self._settings.seed is not None else self._session.drawn_seed
-        inputs = () if pool is None else self._inputs_for(pool)
-        subject = self._subject(engine, pool, inputs)
+        inputs = () if pool is None else self._inputs_for(pool, query)
+        subject = self._subject(engine, pool, inputs, query)
         until, until_reason = linear_until(self._settings, counts, cpu, subject.device)
         looks = (1,) if smoke else scaling.looks(self._settings.rounds_min, self._settings.rounds_max)
         schedule = runner.Schedule(
@@ -219,24 +221,32 @@ class ConcurrentRunner:
             power *= 2
         return tuple(sorted(counts))
 
-    def _inputs_for(self, pool: PredictorPool) -> list[InputSet]:
+    def _inputs_for(self, pool: PredictorPool, query: Query | None) -> list[InputSet]:
+        """The input sets: what the model takes, or whatever the user's own query takes."""
         given = self._inputs
+        if query is not None and not isinstance(given, DefaultInputs):
+            return input_sets(given)
         if isinstance(given, DefaultInputs) and given.predictor is not pool[0]:
             return [
                 default_inputs(
-                    pool[0],
+                    pool,
                     self._settings.batch_size,
                     batch_size_asked="batch_size" in self._settings.sources,
                 )
             ]
-        return checked_inputs(pool[0], given)
+        return checked_inputs(pool, given)
 
-    def _subject(self, engine: Engine, pool: PredictorPool | None, inputs: Sequence[InputSet]) -> Subject:
+    def _subject(
+        self, engine: Engine, pool: PredictorPool | None, inputs: Sequence[InputSet], query: Query | None
+    ) -> Subject:
         if pool is None:
             return Subject(
                 engine=engine.name, device="cpu", batch_size=None, pool=None, math_threads=None, gil=None, facts={}
             )
-        pool.answer(0, inputs[0])
+        if query is None:
+            pool.answer(0, inputs[0])
+        else:
+            query(pool[0], inputs[0])
         first = next(iter(inputs[0].values()), None)
         facts = {
             "paddle": f"paddlepaddle {environment.paddle_version()}",
@@ -249,7 +259,7 @@ class ConcurrentRunner:
         return Subject(
             engine=engine.name,
             device=pool.device or self._settings.device,
-            batch_size=None if first is None or not first.shape else int(first.shape[0]),
+            batch_size=int(first.shape[0]) if getattr(first, "shape", ()) else None,
             pool=pool.method,
             math_threads=pool.math_threads,
             gil=gil.probe(pool[0].run),

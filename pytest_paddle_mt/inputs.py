@@ -8,14 +8,19 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pytest_paddle_mt.errors import InputError
-from pytest_paddle_mt.libpaddle import DATA_TYPES, InputSpec, input_specs
+from pytest_paddle_mt.libpaddle import DATA_TYPES, InputSpec
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     import numpy.typing as npt
 
+    from pytest_paddle_mt.predictors import PredictorPool
+
 InputSet = dict[str, "npt.NDArray[Any]"]
+
+#: What an input is taken for when Paddle does not say its type.
+_FLOAT32 = 0
 
 
 class DefaultInputs(dict[str, Any]):
@@ -26,8 +31,8 @@ class DefaultInputs(dict[str, Any]):
         self.predictor = predictor
 
 
-def default_inputs(predictor: Any, batch_size: int, *, batch_size_asked: bool) -> DefaultInputs:
-    """One input set from the model's own names, types and shapes, filled with ``i % 255 * 0.1`` as in Paddle's guide.
+def default_inputs(pool: PredictorPool, batch_size: int, *, batch_size_asked: bool) -> DefaultInputs:
+    """One input set for the model of ``pool`` from its own names, types and shapes, filled with ``i % 255 * 0.1`` as in Paddle's guide.
 
     The first dimension, where the model leaves it open, is ``batch_size``.
 
@@ -36,10 +41,10 @@ def default_inputs(predictor: Any, batch_size: int, *, batch_size_asked: bool) -
     """
     return DefaultInputs(
         {
-            spec.name: fill(_shape(spec, batch_size, batch_size_asked), spec.data_type)
-            for spec in input_specs(predictor)
+            spec.name: fill(_shape(spec, batch_size, batch_size_asked), _type(spec))
+            for spec in pool.input_specs()
         },
-        predictor,
+        pool[0],
     )
 
 
@@ -52,25 +57,35 @@ def fill(shape: tuple[int, ...], data_type: int) -> npt.NDArray[Any]:
     return values.astype(dtype).reshape(shape)
 
 
-def checked_inputs(predictor: Any, given: Any) -> list[InputSet]:
+def checked_inputs(pool: PredictorPool, given: Any) -> list[InputSet]:
     """``given`` as a list of input sets that fit the model: contiguous arrays, in the model's order.
 
     Args:
-        predictor: a predictor of the model.
+        pool: predictors of the model.
         given: a dict of arrays by input name, or a list of such dicts to take in turn.
 
     Raises:
         InputError: it is something else, or a name, dtype, rank or extent does not fit.
+    """
+    sets = input_sets(given)
+    specs = pool.input_specs()
+    return [_checked_set(specs, one) for one in sets]
+
+
+def input_sets(given: Any) -> list[InputSet]:
+    """``given`` as a list of dicts, as it is.
+
+    Raises:
+        InputError: it is neither a dict nor a list of dicts, or an empty one.
     """
     sets: Sequence[Any] = [given] if isinstance(given, dict) else given
     if not isinstance(sets, (list, tuple)) or not all(isinstance(one, dict) for one in sets):
         raise InputError(
             f"paddle_inputs must be a dict of arrays by input name, or a list of such dicts; got {_shown(given)}"
         )
-    if not sets:
-        raise InputError("paddle_inputs is an empty list; give at least one dict of arrays")
-    specs = input_specs(predictor)
-    return [_checked_set(specs, one) for one in sets]
+    if not sets or not all(sets):
+        raise InputError("paddle_inputs is empty; give at least one dict with an array for each input of the model")
+    return list(sets)
 
 
 def _checked_set(specs: Sequence[InputSpec], given: Mapping[str, Any]) -> InputSet:
@@ -88,10 +103,15 @@ def _checked_set(specs: Sequence[InputSpec], given: Mapping[str, Any]) -> InputS
 
 def _checked_array(spec: InputSpec, given: Any) -> npt.NDArray[Any]:
     array = np.asarray(given)
-    type_name, dtype = DATA_TYPES[spec.data_type]
-    if type_name == "bfloat16" and array.dtype.name == "bfloat16":
+    if array.dtype.name == "bfloat16":
         array = array.view(np.uint16)
-    if array.dtype != dtype:
+    type_name, dtype = DATA_TYPES[_type(spec)]
+    if spec.data_type is None and array.dtype not in [known for _, known in DATA_TYPES.values()]:
+        raise InputError(
+            f"input {spec.name!r} is {array.dtype}, which Paddle serves to no model; convert it with .astype(...) to "
+            "what the model was exported with"
+        )
+    if spec.data_type is not None and array.dtype != dtype:
         carrier = " (its bits as uint16)" if type_name == "bfloat16" else ""
         raise InputError(
             f"input {spec.name!r} is {array.dtype}, the model wants {type_name}{carrier}; "
@@ -109,6 +129,10 @@ def _checked_array(spec: InputSpec, given: Any) -> npt.NDArray[Any]:
     if array.size == 0:
         raise InputError(f"input {spec.name!r} has no elements (shape {array.shape}); a query needs at least one")
     return np.ascontiguousarray(array)
+
+
+def _type(spec: InputSpec) -> int:
+    return _FLOAT32 if spec.data_type is None else spec.data_type
 
 
 def _shape(spec: InputSpec, batch_size: int, batch_size_asked: bool) -> tuple[int, ...]:
@@ -134,7 +158,7 @@ def example_fixture(specs: Sequence[InputSpec]) -> str:
     """The text of a ``paddle_inputs`` fixture for these inputs, with ... where an extent is open."""
     lines = ["    @pytest.fixture", "    def paddle_inputs():", "        return {"]
     for spec in specs:
-        dtype = DATA_TYPES[spec.data_type][1].name
+        dtype = DATA_TYPES[_type(spec)][1].name
         lines.append(f'            "{spec.name}": numpy.zeros({_shape_text(spec.shape)}, "{dtype}"),')
     return "\n".join([*lines, "        }"])
 

@@ -14,6 +14,8 @@ from pytest_paddle_mt.errors import EngineUnavailable
 from pytest_paddle_mt.records import record
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import numpy.typing as npt
 
 #: Paddle's name of a data type and NumPy's, by the number that Paddle gives it. NumPy has no bfloat16: its bits travel
@@ -40,8 +42,8 @@ class InputSpec:
     name: str
     #: Extents; -1 where the model leaves one open.
     shape: tuple[int, ...]
-    #: Paddle's number of the data type, a key of ``DATA_TYPES``.
-    data_type: int
+    #: Paddle's number of the data type, a key of ``DATA_TYPES``; None where Paddle does not say.
+    data_type: int | None
 
 
 @lru_cache(maxsize=1)
@@ -106,18 +108,41 @@ def _is_pybind11(instance: Any) -> bool:
     return any(base.__name__ == "pybind11_object" for base in type(instance).__mro__)
 
 
-def input_specs(predictor: Any) -> tuple[InputSpec, ...]:
-    """What the model says of its inputs, in the order of ``predictor.get_input_names()``."""
+def input_specs(predictor: Any, program: str | None) -> tuple[InputSpec, ...]:
+    """What the model says of its inputs, in the order of ``predictor.get_input_names()``.
+
+    Args:
+        predictor: a predictor of the model.
+        program: the model's program file; None when unknown. Of a ``.json`` model Paddle (3.2.2, 3.3.1) says that every
+            input is float32, so the types are read from the file; without the file, float32 counts as not said.
+    """
     pointer = predictor_pointer(predictor)
     shapes = api().input_shapes(pointer)
-    types = api().input_types(pointer)
+    types: Mapping[str, int | None]
+    if program is not None and program.endswith(".json"):
+        types = _types_in(program)
+    else:
+        types = {name: None if program is None and said == 0 else said for name, said in api().input_types(pointer).items()}
     return tuple(
-        InputSpec(name=name, shape=tuple(shapes[name]), data_type=types[name]) for name in predictor.get_input_names()
+        InputSpec(name=name, shape=tuple(shapes[name]), data_type=types.get(name))
+        for name in predictor.get_input_names()
     )
 
 
-def host_array(array: npt.NDArray[Any], data_type: int) -> _native.HostArray:
-    """A copy of ``array``, which has the dtype that ``DATA_TYPES`` gives for ``data_type``, for the native loop."""
+def _types_in(program: str) -> dict[str, int | None]:
+    """The types of the inputs by name, as the ``.json`` file says."""
+    import paddle
+
+    numbers = {f"paddle.{name}": number for number, (name, _) in DATA_TYPES.items()}
+    parsed = paddle.base.libpaddle.pir.Program()
+    paddle.base.core.deserialize_pir_program(program, parsed)
+    inputs = [op.attrs() for op in parsed.global_block().ops if op.name() == "pd_op.data"]
+    return {attributes["name"]: numbers.get(str(attributes["dtype"])) for attributes in inputs}
+
+
+def host_array(array: npt.NDArray[Any]) -> _native.HostArray:
+    """A copy of ``array``, which has one of the dtypes in ``DATA_TYPES``, for the native loop."""
+    data_type = next(number for number, (_, dtype) in DATA_TYPES.items() if dtype == array.dtype)
     return _native.HostArray.make(data_type, list(array.shape), np.ascontiguousarray(array).tobytes())
 
 

@@ -13,7 +13,7 @@ from pytest_paddle_mt.progress import Announcer
 from pytest_paddle_mt.session import session_of
 
 if TYPE_CHECKING:
-    from pytest_paddle_mt.options import Settings
+    from pytest_paddle_mt.settings import Settings
 
 
 def configured_pool(request: pytest.FixtureRequest) -> PredictorPool:
@@ -32,9 +32,9 @@ def configured_pool(request: pytest.FixtureRequest) -> PredictorPool:
     largest = max(settings.thread_counts or (environment.cores().usable,))
     pool = PredictorPool(
         config,
-        method=getattr(settings,'pool','clone'),
-        size=largest if getattr(settings,'pool','clone') == "predictor_pool" else None,
-        allow_nonfinite=getattr(settings,'allow_nonfinite',False),
+        method=settings.pool,
+        size=largest if settings.pool == "predictor_pool" else None,
+        allow_nonfinite=settings.allow_nonfinite,
         progress=Announcer(request.config).clones,
     )
     _check_device(settings, pool)

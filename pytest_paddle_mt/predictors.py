@@ -11,6 +11,7 @@ Guarantees
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import sys
 import time
@@ -18,6 +19,7 @@ from typing import TYPE_CHECKING, Any, Callable, Literal
 
 import numpy as np
 
+from pytest_paddle_mt import libpaddle
 from pytest_paddle_mt.errors import ModelError, UsageError
 from pytest_paddle_mt.records import record
 
@@ -100,6 +102,7 @@ class PredictorPool:
         self._paddle_pool: Any = None
         self._predictors: list[Any] = []
         self._handles: list[Handles | None] = []
+        self._shared: list[Any] = []
         self._closed = False
         self._users = 0
 
@@ -186,6 +189,16 @@ class PredictorPool:
             self._handles[index] = handles
         return handles
 
+    def input_specs(self) -> tuple[libpaddle.InputSpec, ...]:
+        """What the model says of its inputs, in its own order."""
+        program = None if self.config is None or self.config.model_from_memory() else self.config.prog_file()
+        return libpaddle.input_specs(self[0], program or None)
+
+    def copies_in(self, index: int, inputs: Mapping[str, npt.NDArray[Any]]) -> list[Callable[[], None]]:
+        """For each input of predictor ``index``, a call that copies its array in the stock Python way."""
+        handles = self.handles(index)
+        return [self._copy_in(handles.inputs[name], array) for name, array in inputs.items()]
+
     def answer(self, index: int, inputs: Mapping[str, npt.NDArray[Any]]) -> dict[str, npt.NDArray[Any]]:
         """Serve one query with predictor ``index`` the stock Python way.
 
@@ -194,10 +207,10 @@ class PredictorPool:
         """
         handles = self.handles(index)
         with _paddle_errors("a first query of", self.config):
-            for name, array in inputs.items():
-                handles.inputs[name].copy_from_cpu(array)
+            for copy_in in self.copies_in(index, inputs):
+                copy_in()
             self._predictors[index].run()
-            outputs = {name: handle.copy_to_cpu() for name, handle in handles.outputs.items()}
+            outputs = {name: _copied_out(handle) for name, handle in handles.outputs.items()}
         if not self.allow_nonfinite:
             self._check_finite(inputs, outputs)
         return outputs
@@ -227,11 +240,13 @@ class PredictorPool:
         # One reference from the list, one from the loop variable, one for the call.
         held = any(sys.getrefcount(predictor) > 3 for predictor in self._predictors)
         if held:
-            _kept_alive.append((self._predictors, self._paddle_pool))
+            _kept_alive.append((self._predictors, self._paddle_pool, self._shared))
+            self._shared = []
             self._predictors = []
         while self._predictors:
             self._predictors.pop()
         self._paddle_pool = None
+        self._shared.clear()
 
     def _make(self, index: int) -> Any:
         from paddle import inference
@@ -243,6 +258,22 @@ class PredictorPool:
             retrieve = getattr(self._paddle_pool, "retrieve", None) or self._paddle_pool.retrive
             return retrieve(index)
         return inference.create_predictor(self.config) if index == 0 else self._predictors[0].clone()
+
+    def _copy_in(self, handle: Any, array: npt.NDArray[Any]) -> Callable[[], None]:
+        if array.dtype != np.uint16:
+            return functools.partial(handle.copy_from_cpu, array)
+        # The bits of bfloat16, which copy_from_cpu would take for int32; a tensor made of uint16 is bfloat16 to Paddle.
+        import paddle
+
+        core = paddle.base.core
+        tensor = core.DenseTensor() if hasattr(core, "DenseTensor") else core.LoDTensor()  # 3.0 and newer; 2.6
+        self._shared.append(tensor)  # the handle does not keep it alive
+
+        def copy_in() -> None:
+            tensor.set(array, paddle.CPUPlace())
+            handle.share_external_data(tensor)
+
+        return copy_in
 
     def _check_open(self) -> None:
         if self._closed:
@@ -264,7 +295,9 @@ def model_name(config: Any) -> str:
     """What to call the model of ``config`` in a message: its program file or directory."""
     if config is None:
         return "of the given predictors"
-    return config.prog_file() or config.model_dir() or "given from memory"
+    if config.model_from_memory():  # then prog_file() is the model itself
+        return "given from memory"
+    return config.prog_file() or config.model_dir()
 
 
 @contextlib.contextmanager
@@ -349,5 +382,15 @@ def _paddle_errors(what: str, config: Any) -> Iterator[None]:
         ) from error
 
 
+def _copied_out(handle: Any) -> npt.NDArray[Any]:
+    array: npt.NDArray[Any] = handle.copy_to_cpu()
+    if handle.type().name != "BFLOAT16":
+        return array
+    # Paddle 3.x gives an array of float32 with the bits of bfloat16 in its first half.
+    return array.ravel().view(np.uint16)[: array.size].reshape(array.shape)
+
+
 def _is_finite(array: npt.NDArray[Any]) -> bool:
+    if array.dtype == np.uint16:  # the bits of bfloat16; all ones in the exponent: NaN or inf
+        return not bool(((array & 0x7F80) == 0x7F80).any())
     return array.dtype.kind not in "fc" or bool(np.isfinite(array).all())

@@ -10,7 +10,6 @@ import pytest
 
 from pytest_paddle_mt import options
 from pytest_paddle_mt.errors import PaddleMtError
-from pytest_paddle_mt.records import GATED_STATUSES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -19,10 +18,13 @@ if TYPE_CHECKING:
     from pytest_paddle_mt.engines import Engine
     from pytest_paddle_mt.records import Sweep
     from pytest_paddle_mt.reporters import Finished, Reporter
+    from pytest_paddle_mt.settings import Settings
 
 SESSION_KEY = pytest.StashKey["Session"]()
 
-MARKER = "paddle_scaling"
+
+#: How the reason of a test that was not gated begins.
+NOT_GATED = "NOT gated: "
 
 
 class GateFailure(pytest.fail.Exception):
@@ -49,21 +51,16 @@ class Session:
         """Finished sweeps, in order."""
         return [finished.sweep for finished in self.finished]
 
-    def settings(self, item: pytest.Item | None = None) -> options.Settings:
+    def settings(self, item: pytest.Item | None = None) -> Settings:
         """The settings of one test, or of the session.
 
         Raises:
             UsageError: something that the user wrote cannot be used.
         """
-        return self.settings_of_marks(() if item is None else item.iter_markers(MARKER))
+        from pytest_paddle_mt.settings import resolve, scaling_marks
 
-    def settings_of_marks(self, marks: Iterable[pytest.Mark]) -> options.Settings:
-        """The settings of a test with these marks, the closest first.
-
-        Raises:
-            UsageError: something that the user wrote cannot be used.
-        """
-        return options.settings(self.config, marks, known_engines=tuple(self.engines()))
+        marks = () if item is None else scaling_marks(item)
+        return resolve(self.config, marks, known_engines=tuple(self.engines()))
 
     def engines(self) -> dict[str, Engine]:
         """Engines by name, ours and those of other plugins."""
@@ -106,11 +103,13 @@ class Session:
 
     def settle(self, item: pytest.Item) -> None:
         """After a test body that passed: a test that was not gated is skipped, or fails under ``--paddle-strict``."""
+        from pytest_paddle_mt.records import GATED_STATUSES
+
         sweeps = [one.sweep for one in self.finished if one.item is item and one.sweep.gate]
         open_ones = [sweep for sweep in sweeps if sweep.status not in GATED_STATUSES]
         if not open_ones:
             return
-        reason = "NOT gated: " + "; ".join(not_gated_reason(sweep) for sweep in open_ones)
+        reason = NOT_GATED + "; ".join(not_gated_reason(sweep) for sweep in open_ones)
         if self.settings(item).strict:
             raise GateFailure(f"{reason}\n--paddle-strict makes that a failure.")
         pytest.skip(reason)
@@ -120,6 +119,13 @@ class Session:
         if self.finished:
             for reporter in self.reporters():
                 reporter.session_finished(self.sweeps, terminal)
+            return
+        # Under pytest-xdist the sweeps happened in other processes; their reports arrive here.
+        skipped = [report.longrepr for report in terminal.getreports("skipped")]
+        not_gated = [one for one in skipped if isinstance(one, tuple) and NOT_GATED in one[2]]
+        if not_gated:
+            terminal.section("paddle thread scaling")
+            terminal.write_line(f"{len(not_gated)} tests NOT gated: {not_gated[0][2].partition(NOT_GATED)[2]}")
 
     def _registered(self, hook: str) -> Iterable[Any]:
         return _flat(getattr(self.config.hook, hook)())
@@ -147,8 +153,12 @@ def checked_settings(config: pytest.Config) -> None:
     Raises:
         pytest.UsageError: an option, an environment variable or an ini value cannot be used.
     """
+    if not options.anything_given(config):
+        return
+    from pytest_paddle_mt.settings import resolve
+
     try:
-        if "engine" in options.settings(config).sources:  # only then are the engines loaded, to know their names
+        if "engine" in resolve(config).sources:  # only then are the engines loaded, to know their names
             session_of(config).settings()
     except PaddleMtError as error:
         raise pytest.UsageError(str(error)) from error

@@ -6,6 +6,7 @@ import math
 from typing import TYPE_CHECKING
 
 from pytest_paddle_mt.records import record
+from pytest_paddle_mt.units import NS_PER_MS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -14,8 +15,10 @@ if TYPE_CHECKING:
 
 #: A window in which its threads were ready but had no core for more than this share of the time is set aside.
 MAX_DELAY_SHARE = 0.05
-#: The same for time that the hypervisor gave to other machines. The kernel counts it in ticks of 10 ms.
+#: The same for time that the hypervisor gave to other machines.
 MAX_STEAL_SHARE = 0.05
+#: The kernel counts it in ticks: one of them in a short window is as likely rounding as a disturbance.
+_STEAL_TICK_NS = 10 * NS_PER_MS
 #: Other threads of this process using more than this many cores explain a delay: it is not the machine's fault.
 _OWN_EXTRA_CORES = 0.10
 #: Without a scheduler that counts delays: preempted more often than this per second and thread, and off the CPU.
@@ -67,10 +70,10 @@ def delay_share(window: Window) -> float | None:
 
 
 def steal_share(window: Window, cpu: Cpu) -> float | None:
-    """Share of the usable cores' time that the hypervisor gave to others; None where unknown."""
+    """Share of the usable cores' time that the hypervisor gave to others, less one tick; None where unknown."""
     if window.noise is None or window.noise.steal_ns is None:
         return None
-    return window.noise.steal_ns / (window.noise.wall_ns * cpu.usable_cores)
+    return max(0, window.noise.steal_ns - _STEAL_TICK_NS) / (window.noise.wall_ns * cpu.usable_cores)
 
 
 def _own_extra_cores(window: Window) -> float:
@@ -105,17 +108,18 @@ def objection(rounds: Iterable[Round], threads: int) -> str | None:
     windows = [window for round_ in rounds for window in round_.at(threads)]
     if not windows:
         return None
+    running = f"{threads} thread{'s' if threads > 1 else ''}"
     outside = _median([outside_share(window) for window in windows])
     if outside > MAX_OUTSIDE_SHARE:
         return (
-            f"with {threads} threads {outside:.1%} of the time passed outside queries (at most {MAX_OUTSIDE_SHARE:.0%}): "
-            "the queries are too short for this engine on this machine; serve larger batches, or use --paddle-engine=native"
+            f"with {running} {outside:.1%} of the time passed outside queries (at most {MAX_OUTSIDE_SHARE:.0%}): the "
+            "queries are too short for this engine on this machine; serve larger batches, or use --paddle-engine=native"
         )
     together = _median([overlap(window) for window in windows])
     if together < MIN_OVERLAP:
         return (
-            f"with {threads} threads one of them was at work for only {together:.0%} of the window: they did not run "
-            "side by side; give a longer --paddle-window"
+            f"with {running} one of them was at work for only {together:.0%} of the window: they did not run side by "
+            "side; give a longer --paddle-window"
         )
     return None
 

@@ -23,6 +23,7 @@ class LinearCheck:
         judged = [threads for threads in evidence.thread_counts if 1 < threads <= evidence.linear_until]
         if judged:
             return [self._at(evidence, threads) for threads in judged]
+        cores, math_threads = evidence.cpu.usable_cores, evidence.cpu.math_threads
         return [
             Verdict(
                 check=self.name,
@@ -32,8 +33,8 @@ class LinearCheck:
                 limit=evidence.limits.min_efficiency,
                 reason=(
                     f"no thread count above one is at or below {evidence.linear_until}, up to which throughput can grow "
-                    f"linearly here ({evidence.cpu.usable_cores} usable cores, {evidence.cpu.math_threads} math threads "
-                    "a predictor); run it on more cores"
+                    f"linearly here ({cores} usable core{'s' if cores > 1 else ''}, {math_threads} math "
+                    f"thread{'s' if math_threads > 1 else ''} a predictor); run it on more cores"
                 ),
             )
         ]

@@ -71,8 +71,8 @@ class NativeSession:
             self._loop = None
 
     def _host_inputs(self) -> list[list[_native.HostArray]]:
-        specs = libpaddle.input_specs(self._pool[0])
-        return [[libpaddle.host_array(one[spec.name], spec.data_type) for spec in specs] for one in self._inputs]
+        names = list(self._pool.handles(0).inputs)
+        return [[libpaddle.host_array(one[name]) for name in names] for one in self._inputs]
 
     def _proven_target(self, index: int, input_sets: list[list[_native.HostArray]]) -> _native.PaddleTarget:
         """A target whose answer to the first input set equals the one that the stock Python way gives."""

@@ -76,17 +76,17 @@ class PythonSession:
             return _Loop(self._calls[:threads], plan).run()
 
     def close(self) -> None:
-        """Nothing to do: threads end with their window."""
+        """Let go of the predictors; threads end with their window."""
+        self._calls.clear()
 
     def _stock_call(self, index: int) -> Callable[[int], None]:
         predictor = self._pool[index]
-        handles = self._pool.handles(index)
-        input_sets = [[(handles.inputs[name], array) for name, array in one.items()] for one in self._inputs]
-        outputs = list(handles.outputs.values())
+        input_sets = [self._pool.copies_in(index, one) for one in self._inputs]
+        outputs = list(self._pool.handles(index).outputs.values())
 
         def call(query: int) -> None:
-            for handle, array in input_sets[query % len(input_sets)]:
-                handle.copy_from_cpu(array)
+            for copy_in in input_sets[query % len(input_sets)]:
+                copy_in()
             predictor.run()
             for handle in outputs:
                 handle.copy_to_cpu()
@@ -128,14 +128,15 @@ class _Loop:
             threading.Thread(target=self._serve, args=(index,), name=f"paddle-mt-{index}", daemon=True)
             for index in range(len(self._calls))
         ]
-        for thread in threads:
-            thread.start()
         try:
+            for thread in threads:
+                thread.start()
             self._supervise()
         finally:
             self._closed = True
             for thread in threads:
-                thread.join()
+                if thread.ident is not None:  # None: it could not be started
+                    thread.join()
         for index, slot in enumerate(self._slots):
             if slot.error is not None:
                 raise QueryFailed(
@@ -163,7 +164,8 @@ class _Loop:
                 time.sleep(min(left_s, _POLL_S))
             elif self._all_served.wait(_POLL_S):
                 break
-        self._closed_ns = time.monotonic_ns()
+        self._closed = True
+        self._closed_ns = time.monotonic_ns()  # after it was closed: no counted query ended later
 
     def _serve(self, index: int) -> None:
         slot = self._slots[index]

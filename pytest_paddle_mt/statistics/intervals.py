@@ -52,8 +52,8 @@ def regularized_incomplete_beta(a: float, b: float, x: float) -> float:
 def student_t_quantile(p: float, df: float) -> float:
     """Quantile of Student's t with ``df`` >= 1 degrees of freedom (fractions welcome) at ``p`` in (0, 1).
 
-    With t = sqrt(df) tan(theta), P(\\|T\\| > t) = I_x(df / 2, 1 / 2) at x = cos(theta)^2 (Abramowitz & Stegun 26.5.27
-    and 26.7.1); theta is found by bisection.
+    With t = sqrt(df) tan(theta), the two tails beyond -t and t hold I_x(df / 2, 1 / 2) at x = cos(theta)^2 (Abramowitz
+    & Stegun 26.5.27 and 26.7.1); theta is found by bisection.
 
     Raises:
         ValueError: ``p`` or ``df`` is out of range.

@@ -32,7 +32,7 @@ _SUPPORT = 0.99
 
 
 def bin_index(latencies_ns: npt.NDArray[np.integer]) -> npt.NDArray[np.int64]:
-    """Bin of each latency (any integer dtype, ns, any shape); latencies of ``MAX_LATENCY_NS`` and more: the last bin."""
+    """Bin of each latency (any integer dtype, ns, any shape); ``MAX_LATENCY_NS`` and more go to the last bin."""
     values = np.clip(latencies_ns, 0, MAX_LATENCY_NS - 1).astype(np.int64)
     bit_length = np.frexp(values.astype(np.float64))[1].astype(np.int64)  # exact: every value is below 2**53
     exponent = np.maximum(bit_length - 8, 0)

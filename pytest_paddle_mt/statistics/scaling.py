@@ -33,7 +33,7 @@ def log_throughput(round_: Round, threads: int) -> float | None:
 
 
 def log_efficiency(round_: Round, threads: int) -> float | None:
-    """ln E(n) of one round: ln QPS(n) - ln n - ln QPS(1), each ln QPS a mean over the round's windows.
+    """Logarithm of E(n) in one round: ln QPS(n) - ln n - ln QPS(1), each ln QPS a mean over the round's windows.
 
     The windows with one thread stand around the others, (1, a, b, b, a, 1), so that a steady drift of the machine
     cancels. None when the round has no window with ``threads`` threads, or none with one.
@@ -45,7 +45,7 @@ def log_efficiency(round_: Round, threads: int) -> float | None:
 def efficiency_series(
     rounds: Iterable[Round], threads: int, usable: Callable[[Round], bool] = every_round
 ) -> npt.NDArray[np.float64]:
-    """ln E(n) of the usable rounds that have one, float64, shape (k,), in the order given."""
+    """Logarithm of E(n) in the usable rounds that have one, float64, shape (k,), in the order given."""
     values = (log_efficiency(round_, threads) for round_ in rounds if usable(round_))
     return np.array([value for value in values if value is not None], dtype=np.float64)
 
@@ -97,7 +97,7 @@ def universal_scalability(
 
 
 def looks(minimum: int, maximum: int) -> tuple[int, ...]:
-    """The numbers of rounds after which the stop rule looks: at most four, from ``minimum`` geometrically to ``maximum``.
+    """Numbers of rounds after which the stop rule looks: at most four, from ``minimum`` geometrically to ``maximum``.
 
     Looks grow by a factor of 1.4 at least; where ``maximum`` is nearer to ``minimum``, it is the only look.
 
