@@ -2,7 +2,7 @@
 
     python benchmarks/replay_rule.py RECORDING.npz [RECORDING.npz ...]
 
-A recording holds windows of one workload, alternating one thread, two threads, one, two, ... Arrays, one row per window:
+A recording holds windows of one workload, alternating one thread, two threads, one, two ... Arrays, one row per window:
 ``is_control`` (left out here), ``threads``, ``window_s``, ``latency_offset`` (row i's latencies are
 ``latency_ms[latency_offset[i]:latency_offset[i+1]]``, one thread's after the other's).
 
@@ -19,6 +19,8 @@ from typing import TYPE_CHECKING, Callable, NamedTuple, Optional
 
 import numpy as np
 
+from pytest_paddle_mt.gate import ALPHA
+from pytest_paddle_mt.options import DEFAULT_ROUNDS
 from pytest_paddle_mt.records import Interval, Round, ThreadWindow, Window
 from pytest_paddle_mt.statistics import intervals, latency, scaling
 
@@ -37,11 +39,12 @@ How to read this
   long run x: the two-thread latencies scaled so that the mean over the whole recording is x. It takes the neighbours'
     mean share away and leaves their ups and downs: a test of the interval alone. At the limit itself a pass is as wrong
     as a fail, and each should stay below alpha / 2.
-  disjoint: no round is used twice. Its 95 % upper bound is Clopper-Pearson's, and supposes that replays are independent.
+  disjoint: no round is used twice. Its 95 % upper bound, Clopper-Pearson's, supposes that replays are independent.
   overlapping: a replay from every round that leaves enough rounds. They share rounds, so N is not a number of
     independent trials and no bound is given.
   The recordings were made on a machine whose host gives cores to others at times. The plugin also sets aside the rounds
-    in which the kernel says that the measuring threads were preempted; the recordings lack that, so nothing was set aside.
+    in which the kernel says that the measuring threads were preempted. The recordings cannot show that, so no round was
+    set aside.
 """
 
 
@@ -54,7 +57,7 @@ class Rule(NamedTuple):
 
 
 class Outcomes(NamedTuple):
-    """How many replays ended how, and after how many rounds."""
+    """How each replay ended, and after how many rounds."""
 
     verdicts: list[str]
     rounds: list[int]
@@ -64,7 +67,7 @@ Method = Callable[["npt.NDArray[np.float64]", float], Optional[Interval]]
 
 
 def thread_window(latencies_ms: npt.NDArray[np.float64]) -> ThreadWindow:
-    """One thread's closed loop, rebuilt from its latencies. CPU time and switches were not recorded and are not read."""
+    """One thread's closed loop, rebuilt from its latencies. CPU time and switches, not recorded, are not read."""
     latencies_ns = np.rint(latencies_ms * 1e6).astype(np.int64)
     completions_ns = np.cumsum(latencies_ns)
     return ThreadWindow(
@@ -237,13 +240,29 @@ def print_methods(series: npt.NDArray[np.float64], confidence: float) -> None:
         print(f"    {name:22s}{cells}")
 
 
+def print_widths(confidence: float) -> None:
+    """Half width of the shipped interval when the autocorrelation is at its floor."""
+    cells = []
+    for rounds in (4, 8, 12, 16, 24, 36, 60):
+        series = np.resize([1.0, -1.0], rounds)  # alternating, so its own autocorrelation is below the floor
+        interval = intervals.mean_interval(series, confidence)
+        assert interval is not None
+        cells.append(f"{rounds} rounds {(interval.high - interval.low) / 2 / series.std(ddof=1):.1f}")
+    print("Half width of the interval at the floor of the autocorrelation, in standard deviations of a round:")
+    print("  " + ", ".join(cells))
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     """Replay each recording and print what came of it."""
     parser = argparse.ArgumentParser(description="Replay recorded windows through the shipped statistics.")
     parser.add_argument("recordings", nargs="+", type=Path, metavar="RECORDING.npz")
-    parser.add_argument("--rounds", default="8:24", metavar="MIN:MAX", help="rounds of the stop rule (default 8:24)")
-    parser.add_argument("--alpha", default=0.05, type=float, help="error over all looks, both sides (default 0.05)")
-    parser.add_argument("--limit", default=0.85, type=float, help="smallest accepted efficiency (default 0.85)")
+    parser.add_argument(
+        "--rounds", default=DEFAULT_ROUNDS, metavar="MIN:MAX", help="rounds of the stop rule (default %(default)s)"
+    )
+    parser.add_argument(
+        "--alpha", default=ALPHA, type=float, help="error over all looks, both sides (default %(default)s)"
+    )
+    parser.add_argument("--limit", default=0.85, type=float, help="smallest accepted efficiency (default %(default)s)")
     options = parser.parse_args(arguments)
     minimum, maximum = (int(part) for part in options.rounds.split(":"))
     looks = scaling.looks(minimum, maximum)
@@ -253,6 +272,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         f"Rule: limit {options.limit}, looks after {', '.join(map(str, looks))} rounds, alpha {options.alpha},", end=" "
     )
     print(f"confidence {rule.confidence:.4f} at each look")
+    print_widths(rule.confidence)
     for path in options.recordings:
         series = scaling.efficiency_series(load(path), THREADS)
         sd = float(series.std(ddof=1))

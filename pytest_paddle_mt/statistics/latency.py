@@ -82,8 +82,7 @@ def minimum_queries(q: float) -> int:
     It is the smallest n for which the second largest of n queries is an upper 99 % confidence bound of the percentile,
     whatever the distribution: P(at most one of n queries above it) = n (1 - q) q^(n - 1) + q^n <= 0.01. Below the
     median the mirror image holds. (David & Nagaraja, Order Statistics, 3rd ed. 2003, section 7.1. MLPerf's LoadGen
-    discards one query likewise and arrives at the same 64 and 662: https://arxiv.org/abs/1911.02549 and
-    ``loadgen/early_stopping.cc``.)
+    discards one query likewise and arrives at the same 64 and 662: mlcommons/inference, loadgen/early_stopping.cc.)
 
     Raises:
         ValueError: ``q`` is not in (0, 1).

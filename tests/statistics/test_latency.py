@@ -2,14 +2,17 @@ from __future__ import annotations
 
 import math
 from fractions import Fraction
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_paddle_mt.records import Latencies
 from pytest_paddle_mt.statistics import latency
+
+if TYPE_CHECKING:
+    from pytest_paddle_mt.records import Latencies
 
 LATENCY = st.integers(min_value=0, max_value=latency.MAX_LATENCY_NS - 1)
 
