@@ -114,6 +114,7 @@ HostArray host_array(int type, std::vector<int> shape, nb::bytes content) {
 }  // namespace
 
 NB_MODULE(_native, m) {
+  nb::set_leak_warnings(false);  // what a kept traceback still holds at exit is no leak
   m.doc() = "The measuring loop: C++ threads, no Python object inside.";
   m.attr("LATENCY_BINS") = kLatencyBins;
   m.def("latency_bin", &latency_bin, "latency_ns"_a);
@@ -152,8 +153,8 @@ NB_MODULE(_native, m) {
       .def("input_types", [](const PaddleApi& api, std::uintptr_t predictor) {
         return api.input_types(reinterpret_cast<void*>(predictor));
       });
-  m.def("pointer_by_conduit", &pointer_by_conduit, "object"_a, "abi"_a, "typeinfo"_a);
-  m.def("pointer_by_layout", &pointer_by_layout, "object"_a);
+  m.def("pointer_by_conduit", &pointer_by_conduit, "object"_a.none(), "abi"_a, "typeinfo"_a);
+  m.def("pointer_by_layout", &pointer_by_layout, "object"_a.none());
 
   nb::class_<HostArray>(m, "HostArray")
       .def_static("make", &host_array, "type"_a, "shape"_a, "content"_a)

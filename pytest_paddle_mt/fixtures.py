@@ -23,17 +23,15 @@ _WRITE_CONFIG = """write a fixture that returns the model, in conftest.py or bes
 """
 
 
-class _Failure(pytest.fail.Exception):
-    """A fixture cannot be set up; prints its message and no traceback."""
-
-    def __init__(self, error: PaddleMtError) -> None:
-        super().__init__(str(error), pytrace=False)
+def _failure(error: PaddleMtError) -> pytest.fail.Exception:
+    """A fixture cannot be set up: prints the message and no traceback."""
+    return pytest.fail.Exception(str(error), pytrace=False)
 
 
 @pytest.fixture
 def paddle_config() -> Any:
     """The model to serve, a ``paddle.inference.Config``: to be overridden by the user."""
-    raise _Failure(UsageError(f"predictor_pool needs a fixture named paddle_config; {_WRITE_CONFIG}"))
+    raise _failure(UsageError(f"predictor_pool needs a fixture named paddle_config; {_WRITE_CONFIG}"))
 
 
 @pytest.fixture
@@ -45,15 +43,22 @@ def paddle_inputs(request: pytest.FixtureRequest) -> Mapping[str, Any] | Sequenc
     ``concurrent_runner`` is given.
     """
     from pytest_paddle_mt.inputs import DefaultInputs, default_inputs
+    from pytest_paddle_mt.predictors import PredictorPool
 
     if "predictor_pool" not in request.fixturenames:
         return DefaultInputs({}, None)
     pool = request.getfixturevalue("predictor_pool")
+    if pool is None:
+        raise _failure(
+            UsageError("the fixture predictor_pool returned None; return a pytest_paddle_mt.PredictorPool from it")
+        )
+    if not isinstance(pool, PredictorPool):  # of the user's own making: the runner decides whether it can be served
+        return DefaultInputs({}, None)
     try:
         settings = session_of(request.config).settings(request.node)
         return default_inputs(pool, settings.batch_size, batch_size_asked="batch_size" in settings.sources)
     except PaddleMtError as error:
-        raise _Failure(error) from None
+        raise _failure(error) from None
 
 
 @pytest.fixture
@@ -66,7 +71,7 @@ def predictor_pool(request: pytest.FixtureRequest) -> Iterator[PredictorPool]:
         park_idle_math_threads()
         pool = configured_pool(request)
     except PaddleMtError as error:
-        raise _Failure(error) from None
+        raise _failure(error) from None
     yield pool
     pool.close()
 
@@ -77,7 +82,7 @@ def paddle_engine(request: pytest.FixtureRequest) -> str:
     try:
         return session_of(request.config).settings(request.node).engines[0]
     except PaddleMtError as error:
-        raise _Failure(error) from None
+        raise _failure(error) from None
 
 
 class WithBenchmark:
@@ -111,8 +116,11 @@ def _make_runner(
     session = session_of(request.config)
     try:
         settings = session.settings(request.node)
+        # Before anything is measured: a name registered twice must not cost a sweep.
+        session.checks()
+        session.reporters()
     except PaddleMtError as error:
-        raise _Failure(error) from None
+        raise _failure(error) from None
     if benchmark is not None:
         benchmark._mode = "concurrent_runner"  # else pytest-benchmark warns that its fixture was not used
     announcer = Announcer(request.config)

@@ -11,7 +11,7 @@ import numpy as np
 from pytest_paddle_mt import diagnosis, environment, gil, runner, summary, validity
 from pytest_paddle_mt.checks import Evidence, comparisons
 from pytest_paddle_mt.engines import SyntheticWork, Workload
-from pytest_paddle_mt.errors import UsageError
+from pytest_paddle_mt.errors import PaddleMtError, UsageError
 from pytest_paddle_mt.inputs import DefaultInputs, checked_inputs, default_inputs, input_sets
 from pytest_paddle_mt.predictors import PredictorPool
 from pytest_paddle_mt.records import Subject, Sweep, Verdict, Warning, WindowPlan
@@ -20,6 +20,7 @@ from pytest_paddle_mt.reporters.terminal import table
 from pytest_paddle_mt.results import SweepResult
 from pytest_paddle_mt.session import GateFailure
 from pytest_paddle_mt.statistics import scaling
+from pytest_paddle_mt.units import counted
 from pytest_paddle_mt.workers.in_process import InProcessWorker
 
 if TYPE_CHECKING:
@@ -30,9 +31,9 @@ if TYPE_CHECKING:
 
     from pytest_paddle_mt.engines import Engine
     from pytest_paddle_mt.inputs import InputSet
-    from pytest_paddle_mt.settings import Settings
     from pytest_paddle_mt.records import Round
     from pytest_paddle_mt.session import Session
+    from pytest_paddle_mt.settings import Settings
 
     Query = Callable[[Any, Mapping[str, npt.NDArray[Any]]], object]
 
@@ -87,6 +88,15 @@ class ConcurrentRunner:
             UsageError: the call cannot be carried out as written.
             QueryFailed: a query failed in one of the threads; nothing of that window is kept.
         """
+        __tracebackhide__ = True
+        try:
+            return self._sweep(served, query, gate)
+        except PaddleMtError as error:
+            raise error.with_traceback(None)  # noqa: B904  # the test's own line is what its author can change
+
+    def _sweep(
+        self, served: PredictorPool | SyntheticWork | Sequence[Any], query: Query | None, gate: bool
+    ) -> SweepResult:
         __tracebackhide__ = True
         self._refuse_misuse()
         engine = self._engine_for(served, query)
@@ -195,9 +205,7 @@ class ConcurrentRunner:
             return None
         if isinstance(served, PredictorPool):
             if served.closed:
-                raise UsageError(
-                    "the predictor pool is closed; use it inside the test, or make one with a wider scope"
-                )
+                raise UsageError("the predictor pool is closed; use it inside the test, or make one with a wider scope")
             return served
         if isinstance(served, (list, tuple)):
             return PredictorPool.of(served)
@@ -239,6 +247,7 @@ class ConcurrentRunner:
     def _subject(
         self, engine: Engine, pool: PredictorPool | None, inputs: Sequence[InputSet], query: Query | None
     ) -> Subject:
+        __tracebackhide__ = True  # a query of the user's own may raise here
         if pool is None:
             return Subject(
                 engine=engine.name, device="cpu", batch_size=None, pool=None, math_threads=None, gil=None, facts={}
@@ -290,9 +299,7 @@ class ConcurrentRunner:
             self._progress(None)
 
 
-def linear_until(
-    settings: Settings, counts: tuple[int, ...], cpu: validity.Cpu, device: str
-) -> tuple[int, str]:
+def linear_until(settings: Settings, counts: tuple[int, ...], cpu: validity.Cpu, device: str) -> tuple[int, str]:
     """The largest thread count that the linear check judges, and why, for people."""
     if settings.limits.linear_until is not None:
         return settings.limits.linear_until, "as asked for"
@@ -313,8 +320,14 @@ def _announcement(
         return f"{head}: SMOKE RUN, one short round, nothing judged or recorded ({smoke})"
     shortest_s = runner.shortest_round_s(schedule)
     fewest, most = schedule.looks[0], schedule.looks[-1]
+    rounds = f"{fewest} to {most} rounds" if fewest < most else counted(most, "round")
+    if not schedule.window.window_s:  # a number of queries, and how long they take is not known yet
+        return (
+            f"{head}: {rounds}, {schedule.window.min_queries} queries a thread and window, at most "
+            f"about {schedule.budget_s:.0f} s"
+        )
     return (
-        f"{head}: {fewest} to {most} rounds of {shortest_s:.1f} s or more, about "
+        f"{head}: {rounds} of {shortest_s:.1f} s or more, about "
         f"{min(fewest * shortest_s, schedule.budget_s):.0f} to {min(most * shortest_s, schedule.budget_s):.0f} s"
     )
 
@@ -368,11 +381,12 @@ def _warnings(
             Warning(kind="gil_unknown", text="the GIL probe could not tell whether Predictor.run() holds the GIL")
         )
     for point in points:
+        running = counted(point.threads, "thread")
         if point.preempted_rounds:
             found.append(
                 Warning(
                     kind="preempted",
-                    text=f"{point.threads} threads: other work took the cores away in {point.preempted_rounds} of "
+                    text=f"{running}: other work took the cores away in {point.preempted_rounds} of "
                     f"{point.rounds} rounds, which were set aside; use a quieter machine for a quicker verdict",
                 )
             )
@@ -389,7 +403,7 @@ def _warnings(
             found.append(
                 Warning(
                     kind="thinned",
-                    text=f"{point.threads} threads: too many queries to keep each timestamp; percentiles are from bins "
+                    text=f"{running}: too many queries to keep each timestamp; percentiles are from bins "
                     "and right to 1 %; a shorter --paddle-window keeps them all",
                 )
             )

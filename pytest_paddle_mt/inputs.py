@@ -32,7 +32,7 @@ class DefaultInputs(dict[str, Any]):
 
 
 def default_inputs(pool: PredictorPool, batch_size: int, *, batch_size_asked: bool) -> DefaultInputs:
-    """One input set for the model of ``pool`` from its own names, types and shapes, filled with ``i % 255 * 0.1`` as in Paddle's guide.
+    """One input set from the model's own names, types and shapes, filled with ``i % 255 * 0.1`` as in Paddle's guide.
 
     The first dimension, where the model leaves it open, is ``batch_size``.
 
@@ -40,16 +40,13 @@ def default_inputs(pool: PredictorPool, batch_size: int, *, batch_size_asked: bo
         InputError: another dimension is open, or the model fixes a batch size other than the one asked for.
     """
     return DefaultInputs(
-        {
-            spec.name: fill(_shape(spec, batch_size, batch_size_asked), _type(spec))
-            for spec in pool.input_specs()
-        },
+        {spec.name: fill(_shape(spec, batch_size, batch_size_asked), _type(spec)) for spec in pool.input_specs()},
         pool[0],
     )
 
 
 def fill(shape: tuple[int, ...], data_type: int) -> npt.NDArray[Any]:
-    """An array of ``shape`` and Paddle's ``data_type`` with element i = i % 255 * 0.1, rounded towards 0 for integers."""
+    """An array of ``shape`` and Paddle's ``data_type``; element i is i % 255 * 0.1, rounded towards 0 for integers."""
     values = np.arange(int(np.prod(shape)), dtype=np.int64) % 255 * 0.1
     name, dtype = DATA_TYPES[data_type]
     if name == "bfloat16":
@@ -112,11 +109,13 @@ def _checked_array(spec: InputSpec, given: Any) -> npt.NDArray[Any]:
             "what the model was exported with"
         )
     if spec.data_type is not None and array.dtype != dtype:
-        carrier = " (its bits as uint16)" if type_name == "bfloat16" else ""
-        raise InputError(
-            f"input {spec.name!r} is {array.dtype}, the model wants {type_name}{carrier}; "
-            f"convert it with .astype({dtype.name!r})"
-        )
+        carrier, step = "", f"convert it with .astype({dtype.name!r})"
+        if type_name == "bfloat16":
+            carrier, step = (
+                " (its bits as uint16)",
+                'convert float32 with (array.view("uint32") >> 16).astype("uint16")',
+            )
+        raise InputError(f"input {spec.name!r} is {array.dtype}, the model wants {type_name}{carrier}; {step}")
     if array.ndim != len(spec.shape):
         raise InputError(
             f"input {spec.name!r} has {array.ndim} dimensions {array.shape}, the model wants {len(spec.shape)}: "

@@ -122,7 +122,9 @@ def input_specs(predictor: Any, program: str | None) -> tuple[InputSpec, ...]:
     if program is not None and program.endswith(".json"):
         types = _types_in(program)
     else:
-        types = {name: None if program is None and said == 0 else said for name, said in api().input_types(pointer).items()}
+        types = {
+            name: None if program is None and said == 0 else said for name, said in api().input_types(pointer).items()
+        }
     return tuple(
         InputSpec(name=name, shape=tuple(shapes[name]), data_type=types.get(name))
         for name in predictor.get_input_names()

@@ -58,4 +58,3 @@ def pytest_paddle_mt_checks() -> Sequence[Check]:
 
 def pytest_paddle_mt_reporters(config: pytest.Config) -> Sequence[Reporter]:
     return collection.built_in_reporters(config)
-

@@ -56,7 +56,7 @@ def _user_config(request: pytest.FixtureRequest) -> object:
         return request.getfixturevalue("paddle_config")
     except (RuntimeError, ValueError, MemoryError) as error:
         raise ModelError(
-            f"paddle_config failed with {type(error).__name__}: {error}; check the paths given to "
+            f"paddle_config failed with {type(error).__name__}: {str(error).strip()}; check the paths given to "
             "paddle.inference.Config"
         ) from error
 

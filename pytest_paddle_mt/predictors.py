@@ -349,6 +349,8 @@ def _check_config(config: Any) -> None:
         )
     _check_file("model", program)
     _check_file("parameters", params)
+    if program:
+        _check_format(program)
 
 
 def _check_file(what: str, path: str) -> None:
@@ -360,6 +362,21 @@ def _check_file(what: str, path: str) -> None:
         raise ModelError(f"the {what} file {path!r} does not exist (looked from {os.getcwd()!r}); check the path")
     if os.path.getsize(path) == 0:
         raise ModelError(f"the {what} file {path!r} is empty; export the model again")
+
+
+def _check_format(program: str) -> None:
+    """Refuse what is no model: with ``.pdmodel``, Paddle 2.6 and 3.x crash on it."""
+    with open(program, "rb") as file:
+        start = file.read(64)
+    if program.endswith(".json"):
+        kind, fits = "a JSON object", start.lstrip().startswith(b"{")
+    else:
+        kind, fits = "a Paddle program", start.startswith(b"\n")  # the tag of ProgramDesc.blocks in protobuf
+    if not fits:
+        raise ModelError(
+            f"the model file {program!r} is not {kind} (it starts with {start[:8]!r}); name the file that was "
+            "exported, the model before its parameters"
+        )
 
 
 @contextlib.contextmanager

@@ -6,6 +6,8 @@ import contextlib
 import time
 from typing import TYPE_CHECKING
 
+from pytest_paddle_mt.units import counted
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -41,7 +43,7 @@ class Announcer:
             return
         self._change(
             f"paddle-mt: round {progress.round_index + 1} of at most {progress.rounds_most}, window "
-            f"{progress.window_index + 1} of {progress.windows_per_round}, {progress.threads} threads, "
+            f"{progress.window_index + 1} of {progress.windows_per_round}, {counted(progress.threads, 'thread')}, "
             f"{progress.elapsed_s:.0f} s"
         )
 
@@ -56,9 +58,14 @@ class Announcer:
             return
         self._last_s = now_s
         with self._terminal() as writer:
-            if writer is not None and writer.hasmarkup:
+            if writer is not None and self._on_a_terminal():
                 writer.write(f"\r{text[: writer.fullwidth - 1]:<{writer.fullwidth - 1}}\r", flush=True)
                 self._line_open = bool(text)
+
+    def _on_a_terminal(self) -> bool:
+        """Whether a line can change. Colours say nothing about that: --color=yes gives them to files."""
+        reporter = self._config.pluginmanager.getplugin("terminalreporter")
+        return reporter is not None and bool(reporter.isatty)
 
     @contextlib.contextmanager
     def _terminal(self) -> Iterator[pytest.TerminalReporter | None]:

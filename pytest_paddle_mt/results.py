@@ -60,6 +60,7 @@ class PointResult:
         Raises:
             UsageError: out of range, or the sample is too small for it.
         """
+        __tracebackhide__ = True
         if not 0 < percentile < 100:
             raise UsageError(f"latency_ms({percentile!r}) is no percentile; give a number between 0 and 100")
         value_ns = latency.percentile(self._latencies, percentile / 100)
@@ -100,6 +101,7 @@ class SweepResult:
         Raises:
             UsageError: that thread count was not measured.
         """
+        __tracebackhide__ = True
         for point in self.sweep.points:
             if point.threads == threads:
                 rounds = summary.usable_rounds(self.sweep.rounds, threads, self._cpu) or self.sweep.rounds

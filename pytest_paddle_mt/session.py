@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pytest_paddle_mt import options
-from pytest_paddle_mt.errors import PaddleMtError
+from pytest_paddle_mt.errors import PaddleMtError, UsageError
+from pytest_paddle_mt.units import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -29,6 +30,8 @@ NOT_GATED = "NOT gated: "
 
 class GateFailure(pytest.fail.Exception):
     """A sweep failed its gate, or was not gated under ``--paddle-strict``. Prints its message and no traceback."""
+
+    __module__ = "builtins"  # as pytest's own: the short summary has room for the reason, not for where this lives
 
     def __init__(self, message: str) -> None:
         super().__init__(message, pytrace=False)
@@ -59,8 +62,11 @@ class Session:
         """
         from pytest_paddle_mt.settings import resolve, scaling_marks
 
-        marks = () if item is None else scaling_marks(item)
-        return resolve(self.config, marks, known_engines=tuple(self.engines()))
+        marks = [] if item is None else scaling_marks(item)
+        found = resolve(self.config, marks)
+        if "engine" in found.sources:  # only then are the engines loaded, to know their names
+            resolve(self.config, marks, known_engines=tuple(self.engines()))
+        return found
 
     def engines(self) -> dict[str, Engine]:
         """Engines by name, ours and those of other plugins."""
@@ -88,17 +94,30 @@ class Session:
             return "pytest-xdist runs tests side by side"
         if config.getoption("dist", "no") != "no" and config.getoption("tx", None):
             return "pytest-xdist runs tests side by side"
-        if config.getoption("benchmark_disable", False):
-            return "--benchmark-disable"
-        if config.pluginmanager.hasplugin("codspeed") and config.getoption("codspeed", False):
+        # Before --benchmark-disable, which pytest-codspeed sets as well.
+        if config.getoption("codspeed", False) or (
+            "CODSPEED_ENV" in os.environ and config.pluginmanager.hasplugin("codspeed")
+        ):
             return "pytest-codspeed measures instead"
+        if config.getoption("benchmark_disable", False) and not config.getoption("benchmark_enable", False):
+            return "--benchmark-disable"
         return None
 
     def sweep_finished(self, finished: Finished) -> None:
-        """Take a finished sweep, and tell everybody."""
+        """Take a finished sweep, in place of an earlier attempt of the same test, and tell everybody.
+
+        A reporter that fails does not keep the sweep from the others.
+        """
+        self.finished = [one for one in self.finished if one.item is not finished.item]
         self.finished.append(finished)
+        failures = []
         for reporter in self.reporters():
-            reporter.sweep_finished(finished)
+            try:
+                reporter.sweep_finished(finished)
+            except Exception as error:
+                failures.append(error)
+        if failures:
+            raise failures[0]
         self.config.hook.pytest_paddle_mt_sweep_finished(sweep=finished.sweep, config=self.config)
 
     def settle(self, item: pytest.Item) -> None:
@@ -125,7 +144,8 @@ class Session:
         not_gated = [one for one in skipped if isinstance(one, tuple) and NOT_GATED in one[2]]
         if not_gated:
             terminal.section("paddle thread scaling")
-            terminal.write_line(f"{len(not_gated)} tests NOT gated: {not_gated[0][2].partition(NOT_GATED)[2]}")
+            reason = not_gated[0][2].partition(NOT_GATED)[2]
+            terminal.write_line(f"{counted(len(not_gated), 'test')} NOT gated: {reason}")
 
     def _registered(self, hook: str) -> Iterable[Any]:
         return _flat(getattr(self.config.hook, hook)())
@@ -155,11 +175,8 @@ def checked_settings(config: pytest.Config) -> None:
     """
     if not options.anything_given(config):
         return
-    from pytest_paddle_mt.settings import resolve
-
     try:
-        if "engine" in resolve(config).sources:  # only then are the engines loaded, to know their names
-            session_of(config).settings()
+        session_of(config).settings()
     except PaddleMtError as error:
         raise pytest.UsageError(str(error)) from error
 
@@ -172,7 +189,7 @@ def _by_name(what: str, members: Iterable[Any]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for member in members:
         if member.name in found:
-            raise pytest.UsageError(
+            raise UsageError(
                 f"two plugins register the {what} {member.name!r} ({type(found[member.name]).__module__} and "
                 f"{type(member).__module__}); rename one"
             )

@@ -14,3 +14,8 @@ def ms(duration_ns: float) -> float:
 def seconds(duration_ns: float) -> float:
     """Convert nanoseconds to seconds."""
     return duration_ns / NS_PER_S
+
+
+def counted(number: int, noun: str) -> str:
+    """``1 thread``, ``2 threads``."""
+    return f"{number} {noun}{'' if number == 1 else 's'}"

@@ -6,7 +6,7 @@ import math
 from typing import TYPE_CHECKING
 
 from pytest_paddle_mt.records import record
-from pytest_paddle_mt.units import NS_PER_MS
+from pytest_paddle_mt.units import NS_PER_MS, counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -108,7 +108,7 @@ def objection(rounds: Iterable[Round], threads: int) -> str | None:
     windows = [window for round_ in rounds for window in round_.at(threads)]
     if not windows:
         return None
-    running = f"{threads} thread{'s' if threads > 1 else ''}"
+    running = counted(threads, "thread")
     outside = _median([outside_share(window) for window in windows])
     if outside > MAX_OUTSIDE_SHARE:
         return (

@@ -1,3 +1,68 @@
 from __future__ import annotations
 
+import os
+import threading
+import warnings
+from pathlib import Path
+
+import pytest
+
+from pytest_paddle_mt.predictors import PredictorPool
+from tests.models import Models
+from tests.suite import Suite
+
 pytest_plugins = ["pytester"]
+
+
+@pytest.fixture(scope="session")
+def models(tmp_path_factory):
+    """Real models, exported once per session by the Paddle that is installed."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of Paddle's own imports
+        pytest.importorskip("paddle")
+    return Models(tmp_path_factory.mktemp("models"))
+
+
+@pytest.fixture
+def make_pool():
+    """``make_pool(model, **arguments)``: a pool of it, closed after the test."""
+    pools = []
+
+    def make(model, **arguments):
+        pools.append(PredictorPool(model.config(), **arguments))
+        return pools[-1]
+
+    yield make
+    for pool in pools:
+        pool.close()
+
+
+@pytest.fixture
+def measuring_threads():
+    """``measuring_threads()``: how many threads of any engine exist in this process now."""
+
+    def count():
+        of_python = {thread.native_id for thread in threading.enumerate() if thread.name.startswith("paddle-mt-")}
+        of_kernel = {
+            int(task.name) for task in Path("/proc/self/task").iterdir() if _name(task).startswith("paddle-mt-")
+        }
+        return len(of_python | of_kernel)
+
+    return count
+
+
+def _name(task):
+    try:
+        return (task / "comm").read_text()
+    except (FileNotFoundError, ProcessLookupError):  # it ended meanwhile
+        return ""
+
+
+@pytest.fixture
+def suite(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Suite:
+    """A user's test suite, with engines whose throughput is known; nothing of this run reaches it."""
+    for name in [name for name in os.environ if name.startswith(("PYTEST_PADDLE_", "PYTEST_XDIST", "CODSPEED"))]:
+        monkeypatch.delenv(name)
+    monkeypatch.delenv("CI", raising=False)
+    monkeypatch.setenv("KMP_BLOCKTIME", "0")  # as the plugin would set it, for good
+    return Suite(pytester)

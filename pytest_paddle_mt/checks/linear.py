@@ -8,6 +8,7 @@ from pytest_paddle_mt import validity
 from pytest_paddle_mt.checks.margin import Question, judge
 from pytest_paddle_mt.records import Verdict
 from pytest_paddle_mt.statistics import scaling
+from pytest_paddle_mt.units import counted
 
 if TYPE_CHECKING:
     from pytest_paddle_mt.checks import Evidence
@@ -23,7 +24,8 @@ class LinearCheck:
         judged = [threads for threads in evidence.thread_counts if 1 < threads <= evidence.linear_until]
         if judged:
             return [self._at(evidence, threads) for threads in judged]
-        cores, math_threads = evidence.cpu.usable_cores, evidence.cpu.math_threads
+        cores = counted(evidence.cpu.usable_cores, "usable core")
+        each = counted(evidence.cpu.math_threads, "math thread")
         return [
             Verdict(
                 check=self.name,
@@ -32,9 +34,8 @@ class LinearCheck:
                 observed=None,
                 limit=evidence.limits.min_efficiency,
                 reason=(
-                    f"no thread count above one is at or below {evidence.linear_until}, up to which throughput can grow "
-                    f"linearly here ({cores} usable core{'s' if cores > 1 else ''}, {math_threads} math "
-                    f"thread{'s' if math_threads > 1 else ''} a predictor); run it on more cores"
+                    f"no thread count above one is at or below {evidence.linear_until}, up to which throughput can "
+                    f"grow linearly here ({cores}, {each} a predictor); run it on more cores"
                 ),
             )
         ]

@@ -9,6 +9,7 @@ import numpy as np
 
 from pytest_paddle_mt.records import Verdict, record
 from pytest_paddle_mt.statistics.intervals import MIN_VALUES, mean_interval
+from pytest_paddle_mt.units import counted
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -44,11 +45,11 @@ def judge(question: Question, log_ratios: npt.NDArray[np.float64], confidence: f
     if question.objection is not None:
         return _verdict(question, observed, "inconclusive", question.objection)
     if interval is None or observed is None:
-        aside = question.rounds - len(log_ratios)
+        aside, rounds = question.rounds - len(log_ratios), counted(question.rounds, "round")
         cause = (
-            f"other work on this machine took the cores away in {aside} of {question.rounds} rounds"
+            f"other work on this machine took the cores away in {aside} of {rounds}"
             if aside
-            else f"{question.rounds} rounds are too few for an interval, which needs {MIN_VALUES}"
+            else f"{rounds} {'is' if question.rounds == 1 else 'are'} too few for an interval, which needs {MIN_VALUES}"
         )
         step = "run it on a quieter machine" if aside else "give more --paddle-rounds or a larger --paddle-budget"
         return _verdict(question, observed, "inconclusive", f"{question.what} could not be judged: {cause}; {step}")

@@ -15,9 +15,7 @@ if TYPE_CHECKING:
     from pytest_paddle_mt.records import WindowPlan
 
 
-def measure(
-    loop: _native.ClosedLoop, threads: int, plan: WindowPlan, max_stored: int = MAX_STORED_QUERIES
-) -> Window:
+def measure(loop: _native.ClosedLoop, threads: int, plan: WindowPlan, max_stored: int = MAX_STORED_QUERIES) -> Window:
     """Measure one window with the first ``threads`` targets of ``loop``.
 
     Raises:
@@ -33,9 +31,7 @@ def measure(
     )
     if window.failure is not None:
         failure = window.failure
-        raise QueryFailed(
-            thread=failure.thread, query=failure.query, threads=threads, message=failure.message
-        )
+        raise QueryFailed(thread=failure.thread, query=failure.query, threads=threads, message=failure.message)
     return Window(
         threads=threads,
         opened_ns=window.opened_ns,

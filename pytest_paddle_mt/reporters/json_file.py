@@ -9,21 +9,19 @@ import contextlib
 import datetime
 import json
 import os
-import tempfile
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pytest_paddle_mt import __version__, environment
-from pytest_paddle_mt.records import LatencySummary
 from pytest_paddle_mt.statistics import latency
-from pytest_paddle_mt.units import ms, seconds
+from pytest_paddle_mt.units import counted, ms, seconds
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
     import pytest
 
-    from pytest_paddle_mt.records import Interval, Point, Round, Sweep, Window
+    from pytest_paddle_mt.records import Interval, LatencySummary, Point, Round, Sweep, Window
     from pytest_paddle_mt.reporters import Finished
 
 SCHEMA = 1
@@ -46,7 +44,7 @@ class JsonReporter:
 
     def session_finished(self, sweeps: Sequence[Sweep], terminal: pytest.TerminalReporter) -> None:
         """Say where the file is."""
-        terminal.write_line(f"paddle-mt: results of {len(self._sweeps)} sweeps in {self._path}")
+        terminal.write_line(f"paddle-mt: results of {counted(len(self._sweeps), 'sweep')} in {self._path}")
 
 
 def write_atomically(path: Path, text: str) -> None:
@@ -56,16 +54,16 @@ def write_atomically(path: Path, text: str) -> None:
         OSError: it cannot be written; what was there before is untouched.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        with temporary.open("w", encoding="utf-8") as file:
             file.write(text)
             file.flush()
             os.fsync(file.fileno())
         os.replace(temporary, path)
     except BaseException:
         with contextlib.suppress(OSError):
-            os.unlink(temporary)
+            temporary.unlink()
         raise
 
 
@@ -100,9 +98,7 @@ def _sweep(sweep: Sweep) -> dict[str, Any]:
         "elapsed_s": sweep.elapsed_s,
         "points": [_point(point) for point in sweep.points],
         "windows": [_window(one, window) for one in sweep.rounds for window in one.windows],
-        "usl": None
-        if sweep.usl is None
-        else {"contention": sweep.usl.contention, "coherency": sweep.usl.coherency},
+        "usl": None if sweep.usl is None else {"contention": sweep.usl.contention, "coherency": sweep.usl.coherency},
         "verdicts": [
             {
                 "check": verdict.check,

@@ -19,9 +19,10 @@ class JunitReporter:
     name = "junit"
 
     def sweep_finished(self, finished: Finished) -> None:
-        """Add the status, and throughput and efficiency of each thread count."""
+        """Add the status, and throughput and efficiency of each thread count, in place of an earlier attempt's."""
         sweep = finished.sweep
         properties = finished.item.user_properties
+        properties[:] = [(name, value) for name, value in properties if not name.startswith("paddle_mt_")]
         properties.append(("paddle_mt_status", sweep.status))
         for point in sweep.points:
             properties.append((f"paddle_mt_qps_{point.threads}", round(point.qps, 3)))

@@ -6,7 +6,7 @@ import textwrap
 from typing import TYPE_CHECKING
 
 from pytest_paddle_mt.records import GATED_STATUSES
-from pytest_paddle_mt.units import ms
+from pytest_paddle_mt.units import counted, ms
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from pytest_paddle_mt.reporters import Finished
 
 _WIDTH = 80
-_HEADER = "threads      QPS  +/-  speedup  efficiency        p50 ms  p90 ms  p99 ms  verdict"
+_HEADER = "threads     QPS  +/- speedup  efficiency        p50 ms  p90 ms  p99 ms  verdict"
 
 
 class TerminalTableReporter:
@@ -37,9 +37,10 @@ class TerminalTableReporter:
         gated = [sweep for sweep in sweeps if sweep.gate]
         not_gated = [sweep for sweep in gated if sweep.status not in GATED_STATUSES]
         if not_gated:
-            terminal.write_line(f"{len(not_gated)} of {len(gated)} sweeps NOT gated", yellow=True, bold=True)
+            of_all = f"{len(not_gated)} of {counted(len(gated), 'sweep')}"
+            terminal.write_line(f"{of_all} NOT gated", yellow=True, bold=True)
         elif gated:
-            terminal.write_line(f"{len(gated)} of {len(gated)} sweeps gated")
+            terminal.write_line(f"{len(gated)} of {counted(len(gated), 'sweep')} gated")
 
 
 def heading(sweep: Sweep) -> list[str]:
@@ -53,9 +54,9 @@ def heading(sweep: Sweep) -> list[str]:
     facts += [value if key in _OWN_WORDS else f"{key} {value}" for key, value in subject.facts.items()]
     if subject.gil is not None:
         facts.append(f"GIL {subject.gil} by run()")
-    linear = f"linear up to {sweep.linear_until} threads: {sweep.linear_until_reason}"
-    effort = f"{len(sweep.rounds)} rounds in {sweep.elapsed_s:.0f} s, seed {sweep.seed}"
-    return [sweep.nodeid, *_wrapped(", ".join(facts)), *_wrapped(f"{linear}; {effort}")]
+    linear = f"linear up to {counted(sweep.linear_until, 'thread')}: {sweep.linear_until_reason}"
+    effort = f"{counted(len(sweep.rounds), 'round')} in {sweep.elapsed_s:.0f} s, seed {sweep.seed}"
+    return [*textwrap.wrap(sweep.nodeid, _WIDTH), *_wrapped(", ".join(facts)), *_wrapped(f"{linear}; {effort}")]
 
 
 #: Facts that say what they are without their key.
@@ -82,8 +83,8 @@ def remarks(sweep: Sweep) -> list[str]:
 def _row(sweep: Sweep, point: Point) -> str:
     latency = point.latency
     return (
-        f"{point.threads:>7} {_number(point.qps):>8} {_half_width(point.qps, point.qps_interval):>4}"
-        f"  {_fixed(point.speedup):>7}  {_efficiency(point):<16}"
+        f"{point.threads:>7} {_number(point.qps):>7} {_half_width(point.qps, point.qps_interval):>4}"
+        f" {_fixed(point.speedup):>7}  {_efficiency(point):<16}"
         f"  {_latency(latency.p50_ns):>6}  {_latency(latency.p90_ns):>6}  {_latency(latency.p99_ns):>6}"
         f"  {_verdict(sweep, point)}"
     ).rstrip()
@@ -93,15 +94,19 @@ def _verdict(sweep: Sweep, point: Point) -> str:
     statuses = [verdict.status for verdict in sweep.verdicts if verdict.threads == point.threads]
     from_worst = [status for status in ("fail", "inconclusive", "not_comparable", "no_data") if status in statuses]
     word = from_worst[0] if from_worst else (statuses[0] if statuses else "")
-    return {"inconclusive": "unclear", "not_comparable": "not comp."}.get(word, word)
+    return _SHORT.get(word, word)
+
+
+#: The statuses that are too long for the table.
+_SHORT = {"inconclusive": "unclear", "not_comparable": "not comp", "no_data": "no data", "calibrating": "calibr."}
 
 
 def _efficiency(point: Point) -> str:
     if point.efficiency is None:
         return "-"
     interval = point.efficiency_interval
-    span = "" if interval is None else f" ({interval.low:.2f}-{interval.high:.2f})"
-    return f"{point.efficiency:.2f}{span}"
+    span = "" if interval is None else f" ({_fixed(interval.low)}-{_fixed(interval.high)})"
+    return f"{_fixed(point.efficiency)}{span}"
 
 
 def _half_width(value: float, interval: Interval | None) -> str:
@@ -116,14 +121,19 @@ def _latency(latency_ns: float | None) -> str:
 
 
 def _fixed(value: float | None) -> str:
-    return "-" if value is None else f"{value:.2f}"
+    if value is None:
+        return "-"
+    return f"{value:.2f}" if value < 10 else f"{min(value, 9999):.0f}"
 
 
 def _number(value: float) -> str:
-    """Three digits or more that say something: 0.0421, 42.1, 42137."""
+    """Three digits that say something, in six characters (seven from a million on): 0.0421, 42.1, 42137, 12.3M."""
+    if value < 0.001:
+        return "<0.001"
     if value >= 1000:
-        return f"{value:.0f}"
-    return f"{value:.3g}" if value < 1 else f"{value:.{2 if value < 10 else 1}f}"
+        return f"{value:.0f}" if value < 1e6 else f"{value / 1e6:.1f}M"
+    decimals = 4 if value < 0.1 else 3 if value < 1 else 2 if value < 10 else 1
+    return f"{value:.{decimals}f}"
 
 
 def _wrapped(text: str) -> list[str]:

