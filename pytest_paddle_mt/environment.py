@@ -64,7 +64,7 @@ def _cgroup_quota(root: Path, membership: Path) -> float | None:
 
 def _quotas_above(mount: Path, path: str, read: Callable[[Path], float | None]) -> list[float]:
     relative = Path(path.lstrip("/"))
-    groups = [mount, *(mount / ancestor for ancestor in (relative, *relative.parents))]
+    groups = [mount / ancestor for ancestor in (relative, *relative.parents)]  # the last one is the mount itself
     found = [read(group) for group in groups]
     return [quota for quota in found if quota is not None]
 

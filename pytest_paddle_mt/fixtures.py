@@ -23,7 +23,7 @@ _WRITE_CONFIG = """write a fixture that returns the model, in conftest.py or bes
 """
 
 
-def _failure(error: PaddleMtError) -> pytest.fail.Exception:
+def _failure(error: PaddleMtError) -> BaseException:
     """A fixture cannot be set up: prints the message and no traceback."""
     return pytest.fail.Exception(str(error), pytrace=False)
 

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     import pytest
+    from _pytest._io import TerminalWriter
 
     from pytest_paddle_mt.runner import Progress
 
@@ -68,7 +69,7 @@ class Announcer:
         return reporter is not None and bool(reporter.isatty)
 
     @contextlib.contextmanager
-    def _terminal(self) -> Iterator[pytest.TerminalReporter | None]:
+    def _terminal(self) -> Iterator[TerminalWriter | None]:
         """pytest's terminal writer with capture suspended; None when nothing is printed (``-p no:terminal``)."""
         manager = self._config.pluginmanager.getplugin("capturemanager")
         suspended = contextlib.nullcontext() if manager is None else manager.global_and_fixture_disabled()

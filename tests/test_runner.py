@@ -17,12 +17,14 @@ PLAN = WindowPlan(window_s=0.5, min_queries=20, warmup_s=0.1, warmup_queries=3)
 
 
 class FakeClock:
-    """Seconds that pass only when a test says so."""
+    """Seconds that pass only when a test says so, or by ``tick_s`` whenever they are read."""
 
-    def __init__(self) -> None:
+    def __init__(self, tick_s: float = 0.0) -> None:
         self.now_s = 1000.0
+        self._tick_s = tick_s
 
     def __call__(self) -> float:
+        self.now_s += self._tick_s
         return self.now_s
 
 
@@ -67,8 +69,9 @@ class Sweep:
         decided_after: int | None = None,
         window_s: float = 1.0,
         fail_at: int | None = None,
+        tick_s: float = 0.0,
     ) -> None:
-        clock = FakeClock()
+        clock = FakeClock(tick_s)
         self.worker = FakeWorker(clock, window_s, fail_at)
         self.asked_after: list[int] = []
         self.progress: list[runner.Progress] = []
@@ -165,6 +168,10 @@ def test_at_least_one_round_is_measured_however_small_the_budget():
     sweep = Sweep(schedule(budget_s=0.001))
     assert len(sweep.rounds) == 1
     assert sweep.asked_after == []
+
+
+def test_at_least_one_round_is_measured_even_where_the_budget_was_used_up_before_it():
+    assert len(Sweep(schedule(budget_s=0.001), tick_s=1.0).rounds) == 1
 
 
 def test_a_failed_query_ends_the_sweep_and_reaches_the_caller():
