@@ -55,7 +55,7 @@ def run_part(windows: int, total_s: float) -> dict[str, Any]:
     before_mb = peak_mb()
     rounds = measured_rounds(windows, total_s, SyntheticWork(spin_ns=cores / RATE_QPS * 1e9))
     sweep = sweep_of(rounds, cpu)
-    document = json.dumps(json_file.document([sweep], datetime.datetime.now(datetime.timezone.utc)))
+    document = json.dumps(json_file.document([json_file.entry(sweep)], datetime.datetime.now(datetime.timezone.utc)))
     p99_ms = SweepResult(sweep, cpu).at(THREADS).latency_ms(99)
     loaded = [window for one in rounds for window in one.at(THREADS)]
     return {

@@ -156,7 +156,7 @@ class ConcurrentRunner:
             rounds=rounds,
             points=points,
             usl=summary.universal_scalability(points),
-            warnings=_warnings(subject, rounds, points, cpu, self._settings.threads_note),
+            warnings=() if smoke else _warnings(subject, rounds, points, cpu, self._settings.threads_note),
             verdicts=verdicts,
             seed=seed,
             gate=gate,
@@ -268,7 +268,7 @@ class ConcurrentRunner:
         return Subject(
             engine=engine.name,
             device=pool.device or self._settings.device,
-            batch_size=int(first.shape[0]) if getattr(first, "shape", ()) else None,
+            batch_size=None if first is None else _batch_size(first),
             pool=pool.method,
             math_threads=pool.math_threads,
             gil=gil.probe(pool[0].run),
@@ -297,6 +297,12 @@ class ConcurrentRunner:
         finally:
             worker.close()
             self._progress(None)
+
+
+def _batch_size(array: Any) -> int | None:
+    """First dimension of an array; None for a scalar, or for what a user's own query takes instead of arrays."""
+    shape = getattr(array, "shape", ())
+    return int(shape[0]) if shape else None
 
 
 def linear_until(settings: Settings, counts: tuple[int, ...], cpu: validity.Cpu, device: str) -> tuple[int, str]:
@@ -393,13 +399,7 @@ def _warnings(
         objection = validity.objection(rounds, point.threads)
         if objection is not None:
             found.append(Warning(kind="not_the_predictor", text=objection))
-        thinned = any(
-            thread.latencies.thinned
-            for one in rounds
-            for window in one.at(point.threads)
-            for thread in window.per_thread
-        )
-        if thinned:
+        if summary.pooled_latencies(rounds, point.threads).thinned:
             found.append(
                 Warning(
                     kind="thinned",

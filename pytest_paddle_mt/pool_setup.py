@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import pytest
-
 from pytest_paddle_mt import environment
 from pytest_paddle_mt.errors import ModelError, UsageError
 from pytest_paddle_mt.predictors import PredictorPool, no_gpu_support, refusing_gpu_on_cpu_build
@@ -13,6 +11,8 @@ from pytest_paddle_mt.progress import Announcer
 from pytest_paddle_mt.session import session_of
 
 if TYPE_CHECKING:
+    import pytest
+
     from pytest_paddle_mt.settings import Settings
 
 

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     import numpy.typing as npt
+    from typing_extensions import Self
 
 PoolMethod = Literal["clone", "predictor_pool"]
 POOL_METHODS: tuple[PoolMethod, ...] = ("clone", "predictor_pool")
@@ -117,7 +118,7 @@ class PredictorPool:
         self.grow(index + 1)
         return self._predictors[index]
 
-    def __enter__(self) -> PredictorPool:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -297,7 +298,7 @@ def model_name(config: Any) -> str:
         return "of the given predictors"
     if config.model_from_memory():  # then prog_file() is the model itself
         return "given from memory"
-    return config.prog_file() or config.model_dir()
+    return str(config.prog_file() or config.model_dir())
 
 
 @contextlib.contextmanager

@@ -134,7 +134,7 @@ class Noise:
 
 @record
 class Window:
-    """One measurement: ``threads`` threads in a closed loop, all warmed up before it opened, all running when it closed."""
+    """One measurement: threads in a closed loop, all warm before it opened, all still running when it closed."""
 
     #: Number of threads.
     threads: int

@@ -28,7 +28,7 @@ SESSION_KEY = pytest.StashKey["Session"]()
 NOT_GATED = "NOT gated: "
 
 
-class GateFailure(pytest.fail.Exception):
+class GateFailure(pytest.fail.Exception):  # type: ignore[name-defined,misc]  # pytest types it as Any
     """A sweep failed its gate, or was not gated under ``--paddle-strict``. Prints its message and no traceback."""
 
     __module__ = "builtins"  # as pytest's own: the short summary has room for the reason, not for where this lives
@@ -108,8 +108,12 @@ class Session:
 
         A reporter that fails does not keep the sweep from the others.
         """
+        import dataclasses
+
         self.finished = [one for one in self.finished if one.item is not finished.item]
-        self.finished.append(finished)
+        # Without its rounds: they hold every latency, and a session of many sweeps would grow without end.
+        without_rounds = dataclasses.replace(finished.sweep, rounds=())
+        self.finished.append(dataclasses.replace(finished, sweep=without_rounds))
         failures = []
         for reporter in self.reporters():
             try:

@@ -113,7 +113,7 @@ def objection(rounds: Iterable[Round], threads: int) -> str | None:
     if outside > MAX_OUTSIDE_SHARE:
         return (
             f"with {running} {outside:.1%} of the time passed outside queries (at most {MAX_OUTSIDE_SHARE:.0%}): the "
-            "queries are too short for this engine on this machine; serve larger batches, or use --paddle-engine=native"
+            "queries are too short to be measured one by one on this machine; serve larger batches"
         )
     together = _median([overlap(window) for window in windows])
     if together < MIN_OVERLAP:

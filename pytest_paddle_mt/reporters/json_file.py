@@ -35,16 +35,16 @@ class JsonReporter:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._created = datetime.datetime.now(datetime.timezone.utc)
-        self._sweeps: list[Sweep] = []
+        self._entries: dict[str, dict[str, Any]] = {}
 
     def sweep_finished(self, finished: Finished) -> None:
-        """Write the file with every sweep so far."""
-        self._sweeps.append(finished.sweep)
-        write_atomically(self._path, json.dumps(document(self._sweeps, self._created), indent=1) + "\n")
+        """Write the file with every sweep so far; an earlier attempt of the same test is replaced."""
+        self._entries[finished.sweep.nodeid] = entry(finished.sweep)
+        write_atomically(self._path, json.dumps(document([*self._entries.values()], self._created), indent=1) + "\n")
 
     def session_finished(self, sweeps: Sequence[Sweep], terminal: pytest.TerminalReporter) -> None:
         """Say where the file is."""
-        terminal.write_line(f"paddle-mt: results of {counted(len(self._sweeps), 'sweep')} in {self._path}")
+        terminal.write_line(f"paddle-mt: results of {counted(len(self._entries), 'sweep')} in {self._path}")
 
 
 def write_atomically(path: Path, text: str) -> None:
@@ -67,18 +67,19 @@ def write_atomically(path: Path, text: str) -> None:
         raise
 
 
-def document(sweeps: Sequence[Sweep], created: datetime.datetime) -> dict[str, Any]:
-    """The results file as plain data."""
+def document(entries: Sequence[dict[str, Any]], created: datetime.datetime) -> dict[str, Any]:
+    """The results file, with these entries, as plain data."""
     return {
         "schema": SCHEMA,
         "plugin_version": __version__,
         "created_utc": created.strftime("%Y-%m-%dT%H:%M:%SZ"),
         "environment": environment.describe(),
-        "sweeps": [_sweep(sweep) for sweep in sweeps],
+        "sweeps": list(entries),
     }
 
 
-def _sweep(sweep: Sweep) -> dict[str, Any]:
+def entry(sweep: Sweep) -> dict[str, Any]:
+    """One sweep of the results file, as plain data."""
     return {
         "nodeid": sweep.nodeid,
         "engine": sweep.subject.engine,

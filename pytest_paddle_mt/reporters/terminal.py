@@ -55,7 +55,7 @@ def heading(sweep: Sweep) -> list[str]:
     if subject.gil is not None:
         facts.append(f"GIL {subject.gil} by run()")
     linear = f"linear up to {counted(sweep.linear_until, 'thread')}: {sweep.linear_until_reason}"
-    effort = f"{counted(len(sweep.rounds), 'round')} in {sweep.elapsed_s:.0f} s, seed {sweep.seed}"
+    effort = f"{counted(sweep.points[0].rounds, 'round')} in {sweep.elapsed_s:.0f} s, seed {sweep.seed}"
     return [*textwrap.wrap(sweep.nodeid, _WIDTH), *_wrapped(", ".join(facts)), *_wrapped(f"{linear}; {effort}")]
 
 

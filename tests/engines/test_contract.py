@@ -78,7 +78,8 @@ def test_completions_lie_inside_the_window(open_session, workload):
     window = open_session(workload).measure(2, PLAN)
     for thread in window.per_thread:
         assert window.opened_ns <= thread.first_completion_ns < thread.last_completion_ns
-        assert thread.last_completion_ns <= window.opened_ns + window.open_ns
+        # A processor may read the clock and look whether the window is open in either order, some ns apart.
+        assert thread.last_completion_ns <= window.opened_ns + window.open_ns + 1_000
 
 
 def test_throughput_is_positive_and_the_sum_of_the_threads(open_session, workload):

@@ -16,6 +16,8 @@ from pytest_paddle_mt.records import ThreadWindow
 from pytest_paddle_mt.statistics import latency
 
 MS = 1_000_000
+#: A processor may read the clock and look whether the window is open in either order, some ns apart.
+CLOCK_NS = 1_000
 CORES = len(os.sched_getaffinity(0))
 
 
@@ -81,7 +83,7 @@ def test_every_counted_query_starts_and_ends_inside_the_window(make_loop, thread
         window = measure(loop, threads, window_ns=2 * MS)
         for thread in window.threads:
             assert window.opened_ns <= thread.starts_ns[0]
-            assert thread.ends_ns[-1] <= window.closed_ns
+            assert thread.ends_ns[-1] <= window.closed_ns + CLOCK_NS
 
 
 def test_the_queries_of_a_thread_follow_each_other(make_loop):

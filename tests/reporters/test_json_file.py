@@ -167,8 +167,16 @@ def test_the_file_is_written_after_each_sweep(tmp_path):
     path = tmp_path / "results.json"
     reporter = JsonReporter(path)
     for count in (1, 2):
-        reporter.sweep_finished(Finished(sweep=sweep(), item=None, benchmark=None))
+        reporter.sweep_finished(Finished(sweep=sweep(nodeid=f"test_x.py::test_{count}"), item=None, benchmark=None))
         assert len(json.loads(path.read_text(encoding="utf-8"))["sweeps"]) == count
+
+
+def test_an_earlier_attempt_of_a_test_is_replaced(tmp_path):
+    path = tmp_path / "results.json"
+    reporter = JsonReporter(path)
+    for seed in (1, 2):
+        reporter.sweep_finished(Finished(sweep=sweep(seed=seed), item=None, benchmark=None))
+    assert [one["seed"] for one in json.loads(path.read_text(encoding="utf-8"))["sweeps"]] == [2]
 
 
 def test_the_directory_of_the_file_is_made(tmp_path):
