@@ -116,18 +116,23 @@ def _checked_array(spec: InputSpec, given: Any) -> npt.NDArray[Any]:
                 'convert float32 with (array.view("uint32") >> 16).astype("uint16")',
             )
         raise InputError(f"input {spec.name!r} is {array.dtype}, the model wants {type_name}{carrier}; {step}")
-    if array.ndim != len(spec.shape):
-        raise InputError(
-            f"input {spec.name!r} has {array.ndim} dimensions {array.shape}, the model wants {len(spec.shape)}: "
-            f"{_shape_text(spec.shape)}; reshape it"
-        )
-    if any(wanted not in (-1, extent) for wanted, extent in zip(spec.shape, array.shape)):
-        raise InputError(
-            f"input {spec.name!r} has the shape {array.shape}, the model wants {_shape_text(spec.shape)}; reshape it"
-        )
+    if spec.shape is not None:
+        _check_shape(spec.name, spec.shape, array)
     if array.size == 0:
         raise InputError(f"input {spec.name!r} has no elements (shape {array.shape}); a query needs at least one")
     return np.ascontiguousarray(array)
+
+
+def _check_shape(name: str, shape: tuple[int, ...], array: npt.NDArray[Any]) -> None:
+    if array.ndim != len(shape):
+        raise InputError(
+            f"input {name!r} has {array.ndim} dimensions {array.shape}, the model wants {len(shape)}: "
+            f"{_shape_text(shape)}; reshape it"
+        )
+    if any(wanted not in (-1, extent) for wanted, extent in zip(shape, array.shape)):
+        raise InputError(
+            f"input {name!r} has the shape {array.shape}, the model wants {_shape_text(shape)}; reshape it"
+        )
 
 
 def _type(spec: InputSpec) -> int:
@@ -135,6 +140,11 @@ def _type(spec: InputSpec) -> int:
 
 
 def _shape(spec: InputSpec, batch_size: int, batch_size_asked: bool) -> tuple[int, ...]:
+    if spec.shape is None:
+        raise InputError(
+            f"the shape of input {spec.name!r} is unknown: this Paddle cannot be asked. Write a fixture that gives the "
+            "arrays:\n\n" + example_fixture([spec])
+        )
     if not spec.shape:
         return ()
     first, rest = spec.shape[0], spec.shape[1:]
@@ -162,7 +172,9 @@ def example_fixture(specs: Sequence[InputSpec]) -> str:
     return "\n".join([*lines, "        }"])
 
 
-def _shape_text(shape: tuple[int, ...]) -> str:
+def _shape_text(shape: tuple[int, ...] | None) -> str:
+    if shape is None:
+        return "..."
     extents = ["..." if extent < 0 else str(extent) for extent in shape]
     return f"({', '.join(extents)}{',' if len(extents) == 1 else ''})"
 

@@ -14,7 +14,7 @@ from pytest_paddle_mt.errors import EngineUnavailable
 from pytest_paddle_mt.records import record
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     import numpy.typing as npt
 
@@ -40,8 +40,8 @@ class InputSpec:
     """What a model says of one of its inputs."""
 
     name: str
-    #: Extents; -1 where the model leaves one open.
-    shape: tuple[int, ...]
+    #: Extents; -1 where the model leaves one open; None where Paddle cannot be asked.
+    shape: tuple[int, ...] | None
     #: Paddle's number of the data type, a key of ``DATA_TYPES``; None where Paddle does not say.
     data_type: int | None
 
@@ -111,22 +111,27 @@ def _is_pybind11(instance: Any) -> bool:
 def input_specs(predictor: Any, program: str | None) -> tuple[InputSpec, ...]:
     """What the model says of its inputs, in the order of ``predictor.get_input_names()``.
 
+    Where this Paddle cannot be driven natively, shapes are unknown, and types too unless the program file says them.
+
     Args:
         predictor: a predictor of the model.
         program: the model's program file; None when unknown. Of a ``.json`` model Paddle (3.2.2, 3.3.1) says that every
             input is float32, so the types are read from the file; without the file, float32 counts as not said.
     """
-    pointer = predictor_pointer(predictor)
-    shapes = api().input_shapes(pointer)
-    types: Mapping[str, int | None]
+    shapes: Mapping[str, Sequence[int]] = {}
+    types: Mapping[str, int | None] = {}
+    try:
+        pointer = predictor_pointer(predictor)
+    except EngineUnavailable:
+        pass  # the python engine works without, on arrays that the user gives
+    else:
+        shapes = api().input_shapes(pointer)
+        said = api().input_types(pointer).items()
+        types = {name: None if program is None and number == 0 else number for name, number in said}
     if program is not None and program.endswith(".json"):
         types = _types_in(program)
-    else:
-        types = {
-            name: None if program is None and said == 0 else said for name, said in api().input_types(pointer).items()
-        }
     return tuple(
-        InputSpec(name=name, shape=tuple(shapes[name]), data_type=types.get(name))
+        InputSpec(name=name, shape=tuple(shapes[name]) if name in shapes else None, data_type=types.get(name))
         for name in predictor.get_input_names()
     )
 

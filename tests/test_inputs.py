@@ -233,3 +233,23 @@ def test_of_given_predictors_a_type_that_paddle_does_not_know_is_refused(models)
 def test_default_inputs_of_given_predictors_are_float32(models):
     with PredictorPool.of([models.get("mlp").predictor()]) as pool:
         assert default_inputs(pool, 1, batch_size_asked=False)["x"].dtype == np.float32
+
+
+class UnreachablePool:
+    """Stands for ``PredictorPool`` on a Paddle that cannot be driven natively: names alone are known."""
+
+    def input_specs(self):
+        return (InputSpec(name="x", shape=None, data_type=None),)
+
+    def __getitem__(self, index):
+        return object()
+
+
+def test_a_users_arrays_are_taken_as_they_are_where_paddle_cannot_be_asked():
+    given = {"x": np.zeros((3, 5), "int64")}
+    assert checked_inputs(UnreachablePool(), given)[0]["x"].shape == (3, 5)
+
+
+def test_inputs_cannot_be_made_where_paddle_cannot_be_asked():
+    with pytest.raises(InputError, match=r"the shape of input 'x' is unknown(.|\n)*def paddle_inputs\(\)"):
+        default_inputs(UnreachablePool(), 1, batch_size_asked=False)

@@ -137,3 +137,13 @@ def test_an_array_that_is_not_contiguous_goes_to_the_native_loop_in_its_own_orde
 def test_odd_shapes_go_to_the_native_loop_and_back(shape):
     array = np.zeros(shape, dtype=np.int64)
     assert libpaddle.numpy_array(libpaddle.host_array(array)).shape == shape
+
+
+def test_names_alone_are_known_where_paddle_cannot_be_driven_natively(models, make_pool, monkeypatch):
+    def unavailable():
+        raise EngineUnavailable("no such symbols here")
+
+    pool = make_pool(models.get("mlp"))
+    monkeypatch.setattr(libpaddle, "api", unavailable)
+    (spec,) = libpaddle.input_specs(pool[0], None)
+    assert (spec.name, spec.shape, spec.data_type) == ("x", None, None)
