@@ -67,6 +67,17 @@ std::vector<std::pair<std::int64_t, std::int64_t>> time_calls(nb::handle functio
   return calls;
 }
 
+// The keys of the interpreter's own dict, where pybind11 keeps its state from Python 3.12 on.
+std::vector<std::string> interpreter_state_names() {
+  std::vector<std::string> names;
+  nb::handle state = PyInterpreterState_GetDict(PyInterpreterState_Get());  // borrowed
+  if (!state.is_valid()) return names;
+  for (nb::handle key : nb::borrow<nb::dict>(state).keys()) {
+    if (nb::isinstance<nb::str>(key)) names.push_back(nb::cast<std::string>(key));
+  }
+  return names;
+}
+
 // The C++ object behind a pybind11 object, by pybind11's conduit. None when that module speaks another ABI.
 std::optional<std::uintptr_t> pointer_by_conduit(nb::object object, const std::string& abi, std::uintptr_t typeinfo) {
   nb::object type = nb::steal(PyCapsule_New(reinterpret_cast<void*>(typeinfo), "St9type_info", nullptr));
@@ -153,6 +164,7 @@ NB_MODULE(_native, m) {
       .def("input_types", [](const PaddleApi& api, std::uintptr_t predictor) {
         return api.input_types(reinterpret_cast<void*>(predictor));
       });
+  m.def("interpreter_state_names", &interpreter_state_names);
   m.def("pointer_by_conduit", &pointer_by_conduit, "object"_a.none(), "abi"_a, "typeinfo"_a);
   m.def("pointer_by_layout", &pointer_by_layout, "object"_a.none());
 

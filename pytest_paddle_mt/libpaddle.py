@@ -73,8 +73,12 @@ def library_path() -> str:
 
 @lru_cache(maxsize=1)
 def _abis() -> tuple[str, ...]:
-    """ABI ids of the pybind11 modules in this process, as pybind11 itself writes them into ``builtins``."""
-    matches = (re.fullmatch(r"__pybind11_internals_v\d+(.*?)__", name) for name in vars(builtins))
+    """ABI ids of the pybind11 modules in this process, as pybind11 itself writes them down.
+
+    Its older versions do so in ``builtins``, newer ones in the interpreter's own dict.
+    """
+    names = [*vars(builtins), *_native.interpreter_state_names()]
+    matches = (re.fullmatch(r"__pybind11_internals_v\d+(.*?)__", name) for name in names)
     return tuple(match.group(1) for match in matches if match)
 
 
