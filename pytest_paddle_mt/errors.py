@@ -23,6 +23,10 @@ class EngineUnavailable(PaddleMtError):
     """An engine cannot drive this Paddle on this platform; the message names one that can."""
 
 
+class ForkFailed(PaddleMtError):
+    """A fork died, hung, or did not reach ``concurrent_runner``; the sweep was discarded."""
+
+
 class QueryFailed(PaddleMtError):
     """A query failed in one thread; the window was stopped, all threads were joined, its data discarded.
 

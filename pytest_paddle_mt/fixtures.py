@@ -42,7 +42,7 @@ def paddle_inputs(request: pytest.FixtureRequest) -> Mapping[str, Any] | Sequenc
     dimension is ``--paddle-batch-size``. Without a ``predictor_pool`` in the test they are made for the pool that
     ``concurrent_runner`` is given.
     """
-    from pytest_paddle_mt.inputs import DefaultInputs, default_inputs
+    from pytest_paddle_mt.inputs import DefaultInputs, InputsOnDemand, default_inputs
     from pytest_paddle_mt.predictors import PredictorPool
 
     if "predictor_pool" not in request.fixturenames:
@@ -55,8 +55,14 @@ def paddle_inputs(request: pytest.FixtureRequest) -> Mapping[str, Any] | Sequenc
     if not isinstance(pool, PredictorPool):  # of the user's own making: the runner decides whether it can be served
         return DefaultInputs({}, None)
     try:
-        settings = session_of(request.config).settings(request.node)
-        return default_inputs(pool, settings.batch_size, batch_size_asked="batch_size" in settings.sources)
+        session = session_of(request.config)
+        settings = session.settings(request.node)
+
+        def make() -> DefaultInputs:
+            return default_inputs(pool, settings.batch_size, batch_size_asked="batch_size" in settings.sources)
+
+        # Where forks measure, no predictor is made in this process unless the test wants one.
+        return InputsOnDemand(make) if session.forks(request.node) else make()
     except PaddleMtError as error:
         raise _failure(error) from None
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
 from typing import TYPE_CHECKING, Any, Callable
@@ -20,11 +21,13 @@ from pytest_paddle_mt.reporters.terminal import table
 from pytest_paddle_mt.results import SweepResult
 from pytest_paddle_mt.session import GateFailure
 from pytest_paddle_mt.statistics import scaling
-from pytest_paddle_mt.units import counted
+from pytest_paddle_mt.units import NS_PER_S, counted
+from pytest_paddle_mt.workers import SERVER
+from pytest_paddle_mt.workers.fork import Crew
 from pytest_paddle_mt.workers.in_process import InProcessWorker
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     import numpy.typing as npt
     import pytest
@@ -34,6 +37,7 @@ if TYPE_CHECKING:
     from pytest_paddle_mt.records import Round
     from pytest_paddle_mt.session import Session
     from pytest_paddle_mt.settings import Settings
+    from pytest_paddle_mt.workers import Worker
 
     Query = Callable[[Any, Mapping[str, npt.NDArray[Any]]], object]
 
@@ -108,12 +112,13 @@ class ConcurrentRunner:
                 f"{counts[-1]} threads need {counts[-1]} predictors and the pool has {pool.size}; give it more, or "
                 f"measure fewer with --paddle-threads={pool.size}"
             )
+        server = self._item.config.stash.get(SERVER, None)
+        if server is not None:
+            server.serve(lambda: self._opened(engine, pool, served, query, server.seed))
         smoke = self._session.smoke_reason()
+        forks = self._session.forks(self._item)
         started_s = time.monotonic()
         seed = self._settings.seed if self._settings.seed is not None else self._session.drawn_seed
-        inputs = () if pool is None else self._inputs_for(pool, query)
-        subject = self._subject(engine, pool, inputs, query)
-        until, until_reason = linear_until(self._settings, counts, cpu, subject.device)
         looks = (1,) if smoke else scaling.looks(self._settings.rounds_min, self._settings.rounds_max)
         schedule = runner.Schedule(
             thread_counts=counts,
@@ -122,27 +127,32 @@ class ConcurrentRunner:
             budget_s=self._settings.budget_s,
         )
         confidence = scaling.confidence_after_looks(ALPHA, len(looks), comparisons(counts))
-
-        def judge(rounds: Sequence[Round]) -> tuple[Verdict, ...]:
-            evidence = Evidence(
-                rounds=tuple(rounds),
-                thread_counts=counts,
-                limits=self._settings.limits,
-                linear_until=until,
-                cpu=cpu,
-                confidence=confidence,
+        self._announce(
+            _announcement(
+                self._item.nodeid, engine.name, schedule, smoke, self._settings.threads_note, self._settings.forks
             )
-            return tuple(verdict for check in self._session.checks() for verdict in check.judge(evidence))
-
-        self._announce(_announcement(self._item.nodeid, engine.name, schedule, smoke, self._settings.threads_note))
-        workload = Workload(
-            pool=pool,
-            inputs=inputs,
-            query=query,
-            synthetic=served if isinstance(served, SyntheticWork) else None,
-            seed=seed,
         )
-        rounds = self._measure(engine, workload, schedule, seed, judge)
+        notes: list[str] = []
+        opened = (
+            self._in_forks(forks, counts[-1], cores.usable, seed, notes)
+            if forks
+            else self._in_process(engine, pool, served, query, seed, counts[-1])
+        )
+        with opened as (workers, subject):
+            until, until_reason = linear_until(self._settings, counts, cpu, subject.device)
+
+            def judge(rounds: Sequence[Round]) -> tuple[Verdict, ...]:
+                evidence = Evidence(
+                    rounds=tuple(rounds),
+                    thread_counts=counts,
+                    limits=self._settings.limits,
+                    linear_until=until,
+                    cpu=cpu,
+                    confidence=confidence,
+                )
+                return tuple(verdict for check in self._session.checks() for verdict in check.judge(evidence))
+
+            rounds = self._measure(workers, schedule, seed, judge)
         verdicts = () if smoke else _explained(judge(rounds), subject, rounds, cpu)
         points = summary.points(rounds, counts, cpu, confidence)
         sweep = Sweep(
@@ -156,7 +166,12 @@ class ConcurrentRunner:
             rounds=rounds,
             points=points,
             usl=summary.universal_scalability(points),
-            warnings=() if smoke else _warnings(subject, rounds, points, cpu, self._settings.threads_note),
+            warnings=()
+            if smoke
+            else (
+                *_warnings(subject, rounds, points, cpu, self._settings.threads_note),
+                *(Warning(kind="fork_ended_badly", text=note) for note in notes),
+            ),
             verdicts=verdicts,
             seed=seed,
             gate=gate,
@@ -252,10 +267,6 @@ class ConcurrentRunner:
             return Subject(
                 engine=engine.name, device="cpu", batch_size=None, pool=None, math_threads=None, gil=None, facts={}
             )
-        if query is None:
-            pool.answer(0, inputs[0])
-        else:
-            query(pool[0], inputs[0])
         first = next(iter(inputs[0].values()), None)
         facts = {
             "paddle": f"paddlepaddle {environment.paddle_version()}",
@@ -275,19 +286,75 @@ class ConcurrentRunner:
             facts=facts,
         )
 
-    def _measure(
+    def _opened(
+        self, engine: Engine, pool: PredictorPool | None, served: object, query: Query | None, seed: int
+    ) -> tuple[InProcessWorker, Subject, float | None]:
+        """A worker in this process, what it serves, and how long the first query took, in seconds, if there was one."""
+        inputs: Sequence[InputSet] = () if pool is None else self._inputs_for(pool, query)
+        work = served if isinstance(served, SyntheticWork) else None
+        query_s = None if work is None else work.spin_ns / NS_PER_S
+        if pool is not None:
+            began_s = time.monotonic()
+            if query is None:
+                pool.answer(0, inputs[0])
+            else:
+                query(pool[0], inputs[0])
+            query_s = time.monotonic() - began_s
+        subject = self._subject(engine, pool, inputs, query)
+        workload = Workload(pool=pool, inputs=inputs, query=query, synthetic=work, seed=seed)
+        return InProcessWorker(engine.open(workload)), subject, query_s
+
+    @contextlib.contextmanager
+    def _in_process(
         self,
         engine: Engine,
-        workload: Workload,
+        pool: PredictorPool | None,
+        served: object,
+        query: Query | None,
+        seed: int,
+        threads: int,
+    ) -> Iterator[tuple[Sequence[Worker], Subject]]:
+        """A worker in this process, ready for ``threads`` threads."""
+        worker, subject, _ = self._opened(engine, pool, served, query, seed)
+        try:
+            worker.prepare(threads)
+            yield [worker], subject
+        finally:
+            worker.close()
+
+    @contextlib.contextmanager
+    def _in_forks(
+        self, forks: int, threads: int, side_by_side: int, seed: int, notes: list[str]
+    ) -> Iterator[tuple[Sequence[Worker], Subject]]:
+        """Workers in fresh processes, ready for ``threads`` threads; what goes wrong afterwards is added to ``notes``."""
+        crew = Crew(self._item, forks, seed)
+        hurry = True
+        try:
+            try:
+                crew.prepare(threads, side_by_side)
+                yield crew.workers, crew.subject
+                hurry = False
+            except Exception:
+                hurry = False  # an error is no reason to leave fixtures standing; Ctrl-C is
+                raise
+        finally:
+            try:
+                crew.close(hurry)
+            finally:
+                for fork, text in crew.outputs.items():
+                    self._item.add_report_section("call", f"output of fork {fork}", text)
+                notes += crew.notes
+
+    def _measure(
+        self,
+        workers: Sequence[Worker],
         schedule: runner.Schedule,
         seed: int,
         judge: Callable[[Sequence[Round]], tuple[Verdict, ...]],
     ) -> tuple[Round, ...]:
-        worker = InProcessWorker(engine.open(workload))
         try:
-            worker.prepare(schedule.thread_counts[-1])
             return runner.run(
-                worker,
+                workers,
                 schedule,
                 np.random.default_rng(seed),
                 decided=lambda rounds: all(verdict.status != "inconclusive" for verdict in judge(rounds)),
@@ -295,7 +362,6 @@ class ConcurrentRunner:
                 progress=self._progress,
             )
         finally:
-            worker.close()
             self._progress(None)
 
 
@@ -316,14 +382,17 @@ def linear_until(settings: Settings, counts: tuple[int, ...], cpu: validity.Cpu,
 
 
 def _announcement(
-    nodeid: str, engine: str, schedule: runner.Schedule, smoke: str | None, threads_note: str | None
+    nodeid: str, engine: str, schedule: runner.Schedule, smoke: str | None, threads_note: str | None, forks: int
 ) -> str:
     counts = ", ".join(map(str, schedule.thread_counts))
     head = f"paddle-mt: {nodeid}: {engine} engine, threads {counts}"
     if threads_note is not None:
         head += f" ({threads_note})"
     if smoke is not None:
-        return f"{head}: SMOKE RUN, one short round, nothing judged or recorded ({smoke})"
+        where = f", in this process instead of {counted(forks, 'fork')}" if forks else ""
+        return f"{head}: SMOKE RUN, one short round{where}, nothing judged or recorded ({smoke})"
+    if forks:
+        head += f", in {counted(forks, 'fork')}"
     shortest_s = runner.shortest_round_s(schedule)
     fewest, most = schedule.looks[0], schedule.looks[-1]
     rounds = f"{fewest} to {most} rounds" if fewest < most else counted(most, "round")

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import difflib
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any, Callable
 
 import numpy as np
 
@@ -11,7 +12,7 @@ from pytest_paddle_mt.errors import InputError
 from pytest_paddle_mt.libpaddle import DATA_TYPES, InputSpec
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     import numpy.typing as npt
 
@@ -29,6 +30,28 @@ class DefaultInputs(dict[str, Any]):
     def __init__(self, arrays: Mapping[str, Any], predictor: Any) -> None:
         super().__init__(arrays)
         self.predictor = predictor
+
+
+class InputsOnDemand(Mapping[str, Any]):
+    """A default input set that is made when somebody looks into it: its model's specification takes a predictor."""
+
+    def __init__(self, make: Callable[[], Mapping[str, Any]]) -> None:
+        self._make = make
+        self._made: Mapping[str, Any] | None = None
+
+    def __getitem__(self, name: str) -> Any:
+        return self._arrays()[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._arrays())
+
+    def __len__(self) -> int:
+        return len(self._arrays())
+
+    def _arrays(self) -> Mapping[str, Any]:
+        if self._made is None:
+            self._made = self._make()
+        return self._made
 
 
 def default_inputs(pool: PredictorPool, batch_size: int, *, batch_size_asked: bool) -> DefaultInputs:

@@ -22,6 +22,7 @@ DEFAULT_ENGINE = "native"
 DEFAULT_WINDOW = "0.5"
 DEFAULT_ROUNDS = "4:24"
 DEFAULT_WARMUP = "0.1"
+DEFAULT_FORKS = "0"
 DEFAULT_BUDGET = "60"
 DEFAULT_BATCH_SIZE = "1"
 DEFAULT_DEVICE = "cpu"
@@ -113,6 +114,14 @@ OPTIONS: tuple[Option, ...] = (
         metavar="N",
         help="seed of the random order of measurements (default: a new one each time; it is printed)",
         default=None,
+        per_test=True,
+    ),
+    Option(
+        name="--paddle-forks",
+        metavar="N",
+        help="how many fresh processes measure in turn, each running the same test; "
+        f"0 measures in this process (default: {DEFAULT_FORKS})",
+        default=DEFAULT_FORKS,
         per_test=True,
     ),
     Option(

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Callable
 from pytest_paddle_mt.records import Round, record
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import numpy as np
 
     from pytest_paddle_mt.records import Decided, WindowPlan
@@ -53,7 +55,7 @@ def shortest_round_s(schedule: Schedule) -> float:
 
 
 def run(
-    worker: Worker,
+    workers: Sequence[Worker],
     schedule: Schedule,
     rng: np.random.Generator,
     *,
@@ -66,7 +68,7 @@ def run(
     At least one round is measured, however small the budget.
 
     Args:
-        worker: measures the windows.
+        workers: measure the windows, in turn: each round is of one worker.
         schedule: what to measure.
         rng: draws the order of each round.
         decided: asked after each look, with the rounds so far.
@@ -80,6 +82,7 @@ def run(
         began_s = clock()
         if rounds and began_s - started_s + longest_s > schedule.budget_s:
             break
+        worker = workers[len(rounds) % len(workers)]
         order = visiting_order(schedule.thread_counts, rng)
         windows = []
         for index, threads in enumerate(order):
@@ -94,7 +97,7 @@ def run(
                 )
             )
             windows.append(worker.measure(threads, schedule.window))
-        rounds.append(Round(index=len(rounds), fork=0, windows=tuple(windows)))
+        rounds.append(Round(index=len(rounds), fork=worker.fork, windows=tuple(windows)))
         longest_s = max(longest_s, clock() - began_s)
         if len(rounds) in schedule.looks and decided(tuple(rounds)):
             break

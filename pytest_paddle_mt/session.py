@@ -103,6 +103,14 @@ class Session:
             return "--benchmark-disable"
         return None
 
+    def forks(self, item: pytest.Item) -> int:
+        """How many fresh processes measure ``item``; 0 when this process does."""
+        from pytest_paddle_mt.workers import SERVER
+
+        if SERVER in self.config.stash or self.smoke_reason() is not None:
+            return 0
+        return self.settings(item).forks
+
     def sweep_finished(self, finished: Finished) -> None:
         """Take a finished sweep, in place of an earlier attempt of the same test, and tell everybody.
 

@@ -22,6 +22,7 @@ from pytest_paddle_mt.errors import UsageError
 from pytest_paddle_mt.options import (
     DEFAULT_BUDGET,
     DEFAULT_ENGINE,
+    DEFAULT_FORKS,
     DEFAULT_MAX_COLLAPSE,
     DEFAULT_MIN_EFFICIENCY,
     DEFAULT_ROUNDS,
@@ -43,6 +44,9 @@ if TYPE_CHECKING:
 FEWEST_QUERIES = 2
 #: Each thread gets its own predictor: beyond this, memory decides, not the model.
 MAX_THREADS = 1024
+
+#: Each fork loads Paddle and the model: beyond this, memory decides, not the model.
+MAX_FORKS = 64
 
 #: How predictors can be made, as in ``predictors``, which would import numpy.
 POOLS: tuple[PoolMethod, ...] = ("clone", "predictor_pool")
@@ -67,6 +71,8 @@ class Settings:
     rounds_max: int
     #: Seed of the order of the windows; None: draw one.
     seed: int | None
+    #: Fresh processes that measure in turn; 0: this process does.
+    forks: int
     #: Wall time that one sweep may take, in seconds.
     budget_s: float
     #: First dimension of inputs made from the model's own specification.
@@ -223,6 +229,16 @@ def _warmup(value: object) -> float:
     return seconds
 
 
+def _forks(value: object) -> int:
+    step = f"give how many fresh processes measure in turn, 0 to {MAX_FORKS}; {DEFAULT_FORKS} is the default"
+    number = _whole(value, step)
+    if number < 0:
+        raise _Refused(f"{number} is below 0; {step}")
+    if number > MAX_FORKS:
+        raise _Refused(f"{number} processes are more than the limit of {MAX_FORKS}: each loads its own model; {step}")
+    return number
+
+
 def _budget(value: object) -> float:
     step = f"give the seconds that one sweep may take, such as {DEFAULT_BUDGET}"
     seconds = _number(value, step)
@@ -303,6 +319,7 @@ PARSERS: dict[str, Callable[[object], Any]] = {
     "rounds": _rounds,
     "warmup": _warmup,
     "seed": _at_least(0, "give a whole number, 0 or more"),
+    "forks": _forks,
     "budget": _budget,
     "batch_size": _at_least(1, "give the number of items in a batch, 1 or more"),
     "device": _device,
@@ -372,6 +389,12 @@ def resolve(
         threads_note = f"1 was added to {sources['threads']}: efficiency is measured against one thread"
     window_s, min_queries = chosen["window"]
     rounds_min, rounds_max = chosen["rounds"]
+    if chosen["forks"] > rounds_max:
+        raise UsageError(
+            f"{sources['forks']}: every fork measures whole rounds, and there are at most {rounds_max} "
+            f"({sources.get('rounds', 'the default')}); give --paddle-rounds={chosen['forks']}:{chosen['forks']} or "
+            "more, or fewer forks"
+        )
     return Settings(
         thread_counts=thread_counts,
         threads_note=threads_note,
@@ -385,6 +408,7 @@ def resolve(
         rounds_min=rounds_min,
         rounds_max=rounds_max,
         seed=chosen["seed"],
+        forks=chosen["forks"],
         budget_s=chosen["budget"],
         batch_size=chosen["batch_size"],
         device=chosen["device"],

@@ -78,6 +78,7 @@ def test_nothing_given_means_the_documented_defaults(read: Read) -> None:
     assert settings.window.warmup_queries == 3
     assert f"{settings.rounds_min}:{settings.rounds_max}" == options.DEFAULT_ROUNDS
     assert settings.seed is None
+    assert settings.forks == int(options.DEFAULT_FORKS)
     assert settings.budget_s == float(options.DEFAULT_BUDGET)
     assert settings.batch_size == 1
     assert settings.device == "cpu"
@@ -349,6 +350,7 @@ SINGLE_NUMBERS = {
     "--paddle-warmup": f"give seconds, such as {options.DEFAULT_WARMUP}, or 0",
     "--paddle-budget": f"give the seconds that one sweep may take, such as {options.DEFAULT_BUDGET}",
     "--paddle-seed": "give a whole number, 0 or more",
+    "--paddle-forks": "give how many fresh processes measure in turn, 0 to 64; 0 is the default",
     "--paddle-batch-size": "give the number of items in a batch, 1 or more",
     "--paddle-linear-until": "give auto, or the largest thread count to judge, 1 or more",
     "--paddle-min-efficiency": "give a share above 0 and up to 1, such as 0.85",
@@ -367,6 +369,10 @@ SINGLE_NUMBERS = {
         ("--paddle-budget", "inf", "'inf' is not finite"),
         ("--paddle-seed", "-1", "-1 is below 0"),
         ("--paddle-seed", "x", "'x' is not a whole number"),
+        ("--paddle-forks", "-1", "-1 is below 0"),
+        ("--paddle-forks", "65", "65 processes are more than the limit of 64: each loads its own model"),
+        ("--paddle-forks", "10000000000", "10000000000 processes are more than the limit of 64: each loads its own model"),
+        ("--paddle-forks", "some", "'some' is not a whole number"),
         ("--paddle-batch-size", "0", "0 is below 1"),
         ("--paddle-batch-size", "1.5", "'1.5' is not a whole number"),
         ("--paddle-linear-until", "0", "0 is below 1"),
@@ -408,6 +414,16 @@ def test_numbers_inside_their_range_are_taken(read: Read) -> None:
     assert (settings.budget_s, settings.seed, settings.batch_size) == (5.5, 0, 8)
     assert (settings.limits.min_efficiency, settings.limits.max_collapse) == (1.0, 0.5)
     assert settings.limits.linear_until == 4
+
+
+def test_more_forks_than_rounds_are_refused_since_some_would_never_measure(
+    read: Read, refusal: Callable[..., str]
+) -> None:
+    assert read("--paddle-forks=4", "--paddle-rounds=4").forks == 4
+    assert refusal("--paddle-forks=5", "--paddle-rounds=2:4") == (
+        "--paddle-forks=5: every fork measures whole rounds, and there are at most 4 (--paddle-rounds=2:4); "
+        "give --paddle-rounds=5:5 or more, or fewer forks"
+    )
 
 
 def test_auto_overrules_a_number_from_a_weaker_source(read: Read) -> None:
@@ -536,6 +552,7 @@ PER_TEST = {
     "rounds": "2:3",
     "warmup": "7",
     "seed": "9",
+    "forks": "3",
     "budget": "11",
     "batch_size": "5",
     "device": "gpu:1",
@@ -556,6 +573,7 @@ def flat(settings: Settings) -> list[object]:
         settings.rounds_min,
         settings.rounds_max,
         settings.seed,
+        settings.forks,
         settings.budget_s,
         settings.batch_size,
         settings.device,
@@ -565,7 +583,7 @@ def flat(settings: Settings) -> list[object]:
     ]
 
 
-ALL_GIVEN = [(1, 2, 4, 8), ("python",), 0.0, 9, 7.0, 2, 3, 9, 11.0, 5, "gpu:1", 0.5, 2, 0.3]
+ALL_GIVEN = [(1, 2, 4, 8), ("python",), 0.0, 9, 7.0, 2, 3, 9, 3, 11.0, 5, "gpu:1", 0.5, 2, 0.3]
 
 
 @pytest.mark.parametrize("source", ["cli", "environment", "ini", "underscores", "override", "marker"])

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Callable, NoReturn, Protocol
+
+import pytest
 
 if TYPE_CHECKING:
-    from pytest_paddle_mt.records import Window, WindowPlan
+    from pytest_paddle_mt.records import Subject, Window, WindowPlan
 
 
 class Worker(Protocol):
     """Measures windows, one at a time; where it lives is its own affair."""
+
+    @property
+    def fork(self) -> int:
+        """Which fresh process it lives in, from 1; 0: this process."""
 
     def prepare(self, threads: int) -> None:
         """Make everything that windows of up to ``threads`` threads need."""
@@ -23,3 +29,23 @@ class Worker(Protocol):
 
     def close(self) -> None:
         """Stop every thread. Safe to call twice."""
+
+
+class Server(Protocol):
+    """Stands in for the runner where this process is a fork: measures what its parent asks for."""
+
+    @property
+    def seed(self) -> int:
+        """Seed of whatever the engine draws at random, from the parent."""
+
+    def serve(self, opened: Callable[[], tuple[Worker, Subject, float | None]]) -> NoReturn:
+        """Serve until the parent has enough, and end the test; never returns.
+
+        Args:
+            opened: checks what is served; gives the worker, what it serves, and how long the first query took in
+                seconds, if there was one.
+        """
+
+
+#: In the config of a fork, and of nothing else.
+SERVER: pytest.StashKey[Server] = pytest.StashKey()

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 class InProcessWorker:
     """An engine session of this process as a ``Worker``."""
 
+    fork = 0
+
     def __init__(self, session: EngineSession) -> None:
         self._session = session
 

@@ -1,0 +1,258 @@
+"""The fork's side: a pytest that runs one test up to ``concurrent_runner`` and measures windows for its parent.
+
+Guarantees
+    * The test body is never resumed: serving ends with an outcome that pytest takes for a skip, and every fixture is
+      torn down.
+    * The fork ends when its parent does: its death kills it, an end of the socket ends it.
+    * Whatever the fork prints, and the stacks of a crash, are in the file that its output goes to.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import faulthandler
+import os
+import pickle
+import platform
+import signal
+import socket
+import sys
+import traceback
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Callable, NoReturn
+
+import pytest
+
+import pytest_paddle_mt
+from pytest_paddle_mt.errors import PaddleMtError, QueryFailed, UsageError
+from pytest_paddle_mt.workers import SERVER
+from pytest_paddle_mt.workers.protocol import (
+    PROTOCOL,
+    Channel,
+    Closed,
+    Ended,
+    Failed,
+    Hello,
+    Measure,
+    Measured,
+    Prepare,
+    Prepared,
+    Ready,
+    Start,
+    Stop,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
+    from pytest_paddle_mt.records import Subject
+    from pytest_paddle_mt.workers import Worker
+
+_PR_SET_PDEATHSIG = 1
+
+#: Plugins that run a test again, end it early, or write down what ran: the parent's do that.
+_UNREGISTERED = ("rerunfailures", "pytest-retry", "flaky", "timeout", "lfplugin", "nfplugin", "stepwiseplugin")
+
+
+class _Served(pytest.skip.Exception):  # type: ignore[name-defined,misc,unused-ignore]
+    """The parent has what it wanted; pytest tears the test down."""
+
+
+class SocketServer:
+    """Serves the parent's requests from inside the test; see ``Server``."""
+
+    def __init__(self, channel: Channel, log: int, seed: int) -> None:
+        self._channel = channel
+        self._log = log
+        #: Seed of whatever the engine draws at random, from the parent.
+        self.seed = seed
+        #: Whether the test ended because the parent had enough, or was told why there is nothing to have.
+        self.finished = False
+        self._called = False
+
+    def serve(self, opened: Callable[[], tuple[Worker, Subject, float | None]]) -> NoReturn:
+        """Serve until the parent has enough; never returns.
+
+        Args:
+            opened: checks what is served; gives the worker, what it serves, and how long the first query took in
+                seconds, if there was one.
+
+        Raises:
+            _Served: always, unless this is the second time.
+            UsageError: this is the second time.
+        """
+        if self._called:
+            raise UsageError("concurrent_runner was called again after it had ended this run of the test in a fork")
+        self._called = True
+        self.arm()
+        try:
+            worker, subject, query_s = opened()
+            try:
+                self._channel.send(Ready(subject=subject, query_s=query_s))
+                while self._answer(worker):
+                    pass
+            finally:
+                worker.close()
+        except Closed:
+            pass  # the parent is gone: tear down and go, too
+        except Exception as error:
+            self._channel.send(_failed(error))
+            self._wait_for_stop()
+        self.finished = True
+        raise _Served("served its parent")
+
+    def arm(self) -> None:
+        """Let crashes, and SIGUSR1, print the stacks of all threads: importing Paddle takes the signals over."""
+        faulthandler.disable()
+        faulthandler.enable(file=self._log, all_threads=True)
+        faulthandler.register(signal.SIGUSR1, file=self._log, all_threads=True, chain=False)
+
+    def _answer(self, worker: Worker) -> bool:
+        """Answer one request; False after the last."""
+        request = self._channel.receive()
+        if isinstance(request, Stop):
+            return False
+        if isinstance(request, Prepare):
+            worker.prepare(request.threads)
+            self._channel.send(Prepared())
+        elif isinstance(request, Measure):
+            self._channel.send(Measured(window=worker.measure(request.threads, request.plan)))
+        else:
+            raise UsageError(f"a fork cannot be asked for {type(request).__name__}")
+        return True
+
+    def _wait_for_stop(self) -> None:
+        try:
+            while not isinstance(self._channel.receive(), Stop):
+                pass
+        except Closed:
+            pass
+
+
+def _failed(error: Exception) -> Failed:
+    if isinstance(error, QueryFailed):
+        arguments = {"thread": error.thread, "query": error.query, "threads": error.threads, "message": error.message}
+        return Failed(error="QueryFailed", text=str(error), arguments=arguments)
+    if isinstance(error, PaddleMtError):
+        return Failed(error=type(error).__name__, text=str(error), arguments={})
+    return Failed(error="", text="".join(traceback.format_exception(None, error, error.__traceback__)), arguments={})
+
+
+class _OneTest:
+    """The plugin of a fork: one test, and what went wrong in it."""
+
+    def __init__(self, start: Start, server: SocketServer) -> None:
+        self.problems: list[str] = []
+        self._nodeid = start.nodeid
+        self._path = Path(start.path)
+        self._server = server
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_configure(self, config: pytest.Config) -> None:
+        for name in _UNREGISTERED:
+            if config.pluginmanager.hasplugin(name):
+                config.pluginmanager.unregister(name=name)
+
+    def pytest_ignore_collect(self, collection_path: Path) -> bool | None:
+        return None if collection_path in (self._path, *self._path.parents) else True
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
+        items[:] = [item for item in items if item.nodeid == self._nodeid][:1]
+
+    def pytest_collection_finish(self, session: pytest.Session) -> None:
+        if not session.items and not self.problems:
+            self.problems.append(
+                f"there is no test {self._nodeid!r} in this process: an id must be the same in every process, so make "
+                "none of a random value, a time or an address"
+            )
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_fixture_setup(self) -> Generator[None, Any, Any]:
+        result = yield
+        if "paddle" in sys.modules:
+            self._server.arm()
+        return result
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_report_teststatus(self) -> tuple[str, str, str]:
+        return "", "", ""  # no dot among what the test prints
+
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        if report.failed:
+            self.problems.append(f"the test was not collected:\n{report.longreprtext}")
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        if report.failed:
+            self.problems.append(f"{report.when} failed:\n{report.longreprtext}")
+        elif report.skipped and not self._server.finished:
+            reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else report.longreprtext
+            self.problems.append(f"the test was skipped in {report.when}: {reason}")
+
+    def pytest_internalerror(self, excrepr: object) -> None:
+        self.problems.append(f"pytest failed:\n{excrepr}")
+
+
+def main(descriptor: int, parent: int) -> int:
+    """Serve the parent over the inherited file ``descriptor``.
+
+    Args:
+        descriptor: of a connected socket.
+        parent: process id of the parent.
+    """
+    _die_with(parent)
+    log = os.dup(sys.stderr.fileno())
+    faulthandler.register(signal.SIGUSR1, file=log, all_threads=True, chain=False)
+    connection = socket.socket(fileno=descriptor)
+    connection.set_inheritable(False)
+    channel = Channel(connection)
+    try:
+        channel.send(
+            Hello(
+                protocol=PROTOCOL,
+                plugin_version=pytest_paddle_mt.__version__,
+                python=platform.python_version(),
+                package=str(Path(pytest_paddle_mt.__file__).parent),
+            )
+        )
+        start: Start = channel.receive()
+        problems = _run(start, SocketServer(channel, log, start.seed))
+        channel.send(Ended(problems=tuple(problems)))
+    except Closed:
+        return 1  # the parent is gone
+    finally:
+        channel.close()
+    return 0
+
+
+def _run(start: Start, server: SocketServer) -> list[str]:
+    config = None
+    try:
+        config = pytest.Config.fromdictargs(_options(start), list(start.arguments))
+        config.stash[SERVER] = server
+        one_test = _OneTest(start, server)
+        config.pluginmanager.register(one_test, "paddle_mt_one_test")
+        config.hook.pytest_cmdline_main(config=config)
+    except Exception as error:
+        return [f"pytest could not start: {error}"]
+    finally:
+        if config is not None:
+            config._ensure_unconfigure()
+    return one_test.problems
+
+
+def _options(start: Start) -> dict[str, Any]:
+    options = {}
+    for name, pickled in start.options.items():
+        # A class of a conftest.py, which is not imported yet, cannot be found.
+        with contextlib.suppress(Exception):
+            options[name] = pickle.loads(pickled)
+    return options
+
+
+def _die_with(parent: int) -> None:
+    """Let the kernel kill this process when its parent dies, however that dies."""
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:  # it died before
+        os._exit(1)

@@ -1,0 +1,322 @@
+"""What a parent and a fork say to each other, and how it travels: frames on a socket.
+
+Guarantees
+    * A message arrives whole or not at all: an end inside a frame, and bytes that are no frame, are their own errors.
+    * ``Hello`` can be read whatever the version of the other end; nothing else is read before it was compared.
+    * Arrays travel as their bytes and nothing is unpickled here, so two ends may differ in Python and NumPy.
+
+To add a message, add a record here and name it in ``_RECORDS``. A change of what is said raises ``PROTOCOL``.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+import select
+import struct
+import time
+from typing import TYPE_CHECKING, Any, Callable
+
+import numpy as np
+
+from pytest_paddle_mt.errors import PaddleMtError
+from pytest_paddle_mt.records import Latencies, Noise, Subject, ThreadWindow, Window, WindowPlan, record
+
+if TYPE_CHECKING:
+    import socket
+
+#: Version of everything below ``Hello``.
+PROTOCOL = 1
+
+_MAGIC = b"PMT\n"
+#: Before each frame: the magic, bytes of JSON, bytes of everything that JSON cannot hold.
+_HEADER = struct.Struct(">4sQQ")
+#: Beyond this a length is an accident. A window of a million queries, the most that are kept, has 8 MB.
+_MOST_BYTES = 1 << 32
+#: How often a wait looks whether the other end still lives.
+_LOOK_S = 0.25
+#: A message that the other end does not take for this long is as good as lost: it reads whenever it is not at work.
+_SEND_S = 60.0
+
+
+@record
+class Hello:
+    """The first message of a fork: who it is."""
+
+    protocol: int
+    plugin_version: str
+    #: Version of Python.
+    python: str
+    #: Where the plugin was imported from.
+    package: str
+
+
+@record
+class Start:
+    """Parent to fork: which test to run, with which options."""
+
+    #: Exact node id of the test.
+    nodeid: str
+    #: The file that it stands in.
+    path: str
+    #: Command line arguments of the fork's pytest.
+    arguments: tuple[str, ...]
+    #: Values of options by their name in ``config.option``, each pickled on its own.
+    options: dict[str, bytes]
+    #: Seed of whatever the engine draws at random.
+    seed: int
+
+
+@record
+class Ready:
+    """Fork to parent: it stands in ``concurrent_runner``, and this is what it serves."""
+
+    subject: Subject
+    #: How long the first query took, in seconds; None where there was none.
+    query_s: float | None
+
+
+@record
+class Prepare:
+    """Parent to fork: make everything that windows of up to ``threads`` threads need."""
+
+    threads: int
+
+
+@record
+class Prepared:
+    """Fork to parent: done."""
+
+
+@record
+class Measure:
+    """Parent to fork: measure one window."""
+
+    threads: int
+    plan: WindowPlan
+
+
+@record
+class Measured:
+    """Fork to parent: the window."""
+
+    window: Window
+
+
+@record
+class Failed:
+    """Fork to parent: what was asked for raised an error."""
+
+    #: Name of its class.
+    error: str
+    text: str
+    #: What the class is made from, where that is more than the text.
+    arguments: dict[str, Any]
+
+
+@record
+class Stop:
+    """Parent to fork: tear down and exit."""
+
+
+@record
+class Ended:
+    """Fork to parent, its last message: pytest has ended, every fixture is torn down."""
+
+    #: What went wrong in the test there, for people.
+    problems: tuple[str, ...]
+
+
+_RECORDS: dict[str, type[Any]] = {
+    one.__name__: one
+    for one in (
+        *(Hello, Start, Ready, Prepare, Prepared, Measure, Measured, Failed, Stop, Ended),
+        *(Latencies, Noise, Subject, ThreadWindow, Window, WindowPlan),
+    )
+}
+
+
+class Closed(PaddleMtError):
+    """The other end is gone."""
+
+
+class Cut(Closed):
+    """The other end went in the middle of a message."""
+
+
+class Garbled(PaddleMtError):
+    """What came is no message."""
+
+
+class Missed(PaddleMtError):
+    """Nothing came in time."""
+
+
+class Channel:
+    """Messages over a connected socket, used from one thread.
+
+    Args:
+        connection: the socket; closed with the channel.
+        alive: whether the other end still lives. Its end of the socket may live on without it, in a process that it
+            forked.
+    """
+
+    def __init__(self, connection: socket.socket, alive: Callable[[], bool] = lambda: True) -> None:
+        self._connection = connection
+        self._alive = alive
+        self._readable = select.poll()  # select() knows no descriptor beyond 1023
+        self._readable.register(connection, select.POLLIN)
+
+    def send(self, message: object) -> None:
+        """Send one message.
+
+        Raises:
+            Closed: the other end is gone, or does not read.
+        """
+        blobs: list[bytes] = []
+        head = json.dumps(_plain(message, blobs)).encode()
+        lengths = json.dumps([len(blob) for blob in blobs]).encode()
+        body = struct.pack(">Q", len(lengths)) + lengths + b"".join(blobs)
+        try:
+            self._connection.settimeout(_SEND_S)
+            self._connection.sendall(_HEADER.pack(_MAGIC, len(head), len(body)) + head + body)
+        except OSError as error:
+            raise Closed(f"the other end takes no message ({error})") from error
+
+    def receive(self, timeout_s: float | None = None) -> Any:
+        """The next message.
+
+        Args:
+            timeout_s: how long to wait for all of it; None: as long as the other end lives.
+
+        Raises:
+            Closed: the other end is gone.
+            Cut: it went in the middle of this message.
+            Garbled: what came is no message of this version.
+            Missed: it did not come in time.
+        """
+        head, blobs = self._frame(timeout_s)
+        try:
+            return _record(json.loads(head), blobs)
+        except (ValueError, KeyError, TypeError, IndexError) as error:
+            raise Garbled(f"{_shown(head)} is no message of protocol {PROTOCOL} ({error})") from error
+
+    def receive_hello(self, timeout_s: float | None = None) -> Hello:
+        """The first message of a fork of any version, with -1 and empty text for what it does not say.
+
+        Raises:
+            Closed, Cut, Garbled, Missed: as in ``receive``.
+        """
+        head, _ = self._frame(timeout_s)
+        try:
+            kind, name, said = json.loads(head)
+            if (kind, name) != ("record", Hello.__name__):
+                raise ValueError("it should be a Hello")
+            return Hello(
+                protocol=int(said.get("protocol", -1)),
+                plugin_version=str(said.get("plugin_version", "")),
+                python=str(said.get("python", "")),
+                package=str(said.get("package", "")),
+            )
+        except (ValueError, TypeError, AttributeError) as error:
+            raise Garbled(f"{_shown(head)} is no first message ({error})") from error
+
+    def close(self) -> None:
+        """Close this end. Safe to call twice."""
+        self._connection.close()
+
+    def _frame(self, timeout_s: float | None) -> tuple[bytes, list[bytes]]:
+        deadline_s = None if timeout_s is None else time.monotonic() + timeout_s
+        header = self._exactly(_HEADER.size, deadline_s, started=False)
+        magic, head_bytes, body_bytes = _HEADER.unpack(header)
+        if magic != _MAGIC or head_bytes + body_bytes > _MOST_BYTES:
+            raise Garbled(f"{_shown(header)} is no message")
+        head = self._exactly(head_bytes, deadline_s)
+        body = self._exactly(body_bytes, deadline_s)
+        try:
+            (lengths_bytes,) = struct.unpack_from(">Q", body)
+            at = 8 + lengths_bytes
+            blobs = []
+            for length in json.loads(body[8:at]):
+                blobs.append(body[at : at + length])
+                at += length
+        except (ValueError, TypeError, struct.error) as error:
+            raise Garbled(f"{_shown(body)} is no part of a message") from error
+        return head, blobs
+
+    def _exactly(self, count: int, deadline_s: float | None, started: bool = True) -> bytes:
+        parts = bytearray()
+        while len(parts) < count:
+            chunk = self._some(min(count - len(parts), 1 << 20), deadline_s)
+            if not chunk and (started or parts):
+                raise Cut(f"the other end went in the middle of a message ({len(parts)} of {count} bytes had come)")
+            if not chunk:
+                raise Closed("the other end is gone")
+            parts += chunk
+        return bytes(parts)
+
+    def _some(self, most: int, deadline_s: float | None) -> bytes:
+        """Up to ``most`` bytes; none when the other end is gone."""
+        while True:
+            left_s = _LOOK_S if deadline_s is None else deadline_s - time.monotonic()
+            lived = self._alive()  # asked first: what it sent before it died is then readable
+            wait_s = max(0.0, min(left_s, _LOOK_S)) if lived else 0.0
+            if self._readable.poll(math.ceil(wait_s * 1e3)):
+                try:
+                    return self._connection.recv(most)
+                except OSError:
+                    return b""
+            if not lived:
+                return b""
+            if left_s <= 0:
+                raise Missed("nothing came in time")
+
+
+def _plain(value: Any, blobs: list[bytes]) -> Any:
+    """``value`` as JSON knows it; what JSON does not know becomes a list that starts with its kind."""
+    if value is None or isinstance(value, (bool, int, float, str)):
+        return value
+    if isinstance(value, bytes):
+        blobs.append(value)
+        return ["bytes", len(blobs) - 1]
+    if isinstance(value, np.ndarray):
+        blobs.append(np.ascontiguousarray(value).tobytes())
+        return ["array", value.dtype.str, list(value.shape), len(blobs) - 1]
+    if isinstance(value, (tuple, list)):
+        return ["tuple", [_plain(one, blobs) for one in value]]
+    if isinstance(value, dict):
+        return ["dict", [[key, _plain(one, blobs)] for key, one in value.items()]]
+    name = type(value).__name__
+    if _RECORDS.get(name) is not type(value):
+        raise TypeError(f"{name} is no record that can be sent")
+    fields = {field.name: _plain(getattr(value, field.name), blobs) for field in dataclasses.fields(value)}
+    return ["record", name, fields]
+
+
+def _record(plain: Any, blobs: list[bytes]) -> Any:
+    """What ``_plain`` was given; a list comes back as a tuple.
+
+    Raises:
+        ValueError, KeyError, TypeError, IndexError: it is nothing that ``_plain`` made.
+    """
+    if not isinstance(plain, list):
+        return plain
+    kind, *rest = plain
+    if kind == "bytes":
+        return blobs[rest[0]]
+    if kind == "array":
+        dtype, shape, index = rest
+        return np.frombuffer(blobs[index], dtype=dtype).reshape(shape)
+    if kind == "tuple":
+        return tuple(_record(one, blobs) for one in rest[0])
+    if kind == "dict":
+        return {key: _record(one, blobs) for key, one in rest[0]}
+    if kind == "record":
+        name, fields = rest
+        return _RECORDS[name](**{key: _record(one, blobs) for key, one in fields.items()})
+    raise ValueError(f"unknown kind {kind!r}")
+
+
+def _shown(raw: bytes) -> str:
+    return repr(raw if len(raw) <= 60 else raw[:60] + b"...")
