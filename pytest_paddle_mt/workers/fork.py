@@ -60,8 +60,8 @@ PREDICTOR_S = 10.0
 SLACK_S = 30.0
 #: A query may take this many times as long as the first one did alone, for each thread beside it.
 SLOWER = 10.0
-#: The first query where there was none.
-UNKNOWN_QUERY_S = 10.0
+#: How long the first query took where there was none: engines without a pool do not say.
+UNKNOWN_QUERY_S = 1.0
 #: From being told to stop until every fixture is torn down.
 STOP_S = 60.0
 #: From then until the process is gone.
@@ -113,7 +113,7 @@ class ForkWorker:
         try:
             hello = self._channel.receive_hello(HELLO_S)
         except PaddleMtError as error:
-            raise self._failure(error, HELLO_S) from error
+            raise self._failure(error, HELLO_S) from None
         if (hello.protocol, hello.plugin_version) != (PROTOCOL, __version__):
             raise ForkFailed(
                 f"fork {self.fork} has pytest-paddle-mt {hello.plugin_version} (protocol {hello.protocol}) from "
@@ -221,13 +221,13 @@ class ForkWorker:
         try:
             self._channel.send(message)
         except Closed as error:
-            raise self._failure(error, 0.0) from error
+            raise self._failure(error, 0.0) from None
 
     def _receive(self, wanted: type[Any], timeout_s: float) -> Any:
         try:
             answer = self._channel.receive(timeout_s)
         except PaddleMtError as error:
-            raise self._failure(error, timeout_s) from error
+            raise self._failure(error, timeout_s) from None
         if isinstance(answer, Failed):
             raise self._as_error(answer)
         if isinstance(answer, Ended):

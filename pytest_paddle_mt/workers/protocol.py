@@ -198,7 +198,10 @@ class Channel:
         """
         head, blobs = self._frame(timeout_s)
         try:
-            return _record(json.loads(head), blobs)
+            message = _record(json.loads(head), blobs)
+            if not dataclasses.is_dataclass(message):
+                raise ValueError("it should be a record")
+            return message
         except (ValueError, KeyError, TypeError, IndexError) as error:
             raise Garbled(f"{_shown(head)} is no message of protocol {PROTOCOL} ({error})") from error
 

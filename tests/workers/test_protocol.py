@@ -1,0 +1,191 @@
+"""Messages on a socket: whole, or an error of their own."""
+
+from __future__ import annotations
+
+import dataclasses
+import socket
+import struct
+import threading
+from decimal import Decimal
+
+import numpy as np
+import pytest
+
+from pytest_paddle_mt.records import Latencies, Noise, ThreadWindow, Window, WindowPlan
+from pytest_paddle_mt.workers import protocol
+from pytest_paddle_mt.workers.protocol import (
+    Channel,
+    Closed,
+    Cut,
+    Ended,
+    Failed,
+    Garbled,
+    Hello,
+    Measure,
+    Measured,
+    Missed,
+    Prepared,
+    Start,
+)
+
+HELLO = Hello(protocol=1, plugin_version="0.1.0", python="3.11.7", package="/site")
+
+
+@pytest.fixture
+def ends():
+    """Two connected sockets."""
+    one, other = socket.socketpair()
+    with one, other:
+        yield one, other
+
+
+def window(latencies: Latencies) -> Window:
+    thread = ThreadWindow(
+        queries=3,
+        first_completion_ns=10,
+        last_completion_ns=30,
+        busy_ns=29,
+        latencies=latencies,
+        wall_ns=40,
+        cpu_ns=39,
+        voluntary_switches=1,
+        involuntary_switches=2,
+        run_delay_ns=None,
+    )
+    noise = Noise(steal_ns=None, process_cpu_ns=7, wall_ns=41)
+    return Window(threads=2, opened_ns=5, open_ns=35, per_thread=(thread, thread), noise=noise)
+
+
+def same(one: object, other: object) -> bool:
+    """Equal in every field; records themselves compare by identity."""
+    if isinstance(one, np.ndarray):
+        return isinstance(other, np.ndarray) and one.dtype == other.dtype and np.array_equal(one, other)
+    if dataclasses.is_dataclass(one):
+        names = [field.name for field in dataclasses.fields(one)]
+        return type(one) is type(other) and all(same(getattr(one, name), getattr(other, name)) for name in names)
+    if isinstance(one, tuple):
+        return isinstance(other, tuple) and len(one) == len(other) and all(map(same, one, other))
+    return type(one) is type(other) and one == other
+
+
+MESSAGES = [
+    HELLO,
+    Prepared(),
+    Start(nodeid="a.py::t[x::[y]-é\n]", path="/a b", arguments=("-p", "x"), options={"a": b"\x00\xff", "b": b""}, seed=7),
+    Measure(threads=4, plan=WindowPlan(window_s=0.5, min_queries=20, warmup_s=0.1, warmup_queries=3)),
+    Measured(window=window(Latencies(values_ns=np.array([8, 9, 12]), counts=None))),
+    Measured(window=window(Latencies(values_ns=np.array([8, 9]), counts=np.array([1, 2])))),
+    Measured(window=window(Latencies(values_ns=np.arange(500_000), counts=None))),
+    Failed(error="QueryFailed", text="no", arguments={"thread": 1, "message": "m"}),
+    Ended(problems=("one\ntwo", "")),
+]
+
+
+@pytest.mark.parametrize("message", MESSAGES, ids=lambda message: type(message).__name__)
+def test_a_message_arrives_as_it_was_sent(ends, message):
+    one, other = ends
+    sender = threading.Thread(target=Channel(one).send, args=(message,))  # a socket does not hold the large ones
+    sender.start()
+    received = Channel(other).receive(60)
+    sender.join()
+    assert same(received, message)
+
+
+def test_messages_arrive_one_by_one(ends):
+    channel = Channel(ends[0])
+    for problem in ("a", "b"):
+        channel.send(Ended(problems=(problem,)))
+    received = Channel(ends[1])
+    assert [received.receive(60).problems, received.receive(60).problems] == [("a",), ("b",)]
+
+
+def test_what_is_no_record_of_the_protocol_cannot_be_sent(ends):
+    with pytest.raises(TypeError, match="Decimal is no record"):
+        Channel(ends[0]).send(Failed(error="", text="", arguments={"a": Decimal(1)}))
+
+
+def sent(message: object) -> bytes:
+    one, other = socket.socketpair()
+    with one, other:
+        Channel(one).send(message)
+        return other.recv(1 << 16)
+
+
+@pytest.mark.parametrize("kept", [1, 10, 19, 20, 21, 60, -1])
+def test_an_end_inside_a_message_is_told_from_an_end_between_messages(ends, kept):
+    ends[0].sendall(sent(Ended(problems=("something",)))[:kept])
+    ends[0].close()
+    with pytest.raises(Cut, match="in the middle of a message"):
+        Channel(ends[1]).receive(60)
+
+
+def test_an_end_between_messages_means_that_the_other_end_is_gone(ends):
+    ends[0].sendall(sent(Prepared()))
+    ends[0].close()
+    channel = Channel(ends[1])
+    channel.receive(60)
+    with pytest.raises(Closed) as caught:
+        channel.receive(60)
+    assert not isinstance(caught.value, Cut)
+
+
+HEADER = struct.Struct(">4sQQ")
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b"Warning: something was printed here\n",
+        HEADER.pack(b"PMT\n", 1 << 40, 0),
+        HEADER.pack(b"PMT\n", 4, 10) + b"null" + struct.pack(">Q", 2) + b"[]",
+        HEADER.pack(b"PMT\n", 3, 10) + b"[1]" + struct.pack(">Q", 2) + b"[]",
+        HEADER.pack(b"PMT\n", 3, 10) + b"xyz" + struct.pack(">Q", 2) + b"[]",
+        HEADER.pack(b"PMT\n", 21, 10) + b'["record", "Bad", {}]' + struct.pack(">Q", 2) + b"[]",
+        HEADER.pack(b"PMT\n", 22, 10) + b'["record", "Stop", {}' + b"]" + struct.pack(">Q", 2) + b"xx",
+        HEADER.pack(b"PMT\n", 12, 10) + b'["bytes", 3]' + struct.pack(">Q", 2) + b"[]",
+    ],
+)
+def test_bytes_that_are_no_message_are_refused(ends, raw):
+    ends[0].sendall(raw)
+    with pytest.raises(Garbled):
+        message = Channel(ends[1]).receive(60)
+        raise AssertionError(message)
+
+
+def test_a_message_that_does_not_come_in_time_is_missed(ends):
+    ends[0].sendall(sent(Prepared())[:30])
+    with pytest.raises(Missed):
+        Channel(ends[1]).receive(0.01)
+
+
+def test_a_dead_end_is_noticed_although_a_process_that_it_started_holds_the_socket(ends):
+    with pytest.raises(Closed):
+        Channel(ends[1], alive=lambda: False).receive(60)
+
+
+def test_what_was_sent_before_its_sender_died_is_still_read(ends):
+    Channel(ends[0]).send(Ended(problems=("last words",)))
+    assert Channel(ends[1], alive=lambda: False).receive(60).problems == ("last words",)
+
+
+def test_sending_to_a_dead_end_raises(ends):
+    ends[1].close()
+    with pytest.raises(Closed, match="takes no message"):
+        Channel(ends[0]).send(Prepared())
+
+
+def test_a_hello_of_another_protocol_can_be_read(ends, monkeypatch):
+    text = b'["record", "Hello", {"protocol": 99, "plugin_version": "7.0", "colour": ["?", 1]}]'
+    ends[0].sendall(HEADER.pack(b"PMT\n", len(text), 10) + text + struct.pack(">Q", 2) + b"[]")
+    hello = Channel(ends[1]).receive_hello(60)
+    assert (hello.protocol, hello.plugin_version, hello.python) == (99, "7.0", "")
+
+
+def test_a_first_message_that_is_no_hello_is_refused(ends):
+    Channel(ends[0]).send(Prepared())
+    with pytest.raises(Garbled, match="no first message"):
+        Channel(ends[1]).receive_hello(60)
+
+
+def test_every_message_that_can_be_sent_can_be_read():
+    assert all(dataclasses.is_dataclass(one) for one in protocol._RECORDS.values())
