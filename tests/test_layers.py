@@ -36,7 +36,12 @@ LAYERS = (
 RANKS = {part: rank for rank, layer in enumerate(LAYERS) for part in layer}
 
 #: What modules of one package share besides their ``__init__``.
-SHARED = {"checks": {"margin"}, "engines": {"closed_loop"}, "statistics": {"intervals"}}
+SHARED = {
+    "checks": {"margin"},
+    "engines": {"closed_loop"},
+    "statistics": {"intervals"},
+    "workers": {"launch", "protocol"},
+}
 
 MODULES = sorted(path.relative_to(PACKAGE) for path in PACKAGE.rglob("*.py") if path != PACKAGE / "__init__.py")
 

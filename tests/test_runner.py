@@ -31,7 +31,8 @@ class FakeClock:
 class FakeWorker:
     """A worker whose windows take a known time on a fake clock."""
 
-    def __init__(self, clock: FakeClock, window_s: float = 1.0, fail_at: int | None = None) -> None:
+    def __init__(self, clock: FakeClock, window_s: float = 1.0, fail_at: int | None = None, fork: int = 0) -> None:
+        self.fork = fork
         self.asked: list[int] = []
         self.plans: set[int] = set()
         self._clock = clock
@@ -81,7 +82,7 @@ class Sweep:
             return len(rounds) == decided_after
 
         self.rounds = runner.run(
-            self.worker,
+            [self.worker],
             plan,
             np.random.default_rng(seed),
             decided=decided,
@@ -177,6 +178,21 @@ def test_at_least_one_round_is_measured_even_where_the_budget_was_used_up_before
 def test_a_failed_query_ends_the_sweep_and_reaches_the_caller():
     with pytest.raises(QueryFailed, match=r"query 7 of thread 1 failed .*out of memory"):
         Sweep(schedule(), fail_at=5)
+
+
+def test_rounds_are_of_the_workers_in_turn_and_say_whose_they_are():
+    clock = FakeClock()
+    workers = [FakeWorker(clock, fork=fork) for fork in (1, 2, 3)]
+    rounds = runner.run(
+        workers,
+        schedule(looks=(5,)),
+        np.random.default_rng(0),
+        decided=lambda rounds: False,
+        clock=clock,
+        progress=lambda progress: None,
+    )
+    assert [one.fork for one in rounds] == [1, 2, 3, 1, 2]
+    assert [len(worker.asked) for worker in workers] == [8, 8, 4]
 
 
 def test_progress_is_told_before_each_window():

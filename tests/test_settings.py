@@ -371,7 +371,7 @@ SINGLE_NUMBERS = {
         ("--paddle-seed", "x", "'x' is not a whole number"),
         ("--paddle-forks", "-1", "-1 is below 0"),
         ("--paddle-forks", "65", "65 processes are more than the limit of 64: each loads its own model"),
-        ("--paddle-forks", "10000000000", "10000000000 processes are more than the limit of 64: each loads its own model"),
+        ("--paddle-forks", "99999999", "99999999 processes are more than the limit of 64: each loads its own model"),
         ("--paddle-forks", "some", "'some' is not a whole number"),
         ("--paddle-batch-size", "0", "0 is below 1"),
         ("--paddle-batch-size", "1.5", "'1.5' is not a whole number"),

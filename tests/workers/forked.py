@@ -120,6 +120,11 @@ class Forked:
         """Write conftest.py, with ``more`` at its end."""
         (self.path / "conftest.py").write_text(_CONFTEST + dedent(more))
 
+    def conftest_too(self, more: str) -> None:
+        """Add ``more`` to conftest.py."""
+        with (self.path / "conftest.py").open("a") as file:
+            file.write(f"\n{dedent(more)}\n")
+
     def in_fork(self, more: str) -> None:
         """Write conftest.py, with ``more`` at its end in the first fork only."""
         self.conftest("if FORK == 1:\n" + indent(dedent(more), "    "))

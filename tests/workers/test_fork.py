@@ -112,14 +112,12 @@ def test_a_smoke_run_stays_in_this_process_and_says_so(forked, argument, reason)
 
 
 def test_the_order_of_the_windows_is_that_of_the_seed_with_and_without_forks(forked):
+    orders = []
     for forks in (0, 2):
-        (forked.path / "results.json").unlink(missing_ok=True)
         forked.run("--paddle-json=results.json", "--paddle-threads=1-4", "--paddle-seed=5", forks=forks)
-        order = [window["threads"] for window in forked.results()[0]["windows"]]
-        assert len(order) == 16
-        if forks:
-            assert order == first
-        first = order
+        orders.append([window["threads"] for window in forked.results()[0]["windows"]])
+    assert len(orders[0]) == 16
+    assert orders[0] == orders[1]
 
 
 def test_a_call_from_a_fixture_is_served_too(forked):
@@ -235,9 +233,7 @@ def test_a_hang_in_native_code_is_a_failure_with_the_stacks_of_every_thread(fork
 
 def test_a_hang_in_a_fixture_is_a_failure_too(forked):
     forked.fixture('wait_for_ever("fixture")')
-    forked.conftest((forked.path / "conftest.py").read_text().partition("@pytest.fixture(autouse")[2].join(
-        ["fork.READY_S = 3.0\n@pytest.fixture(autouse", ""]
-    ))
+    forked.conftest_too("fork.READY_S = 3.0")
     told(forked.run(), "fork 1 hung: it did not answer within 3 s while it ran the test", "in wait_for_ever")
 
 
@@ -434,9 +430,8 @@ def test_a_teardown_that_fails_in_a_fork_only_is_noted_and_the_sweep_is_kept(for
     ],
 )
 def test_a_fork_that_ends_badly_after_the_last_window_is_noted_and_the_sweep_is_kept(forked, teardown, told):
-    forked.fixture("fork.STOP_S = 1.0", teardown)
-    with (forked.path / "conftest.py").open("a") as conftest:
-        conftest.write("\nfork.STOP_S = 1.0\n")
+    forked.fixture("pass", teardown)
+    forked.conftest_too("fork.STOP_S = 1.0")
     forked.run("--paddle-json=results.json").assert_outcomes(passed=2)
     (warning,) = [one for one in forked.results()[0]["warnings"] if one["kind"] == "fork_ended_badly"]
     assert told in warning["text"]
@@ -467,7 +462,9 @@ MOMENTS = {
     "fixture": '@pytest.fixture(autouse=True)\ndef waits():\n    if FORK:\n        wait_for_ever("fixture")',
     "window": 'def while_measuring(threads):\n    wait_for_ever("window")',
     "native": 'def while_measuring(threads):\n    (HERE / "native").touch()\n    hang_in_native_code()',
-    "teardown": '@pytest.fixture(autouse=True)\ndef waits():\n    yield\n    if FORK:\n        wait_for_ever("teardown")',
+    "teardown": (
+        '@pytest.fixture(autouse=True)\ndef waits():\n    yield\n    if FORK:\n        wait_for_ever("teardown")'
+    ),
 }
 
 

@@ -71,7 +71,7 @@ def same(one: object, other: object) -> bool:
 MESSAGES = [
     HELLO,
     Prepared(),
-    Start(nodeid="a.py::t[x::[y]-é\n]", path="/a b", arguments=("-p", "x"), options={"a": b"\x00\xff", "b": b""}, seed=7),
+    Start(nodeid="a::t[x::[y]-é\n]", path="/a b", arguments=("-p", "x"), options={"a": b"\0\xff", "b": b""}, seed=7),
     Measure(threads=4, plan=WindowPlan(window_s=0.5, min_queries=20, warmup_s=0.1, warmup_queries=3)),
     Measured(window=window(Latencies(values_ns=np.array([8, 9, 12]), counts=None))),
     Measured(window=window(Latencies(values_ns=np.array([8, 9]), counts=np.array([1, 2])))),
@@ -148,8 +148,7 @@ HEADER = struct.Struct(">4sQQ")
 def test_bytes_that_are_no_message_are_refused(ends, raw):
     ends[0].sendall(raw)
     with pytest.raises(Garbled):
-        message = Channel(ends[1]).receive(60)
-        raise AssertionError(message)
+        Channel(ends[1]).receive(60)
 
 
 def test_a_message_that_does_not_come_in_time_is_missed(ends):

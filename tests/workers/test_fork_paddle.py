@@ -1,0 +1,79 @@
+"""Forks with a real model."""
+
+from __future__ import annotations
+
+import pytest
+
+
+@pytest.fixture
+def served(forked, models):
+    """A suite whose tests serve a tiny model in forks."""
+    model = models.get("mlp")
+    forked.conftest(
+        f"""
+        @pytest.fixture
+        def paddle_config():
+            from paddle import inference
+
+            config = inference.Config({str(model.program)!r}, {str(model.params)!r})
+            config.disable_glog_info()
+            config.disable_mkldnn()
+            return config
+        """
+    )
+    (forked.path / "pytest.ini").write_text(
+        (forked.path / "pytest.ini").read_text().replace("engine = watched", "engine = native")
+    )
+    return forked
+
+
+def test_no_predictor_is_made_in_the_parent_and_the_forks_say_what_they_serve(served):
+    served.test(
+        """
+        from conftest import *
+
+        def test_serves(predictor_pool, paddle_inputs, concurrent_runner):
+            result = concurrent_runner(predictor_pool, gate=False)
+            assert len(predictor_pool) == 0
+            subject = result.sweep.subject
+            assert (subject.batch_size, subject.pool, subject.math_threads) == (1, "clone", 1)
+            assert subject.gil in ("held", "released")
+            assert subject.facts["paddle"].startswith("paddlepaddle ")
+            assert {one.fork for one in result.sweep.rounds} == {1, 2}
+            assert paddle_inputs["x"].shape == (1, 16)  # whoever looks gets one
+            assert len(predictor_pool) == 1
+        """
+    )
+    served.run(forks=2).assert_outcomes(passed=1)
+
+
+def test_wrong_inputs_are_refused_as_they_are_without_forks(served):
+    served.conftest_too('@pytest.fixture\ndef paddle_inputs():\n    return {"y": [1]}')
+    served.test(
+        "from conftest import *\ndef test_serves(predictor_pool, concurrent_runner):\n"
+        "    concurrent_runner(predictor_pool)\n"
+    )
+    for forks in (0, 1):
+        result = served.run(forks=forks)
+        result.assert_outcomes(failed=1)
+        result.stdout.fnmatch_lines(["*InputError: the model has no input 'y'; its inputs are 'x'*"])
+
+
+def test_a_crash_is_told_with_the_stacks_although_paddle_takes_the_signals_over(served):
+    served.test(
+        """
+        from conftest import *
+
+        def query(predictor, inputs):
+            predictor.run() if not FORK else SEGFAULT()
+
+        def test_serves(predictor_pool, concurrent_runner):
+            concurrent_runner(predictor_pool, query=query)
+
+        def test_next():
+            pass
+        """
+    )
+    result = served.run("--paddle-engine=python")
+    result.assert_outcomes(failed=1, passed=1)
+    result.stdout.fnmatch_lines(["*fork 1 died of SIG*", "*Segmentation fault*", "*in query*"])
