@@ -132,12 +132,45 @@ def test_a_fork_knows_its_number_and_nothing_of_coverage_or_of_the_test_that_sta
     assert not {"COV_CORE_SOURCE", "COVERAGE_PROCESS_START", "PYTEST_CURRENT_TEST"} & set(environ)
 
 
-@pytest.mark.parametrize("plugin", ["rerunfailures", "timeout", "pytest_cov"])
-def test_plugins_that_repeat_or_end_tests_leave_a_fork_alone(forked, pytestconfig, plugin):
+@pytest.mark.parametrize(
+    ("plugin", "mark"),
+    [("rerunfailures", "flaky(reruns=2)"), ("timeout", "timeout(300)"), ("pytest_cov", "skipif(False)")],
+)
+def test_plugins_that_repeat_or_end_tests_leave_a_fork_alone(forked, pytestconfig, plugin, mark):
     if not pytestconfig.pluginmanager.hasplugin(plugin):
         pytest.skip(f"{plugin} is not installed")
-    arguments = {"rerunfailures": ["--reruns=2"], "timeout": ["--timeout=300"], "pytest_cov": ["--cov=."]}[plugin]
-    forked.fixture('note("up"); raise RuntimeError("not twice")')
-    result = forked.run(*arguments)
-    assert "not twice" in result.stdout.str()
-    assert len(forked.notes("up")) == (3 if plugin == "rerunfailures" else 1)  # once for each run of the parent's
+    forked.conftest(
+        """
+        @pytest.fixture
+        def fails(pytestconfig):
+            note("has", *[name for name in ("rerunfailures", "timeout") if pytestconfig.pluginmanager.hasplugin(name)])
+            assert "coverage" not in sys.modules or not sys.modules["coverage"].Coverage.current() or not FORK
+            assert not FORK, "not twice"
+        """
+    )
+    forked.test(
+        f"""
+        from conftest import *
+
+        @pytest.mark.{mark.replace("(False)", "(False, reason='never')")}
+        def test_serves(fails, concurrent_runner):
+            concurrent_runner([], gate=False)
+        """
+    )
+    result = forked.run(*(["--cov=."] if plugin == "pytest_cov" else []))
+    assert "AssertionError: not twice" in result.stdout.str()
+    runs = 3 if plugin == "rerunfailures" else 1
+    assert [names for fork, *names in forked.notes("has") if fork == "1"] == [[]] * runs
+
+
+def test_a_plugin_named_on_the_command_line_is_a_plugin_of_the_fork(forked):
+    (forked.path / "brought.py").write_text("import pytest\n@pytest.fixture\ndef of_a_plugin():\n    return 7\n")
+    forked.test(
+        """
+        from conftest import *
+
+        def test_serves(of_a_plugin, concurrent_runner):
+            concurrent_runner([], gate=False)
+        """
+    )
+    forked.run("-p", "brought").assert_outcomes(passed=1)
