@@ -136,7 +136,7 @@ class ConcurrentRunner:
         opened = (
             self._in_forks(forks, counts[-1], cores.usable, seed, notes)
             if forks
-            else self._in_process(engine, pool, served, query, seed, counts[-1])
+            else self._in_process(*self._opened(engine, pool, served, query, seed), counts[-1])
         )
         with opened as (workers, subject):
             until, until_reason = linear_until(self._settings, counts, cpu, subject.device)
@@ -290,6 +290,7 @@ class ConcurrentRunner:
         self, engine: Engine, pool: PredictorPool | None, served: object, query: Query | None, seed: int
     ) -> tuple[InProcessWorker, Subject, float | None]:
         """A worker in this process, what it serves, and how long the first query took, in seconds, if there was one."""
+        __tracebackhide__ = True
         inputs: Sequence[InputSet] = () if pool is None else self._inputs_for(pool, query)
         work = served if isinstance(served, SyntheticWork) else None
         query_s = None if work is None else work.spin_ns / NS_PER_S
@@ -306,16 +307,9 @@ class ConcurrentRunner:
 
     @contextlib.contextmanager
     def _in_process(
-        self,
-        engine: Engine,
-        pool: PredictorPool | None,
-        served: object,
-        query: Query | None,
-        seed: int,
-        threads: int,
+        self, worker: Worker, subject: Subject, query_s: float | None, threads: int
     ) -> Iterator[tuple[Sequence[Worker], Subject]]:
         """A worker in this process, ready for ``threads`` threads."""
-        worker, subject, _ = self._opened(engine, pool, served, query, seed)
         try:
             worker.prepare(threads)
             yield [worker], subject
@@ -326,7 +320,7 @@ class ConcurrentRunner:
     def _in_forks(
         self, forks: int, threads: int, side_by_side: int, seed: int, notes: list[str]
     ) -> Iterator[tuple[Sequence[Worker], Subject]]:
-        """Workers in fresh processes, ready for ``threads`` threads; what goes wrong afterwards is added to ``notes``."""
+        """Workers in fresh processes, ready for ``threads`` threads; what goes wrong later is added to ``notes``."""
         crew = Crew(self._item, forks, seed)
         hurry = True
         try:
