@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 
 # What holds when nobody says otherwise, written as a user would write it.
 DEFAULT_ENGINE = "native"
-DEFAULT_WINDOW = "0.5"
-DEFAULT_ROUNDS = "4:24"
-DEFAULT_WARMUP = "0.1"
+DEFAULT_WINDOW = "0.25"
+DEFAULT_ROUNDS = "12:48"
+DEFAULT_WARMUP = "0.05"
 DEFAULT_FORKS = "0"
 DEFAULT_BUDGET = "60"
 DEFAULT_BATCH_SIZE = "1"

@@ -811,7 +811,7 @@ def test_an_option_of_the_whole_run_is_refused_in_a_marker(
 
 
 def test_marks_of_an_item_come_closest_first(pytester: pytest.Pytester, read: Read) -> None:
-    pytester.makeini("[pytest]\nmarkers = paddle_scaling: of this test")
+    pytester.makeini("[pytest]\naddopts = -p no:paddle_mt\nmarkers = paddle_scaling: of this test")
     items = pytester.getitems(
         """
         import pytest
