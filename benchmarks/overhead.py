@@ -2,7 +2,9 @@
 
     python benchmarks/overhead.py [--quick]
 
-Both sides serve the same predictors in the same process, in short windows that alternate, thread i on core i.
+Both sides serve the same predictors in the same process, in short windows that alternate, thread i on core i. Several
+fresh processes do that, one after another: where its memory landed favours one side or the other by some percent for as
+long as a process lives, so that the process is what counts as one measurement.
 ``handwritten_loop.cpp`` is built with g++ (or $CXX) first: copy in, run, copy out on preallocated buffers through the
 same exported functions, no timestamps. Targets: at least 0.99 for MobileNetV1, at least 0.97 for a tiny MLP of about
 30 us a query. The CPU time a query takes is shown beside it: it says more where others use the machine.
@@ -10,9 +12,11 @@ same exported functions, no timestamps. Targets: at least 0.99 for MobileNetV1, 
 
 from __future__ import annotations
 
+import concurrent.futures
 import ctypes
 import dataclasses
 import math
+import multiprocessing
 import os
 import subprocess
 import sys
@@ -60,9 +64,10 @@ class Case:
 
 
 #: Short windows and many of them: what disturbs one seldom disturbs its neighbours too.
+PROCESSES = 6
 CASES = (
-    Case(name="MobileNetV1", make=mobilenet_v1, target=0.99, blocks=30, window_s=0.3, warm_up_s=0.05),
-    Case(name="tiny MLP, oneDNN off", make=tiny_mlp, target=0.97, blocks=60, window_s=0.1, warm_up_s=0.02),
+    Case(name="MobileNetV1", make=mobilenet_v1, target=0.99, blocks=8, window_s=0.3, warm_up_s=0.05),
+    Case(name="tiny MLP, oneDNN off", make=tiny_mlp, target=0.97, blocks=16, window_s=0.1, warm_up_s=0.02),
 )
 THREADS = (1, 2)
 
@@ -157,28 +162,54 @@ def built(directory: Path) -> ctypes.CDLL:
     return ctypes.CDLL(str(path))
 
 
-def measured(case: Case, library: ctypes.CDLL, directory: Path, quick: bool) -> list[Figure]:
-    """The ratio at each thread count."""
-    if quick:
-        case = dataclasses.replace(case, blocks=QUICK_BLOCKS, window_s=0.02)
-    pool, inputs = case.make(directory)
-    with pool:
-        handwritten = HandwrittenLoop(library, pool, inputs, max(THREADS))
-        session = NativeEngine().open(Workload(pool=pool, inputs=[inputs], query=None, synthetic=None, seed=0))
-        session.prepare(max(THREADS))
-        try:
-            # First a window each: OpenMP undoes what was set before a thread's first query.
-            session.measure(max(THREADS), case.plan)
-            handwritten.measure(max(THREADS), case.plan)
-            pin("paddle-mt-")
-            pin("by-hand-")
-            return [_figure(case, threads, session, handwritten) for threads in THREADS]
-        finally:
-            session.close()
-            handwritten.close()
+@record
+class Measured:
+    """One thread count in one process; means of logarithms, medians over windows."""
+
+    log_ratio: float
+    log_qps: dict[str, float]
+    cpu_us: dict[str, float]
 
 
-def _figure(case: Case, threads: int, session: EngineSession, handwritten: HandwrittenLoop) -> Figure:
+def sized(case: Case, quick: bool) -> Case:
+    """How ``case`` is measured."""
+    return dataclasses.replace(case, blocks=QUICK_BLOCKS, window_s=0.02) if quick else case
+
+
+def measured(case_index: int, quick: bool) -> list[Measured]:
+    """One process's share: a measurement for each thread count."""
+    case = sized(CASES[case_index], quick)
+    with tempfile.TemporaryDirectory() as temporary:
+        directory = Path(temporary)
+        library = built(directory)
+        pool, inputs = case.make(directory)
+        with pool:
+            handwritten = HandwrittenLoop(library, pool, inputs, max(THREADS))
+            session = NativeEngine().open(Workload(pool=pool, inputs=[inputs], query=None, synthetic=None, seed=0))
+            session.prepare(max(THREADS))
+            try:
+                # First a window each: OpenMP undoes what was set before a thread's first query.
+                session.measure(max(THREADS), case.plan)
+                handwritten.measure(max(THREADS), case.plan)
+                pin("paddle-mt-")
+                pin("by-hand-")
+                return [_at(case, threads, session, handwritten) for threads in THREADS]
+            finally:
+                session.close()
+                handwritten.close()
+
+
+def in_fresh_processes(case_index: int, processes: int, quick: bool) -> list[list[Measured]]:
+    """For each thread count, what each of the processes measured."""
+    context = multiprocessing.get_context("spawn")
+    shares = []
+    for _ in range(processes):
+        with concurrent.futures.ProcessPoolExecutor(max_workers=1, mp_context=context) as fresh:
+            shares.append(fresh.submit(measured, case_index, quick).result())
+    return [list(of_one_count) for of_one_count in zip(*shares)]
+
+
+def _at(case: Case, threads: int, session: EngineSession, handwritten: HandwrittenLoop) -> Measured:
     windows: dict[str, list[Result]] = {"plugin": [], "by hand": []}
 
     def qps(side: str) -> float:
@@ -188,23 +219,33 @@ def _figure(case: Case, threads: int, session: EngineSession, handwritten: Handw
         return float(result.qps)
 
     logarithms = interleaved({side: partial(qps, side) for side in windows}, case.blocks)
-    ratios = logarithms["plugin"] - logarithms["by hand"]
-    value, interval = geometric_mean(ratios)
-    plugin_qps, hand_qps = (number(geometric_mean(logarithms[side])[0]) for side in windows)
-    plugin_us, hand_us = (
-        float(np.median([window.cpu_ns_per_query for window in windows[side]])) / 1e3 for side in windows
+    return Measured(
+        log_ratio=float((logarithms["plugin"] - logarithms["by hand"]).mean()),
+        log_qps={side: float(series.mean()) for side, series in logarithms.items()},
+        cpu_us={
+            side: float(np.median([window.cpu_ns_per_query for window in windows[side]])) / 1e3 for side in windows
+        },
     )
+
+
+def figure_of(case: Case, threads: int, shares: list[Measured]) -> Figure:
+    """The ratio over all processes."""
+    ratios = np.array([share.log_ratio for share in shares])
+    value, interval = geometric_mean(ratios)
+    qps = {side: number(math.exp(np.mean([share.log_qps[side] for share in shares]))) for side in shares[0].log_qps}
+    cpu_us = {side: number(float(np.mean([share.cpu_us[side] for share in shares]))) for side in shares[0].cpu_us}
+    counted = f"{len(shares)} process{'es' if len(shares) > 1 else ''}"
+    spread = ", ".join(f"{math.exp(ratio):.3f}" for ratio in ratios)
     return Figure(
         name=f"{case.name}, {threads} thread{'s' if threads > 1 else ''}",
         value=value,
         interval=interval,
-        n=f"{case.blocks} blocks of two {case.window_s:g} s windows a side",
+        n=f"{counted} of {case.blocks} blocks of two {case.window_s:g} s windows a side",
         unit="",
         target=Target(limit=case.target, at_least=True),
         note=(
-            f"{plugin_qps} QPS through the plugin, {hand_qps} by hand; median ratio of a block "
-            f"{math.exp(np.median(ratios)):.4f}, sd of its logarithm {ratios.std(ddof=1):.3f}; median CPU time a query "
-            f"{number(plugin_us)} against {number(hand_us)} us"
+            f"{qps['plugin']} QPS through the plugin, {qps['by hand']} by hand; process by process {spread}; CPU time "
+            f"a query {cpu_us['plugin']} against {cpu_us['by hand']} us"
         ),
     )
 
@@ -213,11 +254,11 @@ def main() -> int:
     """Measure and print; the exit status."""
     quick = parser(__doc__).parse_args().quick
     load = load_average()
-    figures = []
-    with tempfile.TemporaryDirectory() as directory:
-        library = built(Path(directory))
-        for case in CASES:
-            figures += measured(case, library, Path(directory), quick)
+    figures = [
+        figure_of(sized(case, quick), threads, shares)
+        for index, case in enumerate(CASES)
+        for threads, shares in zip(THREADS, in_fresh_processes(index, 1 if quick else PROCESSES, quick))
+    ]
     return report(
         "QPS through the native engine / QPS of a hand-written C++ loop", figures, quick=quick, load_before=load
     )

@@ -11,7 +11,7 @@ import json
 import os
 from typing import TYPE_CHECKING, Any
 
-from pytest_paddle_mt import __version__, environment
+from pytest_paddle_mt import __version__, environment, validity
 from pytest_paddle_mt.statistics import latency
 from pytest_paddle_mt.units import counted, ms, seconds
 
@@ -80,6 +80,7 @@ def document(entries: Sequence[dict[str, Any]], created: datetime.datetime) -> d
 
 def entry(sweep: Sweep) -> dict[str, Any]:
     """One sweep of the results file, as plain data."""
+    cpu = validity.Cpu(usable_cores=sweep.usable_cores, math_threads=sweep.subject.math_threads or 1)
     return {
         "nodeid": sweep.nodeid,
         "engine": sweep.subject.engine,
@@ -98,7 +99,7 @@ def entry(sweep: Sweep) -> dict[str, Any]:
         "smoke_reason": sweep.smoke_reason,
         "elapsed_s": sweep.elapsed_s,
         "points": [_point(point) for point in sweep.points],
-        "windows": [_window(one, window) for one in sweep.rounds for window in one.windows],
+        "windows": [_window(one, window, cpu) for one in sweep.rounds for window in one.windows],
         "usl": None if sweep.usl is None else {"contention": sweep.usl.contention, "coherency": sweep.usl.coherency},
         "verdicts": [
             {
@@ -141,7 +142,7 @@ def _latency(summary: LatencySummary) -> dict[str, float | None]:
     }
 
 
-def _window(one: Round, window: Window) -> dict[str, Any]:
+def _window(one: Round, window: Window, cpu: validity.Cpu) -> dict[str, Any]:
     summary = latency.summary(latency.merge([thread.latencies for thread in window.per_thread]))
     return {
         "fork": one.fork,
@@ -153,6 +154,9 @@ def _window(one: Round, window: Window) -> dict[str, Any]:
         "latency_ms": {"min": ms(summary.min_ns), "p50": _ms(summary.p50_ns), "p99": _ms(summary.p99_ns)},
         "cpu_share": window.cpu_share,
         "involuntary_switches": window.involuntary_switches,
+        "delay_share": validity.delay_share(window),
+        "steal_share": validity.steal_share(window, cpu),
+        "preempted": validity.preempted(window, cpu),
         "control": None,
     }
 

@@ -110,8 +110,11 @@ def test_a_window_has_the_keys_of_the_schema(written):
         latency_ms=dict,
         cpu_share=NUMBER,
         involuntary_switches=int,
+        delay_share=NUMBER,
+        preempted=bool,
     )
     assert "control" in two
+    assert two["steal_share"] is None or 0 <= two["steal_share"] <= 1
     assert set(two["latency_ms"]) == {"min", "p50", "p99"}
     assert two["qps"] == pytest.approx(78, rel=1e-6)
     assert (two["fork"], two["queries"], two["cpu_share"]) == (0, 200, 1.0)
