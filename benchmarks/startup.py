@@ -5,8 +5,8 @@
 Everything runs ``pytest --collect-only`` on a suite of one unrelated test, in fresh interpreters that take turns, with
 ``PYTEST_DISABLE_PLUGIN_AUTOLOAD=1`` and one plugin named by ``-p`` (for bare pytest an empty one). The package is
 measured as installed: an editable install costs more, so its files are first laid out in a directory as by a wheel.
-Target: at most 3 ms on top of bare pytest, by the CPU time of the whole process and, far less noisily, by what the import
-and the hooks take inside it; no process started, neither numpy nor paddle imported.
+Target: at most 3 ms on top of bare pytest, by the CPU time of the whole process and, far less noisily, by what the
+import and the hooks take inside it; no process started, neither numpy nor paddle imported.
 """
 
 from __future__ import annotations
