@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 #: CPU time per query may grow by this share over one thread before it is named as the cause.
 _MAX_CPU_GROWTH = 0.08
+#: Other threads of this process may use this share of a core for each measuring thread before they are named.
+_MAX_EXTRA = 0.05
 #: Threads may be off the CPU, without having been preempted, for this share of the time before waiting is named.
 _MAX_WAITING = 0.08
 
@@ -32,9 +34,12 @@ def causes(subject: Subject, rounds: Sequence[Round], threads: int, cpu: Cpu) ->
         found.append(
             f"{threads} threads{each} want {threads * cpu.math_threads} cores and {cpu.usable_cores} are usable"
         )
-    aside = sum(1 for one in rounds if not validity.usable(one, threads, cpu))
-    if aside:
-        found.append(f"other work on this machine took the cores away in {aside} of {len(rounds)} rounds (set aside)")
+    extra = _own_extra_cores(rounds, threads)
+    if extra > _MAX_EXTRA * threads and threads * cpu.math_threads + extra > cpu.usable_cores:
+        found.append(
+            f"other threads of this process used {extra:.2f} cores meanwhile, of {cpu.usable_cores}: helpers of the "
+            "predictors (Paddle runs a .json model with a worker thread for each, a .pdmodel without)"
+        )
     found += _from_cpu_time(rounds, threads, cpu, gil_named=bool(found) and subject.gil == "held")
     return found
 
@@ -57,6 +62,11 @@ def _from_cpu_time(rounds: Sequence[Round], threads: int, cpu: Cpu, gil_named: b
             "with each other, or spinning on a lock"
         )
     return found
+
+
+def _own_extra_cores(rounds: Sequence[Round], threads: int) -> float:
+    extra = [validity.own_extra_cores(window) for one in rounds for window in one.at(threads)]
+    return sum(extra) / len(extra)
 
 
 def _cpu_per_query(rounds: Sequence[Round], threads: int) -> float:

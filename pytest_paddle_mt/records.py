@@ -146,6 +146,8 @@ class Window:
     per_thread: tuple[ThreadWindow, ...]
     #: The rest of the machine meanwhile; None where the worker has no sensor.
     noise: Noise | None
+    #: A window of the control workload with as many threads, measured right after it; None where there was none.
+    control: Window | None = None
 
     @property
     def qps(self) -> float:
@@ -228,8 +230,10 @@ class Point:
     fairness: float
     #: Rounds in which this thread count was measured.
     rounds: int
-    #: Rounds of those in which the machine took the cores away, so that they were set aside.
+    #: Rounds of those in which the machine disturbed it by an unknown amount, so that they were set aside.
     preempted_rounds: int
+    #: Mean share of the threads' time that other work took; it is taken out of throughput and efficiency.
+    lost_share: float
 
     @property
     def speedup(self) -> float | None:
@@ -303,6 +307,16 @@ class Subject:
 
 
 @record
+class Confirmation:
+    """A failure, measured again before it is believed."""
+
+    #: Why it was not measured in fresh processes, for people; None when it was.
+    in_this_process: str | None
+    #: The rounds, each window with its control.
+    rounds: tuple[Round, ...]
+
+
+@record
 class Sweep:
     """Everything measured for one test and engine, before and after it was judged."""
 
@@ -316,6 +330,8 @@ class Sweep:
     linear_until_reason: str
     usable_cores: int
     rounds: tuple[Round, ...]
+    #: What was measured to confirm a failure; None when nothing had failed.
+    confirmation: Confirmation | None
     points: tuple[Point, ...]
     #: Fit of the Universal Scalability Law; None below three thread counts.
     usl: UniversalScalability | None

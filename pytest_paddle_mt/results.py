@@ -28,7 +28,7 @@ class PointResult:
 
     @property
     def qps(self) -> float:
-        """Throughput in queries per second."""
+        """Throughput in queries per second of the time that other work left to the threads."""
         return self._point.qps
 
     @property
@@ -52,7 +52,7 @@ class PointResult:
         return self._point.queries
 
     def latency_ms(self, percentile: float) -> float:
-        """A latency percentile in ms, over the queries of all rounds that were not set aside.
+        """A latency percentile in ms, over the queries of the rounds that other work left alone; of all, without one.
 
         Args:
             percentile: in (0, 100), for instance 99.
@@ -104,7 +104,7 @@ class SweepResult:
         __tracebackhide__ = True
         for point in self.sweep.points:
             if point.threads == threads:
-                rounds = summary.usable_rounds(self.sweep.rounds, threads, self._cpu) or self.sweep.rounds
+                rounds = summary.latency_rounds(self.sweep.rounds, threads, self._cpu)
                 return PointResult(point, summary.pooled_latencies(rounds, threads))
         measured = ", ".join(map(str, self.thread_counts))
         raise UsageError(

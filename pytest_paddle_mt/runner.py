@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import TYPE_CHECKING, Callable
 
 from pytest_paddle_mt.records import Round, record
@@ -11,7 +12,7 @@ if TYPE_CHECKING:
 
     import numpy as np
 
-    from pytest_paddle_mt.records import Decided, WindowPlan
+    from pytest_paddle_mt.records import Decided, Window, WindowPlan
     from pytest_paddle_mt.workers import Worker
 
 
@@ -62,6 +63,7 @@ def run(
     decided: Decided,
     clock: Callable[[], float],
     progress: Callable[[Progress], None],
+    control: Callable[[int], Window] | None = None,
 ) -> tuple[Round, ...]:
     """Measure rounds until a look finds everything decided, the last look is reached, or the budget is used up.
 
@@ -74,6 +76,7 @@ def run(
         decided: asked after each look, with the rounds so far.
         clock: monotonic seconds.
         progress: told before each window.
+        control: measures a window of the control workload with so many threads, right after each window.
     """
     started_s = clock()
     rounds: list[Round] = []
@@ -96,7 +99,8 @@ def run(
                     elapsed_s=clock() - started_s,
                 )
             )
-            windows.append(worker.measure(threads, schedule.window))
+            window = worker.measure(threads, schedule.window)
+            windows.append(window if control is None else dataclasses.replace(window, control=control(threads)))
         rounds.append(Round(index=len(rounds), fork=worker.fork, windows=tuple(windows)))
         longest_s = max(longest_s, clock() - began_s)
         if len(rounds) in schedule.looks and decided(tuple(rounds)):

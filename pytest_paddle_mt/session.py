@@ -120,7 +120,10 @@ class Session:
 
         self.finished = [one for one in self.finished if one.item is not finished.item]
         # Without its rounds: they hold every latency, and a session of many sweeps would grow without end.
-        without_rounds = dataclasses.replace(finished.sweep, rounds=())
+        confirmation = finished.sweep.confirmation
+        if confirmation is not None:
+            confirmation = dataclasses.replace(confirmation, rounds=())
+        without_rounds = dataclasses.replace(finished.sweep, rounds=(), confirmation=confirmation)
         self.finished.append(dataclasses.replace(finished, sweep=without_rounds))
         failures = []
         for reporter in self.reporters():

@@ -15,14 +15,17 @@ from pytest_paddle_mt.statistics.intervals import mean_interval
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    import numpy.typing as npt
+
     from pytest_paddle_mt.records import Latencies, Round, UniversalScalability
     from pytest_paddle_mt.validity import Cpu
 
 
 def points(rounds: Sequence[Round], thread_counts: Sequence[int], cpu: Cpu, confidence: float) -> tuple[Point, ...]:
-    """One point per thread count. Rounds in which it was preempted are counted, and left out of everything else.
+    """One point per thread count. Rounds that were set aside are counted, and left out of everything else.
 
-    Where every round of a thread count was preempted, all of them are shown, without an efficiency.
+    Throughput and efficiency have the time taken out that other work took; latencies are those of the rounds that it
+    left alone. Where it left none alone, all are shown, and where every round was set aside, without an efficiency.
     """
     return tuple(_point(rounds, threads, cpu, confidence) for threads in thread_counts)
 
@@ -34,9 +37,15 @@ def pooled_latencies(rounds: Sequence[Round], threads: int) -> Latencies:
     )
 
 
-def usable_rounds(rounds: Sequence[Round], threads: int, cpu: Cpu) -> list[Round]:
-    """The rounds that say something about ``threads`` threads."""
-    return [one for one in rounds if validity.usable(one, threads, cpu)]
+def latency_rounds(rounds: Sequence[Round], threads: int, cpu: Cpu) -> Sequence[Round]:
+    """The rounds whose latencies with ``threads`` threads are shown: those that other work left alone, else all."""
+    return [one for one in rounds if validity.undisturbed(one, threads, cpu)] or rounds
+
+
+def throughputs(rounds: Sequence[Round], threads: int, cpu: Cpu) -> npt.NDArray[np.float64]:
+    """QPS of each round with ``threads`` threads, shape (k,): of those that were not set aside, else of all."""
+    usable = [one for one in rounds if validity.usable(one, threads, cpu)] or rounds
+    return scaling.throughput_series(usable, threads, qps=lambda window: validity.qps(window, cpu))
 
 
 def universal_scalability(measured: Sequence[Point]) -> UniversalScalability | None:
@@ -48,25 +57,25 @@ def universal_scalability(measured: Sequence[Point]) -> UniversalScalability | N
 
 
 def _point(rounds: Sequence[Round], threads: int, cpu: Cpu, confidence: float) -> Point:
-    usable = usable_rounds(rounds, threads, cpu)
-    shown = usable or list(rounds)
-    log_efficiencies = scaling.efficiency_series(usable, threads)
-    throughputs = scaling.throughput_series(shown, threads)
+    usable = [one for one in rounds if validity.usable(one, threads, cpu)]
+    log_efficiencies = scaling.efficiency_series(usable, threads, qps=lambda window: validity.qps(window, cpu))
+    qps_of_rounds = throughputs(rounds, threads, cpu)
     efficiency, efficiency_interval = _efficiency(log_efficiencies, confidence)
-    qps = scaling.geometric_mean(throughputs)
+    qps = scaling.geometric_mean(qps_of_rounds)
     assert qps is not None, "a point has at least one round"
-    windows = [window for one in shown for window in one.at(threads)]
+    windows = [window for one in usable or rounds for window in one.at(threads)]
     return Point(
         threads=threads,
         qps=qps,
-        qps_interval=scaling.geometric_mean_interval(throughputs, confidence),
+        qps_interval=scaling.geometric_mean_interval(qps_of_rounds, confidence),
         efficiency=1.0 if threads == 1 else efficiency,
         efficiency_interval=None if threads == 1 else efficiency_interval,
-        latency=latency.summary(pooled_latencies(shown, threads)),
+        latency=latency.summary(pooled_latencies(latency_rounds(rounds, threads, cpu), threads)),
         queries=sum(window.queries for window in windows),
         fairness=float(np.median([window.fairness for window in windows])),
         rounds=len(rounds),
         preempted_rounds=len(rounds) - len(usable),
+        lost_share=float(np.mean([validity.lost_share(window, cpu) for window in windows])),
     )
 
 

@@ -6,21 +6,21 @@ import math
 from typing import TYPE_CHECKING
 
 from pytest_paddle_mt.records import record
-from pytest_paddle_mt.units import NS_PER_MS, counted
+from pytest_paddle_mt.units import NS_PER_MS, NS_PER_S, counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from pytest_paddle_mt.records import Round, Window
 
-#: A window in which its threads were ready but had no core for more than this share of the time is set aside.
-MAX_DELAY_SHARE = 0.05
-#: The same for time that the hypervisor gave to other machines.
+#: A window whose threads lost more than this share of their time to other work has no latencies worth showing.
+MAX_LOST_SHARE = 0.05
+#: Beyond this share what is left of a window is too little to correct it.
+MAX_CORRECTED_SHARE = 0.75
+#: A window in which the hypervisor gave others more than this share of the cores is set aside: nobody says from whom.
 MAX_STEAL_SHARE = 0.05
 #: The kernel counts it in ticks: one of them in a short window is as likely rounding as a disturbance.
 _STEAL_TICK_NS = 10 * NS_PER_MS
-#: Other threads of this process using more than this many cores explain a delay: it is not the machine's fault.
-_OWN_EXTRA_CORES = 0.10
 #: Without a scheduler that counts delays: preempted more often than this per second and thread, and off the CPU.
 _SWITCHES_PER_S = 20.0
 _MIN_CPU_SHARE = 0.95
@@ -44,21 +44,42 @@ class Cpu:
         return threads * self.math_threads <= self.usable_cores
 
 
-def preempted(window: Window, cpu: Cpu) -> bool:
-    """Whether the machine took the cores away from threads that fit on them.
+def lost_share(window: Window, cpu: Cpu) -> float:
+    """Share of the threads' time that other work took from them; 0 where the kernel does not say.
 
-    Threads beyond the cores take them from each other; that is their doing, and counts.
+    Of threads that fit on the cores: the time in which they were ready without a core, less what other threads of this
+    process ran meanwhile. Those can have delayed them for that long, and a predictor's helpers are its own affair.
+
+    Threads beyond the cores delay each other. What was lost is then the part of the cores that this process wanted and
+    did not get.
     """
-    if not cpu.fits(window.threads):
-        return False
+    delay = delay_share(window)
+    if delay is None:
+        return 0.0
+    extra = own_extra_cores(window)
+    if cpu.fits(window.threads):
+        return max(0.0, delay - extra / window.threads)
+    used = window.cpu_share * window.threads + extra
+    wanted = min(float(cpu.usable_cores), used + delay * window.threads)
+    return max(0.0, 1 - used / wanted) if wanted else 0.0
+
+
+def set_aside(window: Window, cpu: Cpu) -> bool:
+    """Whether the machine disturbed the threads, and nobody can say by how much."""
     steal = steal_share(window, cpu)
     if steal is not None and steal > MAX_STEAL_SHARE:
         return True
-    delay = delay_share(window)
-    if delay is None:
-        wall_s = sum(thread.wall_ns for thread in window.per_thread) / 1e9
+    if delay_share(window) is None:
+        if not cpu.fits(window.threads):
+            return False  # they take the cores from each other
+        wall_s = sum(thread.wall_ns for thread in window.per_thread) / NS_PER_S
         return window.cpu_share < _MIN_CPU_SHARE and window.involuntary_switches > _SWITCHES_PER_S * wall_s
-    return delay > MAX_DELAY_SHARE and _own_extra_cores(window) < _OWN_EXTRA_CORES
+    return lost_share(window, cpu) > MAX_CORRECTED_SHARE
+
+
+def preempted(window: Window, cpu: Cpu) -> bool:
+    """Whether other work took the cores away for long enough to show in latencies."""
+    return set_aside(window, cpu) or lost_share(window, cpu) > MAX_LOST_SHARE
 
 
 def delay_share(window: Window) -> float | None:
@@ -76,22 +97,47 @@ def steal_share(window: Window, cpu: Cpu) -> float | None:
     return max(0, window.noise.steal_ns - _STEAL_TICK_NS) / (window.noise.wall_ns * cpu.usable_cores)
 
 
-def _own_extra_cores(window: Window) -> float:
-    """Cores that threads of this process other than the measuring ones kept busy."""
+def own_extra_cores(window: Window) -> float:
+    """Cores that threads of this process other than the measuring ones kept busy; 0 where nobody counted."""
     if window.noise is None:
         return 0.0
     of_process = window.noise.process_cpu_ns / window.noise.wall_ns
-    return of_process - window.cpu_share * window.threads
+    return max(0.0, of_process - window.cpu_share * window.threads)
 
 
-def usable(round_: Round, threads: int, cpu: Cpu) -> bool:
-    """Whether ``round_`` says something about ``threads`` threads: neither they nor the bracket were preempted."""
-    return not any(preempted(window, cpu) for window in (*round_.at(threads), *round_.at(1)))
+def qps(window: Window, cpu: Cpu) -> float:
+    """Throughput in queries per second of the time that other work left to the threads.
+
+    Windows that lost more than can be corrected are set aside; what is shown of them is corrected that far only.
+    """
+    return window.qps / (1 - min(lost_share(window, cpu), MAX_CORRECTED_SHARE))
+
+
+def qps_over_control(window: Window, cpu: Cpu) -> float:
+    """``qps`` over that of the control workload, which was measured with as many threads right after it.
+
+    Raises:
+        ValueError: there was no control.
+    """
+    if window.control is None:
+        raise ValueError(f"a window with {counted(window.threads, 'thread')} has no control beside it")
+    return qps(window, cpu) / qps(window.control, cpu)
+
+
+def usable(round_: Round, threads: int, cpu: Cpu, base: int = 1) -> bool:
+    """Whether ``round_`` says something about ``threads`` threads over ``base``: nothing of either is set aside."""
+    windows = (*round_.at(threads), *round_.at(base))
+    return not any(set_aside(one, cpu) for window in windows for one in (window, window.control) if one is not None)
+
+
+def undisturbed(round_: Round, threads: int, cpu: Cpu) -> bool:
+    """Whether other work left the windows with ``threads`` threads alone, so that their latencies are their own."""
+    return not any(preempted(window, cpu) for window in round_.at(threads))
 
 
 def outside_share(window: Window) -> float:
     """Share of a thread's time that passed between queries: n / (QPS x mean latency) - 1 (Little's law)."""
-    return window.threads / (window.qps * window.mean_latency_ns / 1e9) - 1
+    return window.threads / (window.qps * window.mean_latency_ns / NS_PER_S) - 1
 
 
 def overlap(window: Window) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -112,6 +113,24 @@ def rounds_of(qps: Mapping[int, float], count: int = 8, *, ripple: float = 0.0, 
     )
 
 
+def beside_control(
+    rounds: Iterable[Round], qps: Mapping[int, float], *, at: int | None = None, **disturbed: Any
+) -> tuple[Round, ...]:
+    """``rounds``, each window with a control of ``qps``; controls with ``at`` threads are built with ``disturbed``."""
+    return tuple(
+        dataclasses.replace(
+            one,
+            windows=tuple(
+                dataclasses.replace(
+                    own, control=window(own.threads, qps[own.threads], **(disturbed if own.threads == at else {}))
+                )
+                for own in one.windows
+            ),
+        )
+        for one in rounds
+    )
+
+
 def evidence(
     rounds: Sequence[Round],
     *,
@@ -121,6 +140,7 @@ def evidence(
     usable_cores: int = 2,
     math_threads: int = 1,
     confidence: float = 0.95,
+    relative_to_control: bool = False,
 ) -> Evidence:
     """Evidence as ``concurrent_runner`` gives it to the checks."""
     counts = tuple(sorted({window.threads for one in rounds for window in one.windows}))
@@ -131,6 +151,7 @@ def evidence(
         linear_until=linear_until,
         cpu=Cpu(usable_cores=usable_cores, math_threads=math_threads),
         confidence=confidence,
+        relative_to_control=relative_to_control,
     )
 
 
@@ -166,6 +187,7 @@ def point(threads: int, qps: float, **changes: Any) -> Point:
         "fairness": 0.99,
         "rounds": 8,
         "preempted_rounds": 0,
+        "lost_share": 0.0,
     }
     return Point(**{**known, **changes})
 
@@ -208,6 +230,7 @@ def sweep(**changes: Any) -> Sweep:
         "linear_until_reason": "2 usable cores",
         "usable_cores": 2,
         "rounds": rounds,
+        "confirmation": None,
         "points": (point(1, 40, efficiency=1.0), point(2, 78)),
         "usl": None,
         "warnings": (),
@@ -228,16 +251,27 @@ def warning(text: str, kind: str = "preempted") -> Warning:
 class FakeEngine:
     """An engine whose throughput is known beforehand: the windows are built, nothing is measured.
 
-    Throughput beyond one thread swings from round to round, by half a percent unless said otherwise.
+    Throughput beyond one thread swings from round to round, by half a percent unless said otherwise. Windows with
+    ``at`` threads are built with ``disturbed``.
     """
 
     needs_pool = False
     takes_query = False
 
-    def __init__(self, qps: Mapping[int, float], *, name: str = "fake", swing: float = 0.005) -> None:
+    def __init__(
+        self,
+        qps: Mapping[int, float],
+        *,
+        name: str = "fake",
+        swing: float = 0.005,
+        at: int | None = None,
+        **disturbed: Any,
+    ) -> None:
         self.name = name
         self._qps = dict(qps)
         self._swing = swing
+        self._at = at
+        self._disturbed = disturbed
         #: Thread counts in the order in which they were asked for, since it was opened.
         self.asked: list[int] = []
 
@@ -253,7 +287,8 @@ class FakeEngine:
         """Build the window."""
         self.asked.append(threads)
         swing = 0.0 if threads == 1 else self._swing * (-1) ** (self.asked.count(1) // 2)
-        return window(threads, self._qps[threads] * (1 + swing))
+        disturbed = self._disturbed if threads == self._at else {}
+        return window(threads, self._qps[threads] * (1 + swing), **disturbed)
 
     def close(self) -> None:
         """Nothing to stop."""

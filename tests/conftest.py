@@ -65,4 +65,4 @@ def suite(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Suite:
         monkeypatch.delenv(name)
     monkeypatch.delenv("CI", raising=False)
     monkeypatch.setenv("KMP_BLOCKTIME", "0")  # as the plugin would set it, for good
-    return Suite(pytester)
+    return Suite(pytester, monkeypatch)

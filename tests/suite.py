@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from textwrap import dedent
 from typing import Any
 
 import pytest
 
+from pytest_paddle_mt import gate
+from pytest_paddle_mt.engines.synthetic import SyntheticEngine
 from tests import builders
 
 #: Engines whose throughput is known: it doubles with two threads; it stays; it swings around the default limit.
@@ -42,9 +45,12 @@ paddle-rounds = 6
 class Suite:
     """Files of a user's, and pytest on them."""
 
-    def __init__(self, pytester: pytest.Pytester) -> None:
+    def __init__(self, pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
         self._pytester = pytester
+        self._monkeypatch = monkeypatch
+        self._open_synthetic = SyntheticEngine.open
         self.path = pytester.path
+        self.machine({1: 500.0, 2: 1000.0, 3: 1500.0, 4: 2000.0})
         pytester.syspathinsert()
         pytester.makepyfile(builders=Path(builders.__file__).read_text(encoding="utf-8"))
         self.write(_CONFTEST, "conftest")
@@ -59,6 +65,16 @@ class Suite:
         given = {line.partition("=")[0].strip() for line in lines}
         kept = [line for line in _INI.splitlines() if line.partition("=")[0].strip() not in given]
         (self.path / "pytest.ini").write_text("\n".join([*kept, *lines]), encoding="utf-8")
+
+    def machine(self, qps: Mapping[int, float]) -> None:
+        """Let the control workload show this throughput wherever this process measures it, whatever else runs here."""
+
+        def open_control(engine: SyntheticEngine, workload: Any) -> Any:
+            if workload.synthetic is gate.CONTROL_WORK:
+                return builders.FakeEngine(qps, name="control", swing=0.0)
+            return self._open_synthetic(engine, workload)
+
+        self._monkeypatch.setattr(SyntheticEngine, "open", open_control)
 
     def run(self, *arguments: Any) -> pytest.RunResult:
         """Run it in this process, which is fast."""

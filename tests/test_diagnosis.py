@@ -52,9 +52,51 @@ def test_math_threads_count_towards_the_cores_wanted():
     )
 
 
-def test_a_contended_machine_is_named_with_the_rounds_set_aside():
-    rounds = [*rounds_of({1: 40, 2: 80}, count=5), *rounds_of({1: 40, 2: 60}, count=3, at=2, delay_share=0.3)]
-    assert causes(rounds) == ["other work on this machine took the cores away in 3 of 8 rounds (set aside)"]
+def test_rounds_that_were_set_aside_are_no_cause():
+    rounds = [*rounds_of({1: 40, 2: 80}, count=5), *rounds_of({1: 40, 2: 40}, count=3, at=2, stolen_cores=1.0)]
+    assert causes(rounds) == []
+
+
+def test_rounds_that_were_set_aside_hide_no_cause():
+    rounds = [*rounds_of({1: 40, 2: 60}, count=5), *rounds_of({1: 40, 2: 80}, count=3, at=2, stolen_cores=1.0)]
+    [cause] = causes(rounds)
+    assert cause.startswith("a query takes 33% more CPU time than with one thread")
+
+
+def test_time_that_other_work_took_is_neither_waiting_nor_work():
+    assert causes(rounds_of({1: 40, 2: 56}, at=2, cpu_share=0.7, delay_share=0.3)) == []
+
+
+TWO_CORES = Cpu(usable_cores=2, math_threads=1)
+
+
+def test_other_threads_of_this_process_that_want_the_same_cores_are_named():
+    # two threads run for 0.75 of the time on two cores: helpers have the rest
+    rounds = rounds_of({1: 40, 2: 60}, at=2, cpu_share=0.75, delay_share=0.25, other_cores=0.5)
+    [cause] = causes(rounds, cpu=TWO_CORES)
+    assert cause.startswith("other threads of this process used 0.50 cores meanwhile, of 2: helpers of the predictors")
+    assert ".json model with a worker thread for each, a .pdmodel without" in cause
+
+
+def test_other_threads_of_this_process_that_find_cores_of_their_own_are_no_cause():
+    assert causes(rounds_of({1: 40, 2: 80}, at=2, other_cores=0.5), cpu=FOUR_CORES) == []
+
+
+@pytest.mark.parametrize(("other_cores", "named"), [(0.09, False), (0.11, True)])
+def test_other_threads_of_this_process_are_named_from_a_twentieth_of_a_core_for_each_thread(other_cores, named):
+    found = causes(rounds_of({1: 40, 2: 80}, at=2, other_cores=other_cores), cpu=TWO_CORES)
+    assert [cause.startswith("other threads of this process") for cause in found] == [True] * named
+
+
+def test_math_threads_leave_fewer_cores_to_other_threads_of_this_process():
+    rounds = rounds_of({1: 40, 2: 80}, at=2, other_cores=0.5)
+    assert causes(rounds, cpu=Cpu(usable_cores=6, math_threads=2)) == []
+    [cause] = causes(rounds, cpu=Cpu(usable_cores=4, math_threads=2))
+    assert cause.startswith("other threads of this process used 0.50 cores meanwhile, of 4")
+
+
+def test_other_threads_of_this_process_beside_one_thread_alone_are_no_cause_with_two():
+    assert causes(rounds_of({1: 40, 2: 80}, at=1, other_cores=0.5), cpu=TWO_CORES) == []
 
 
 def test_threads_that_wait_share_a_lock():
@@ -87,9 +129,8 @@ def test_two_causes_are_both_named():
     assert [cause.partition(" ")[0] for cause in found] == ["the", "a"]
 
 
-def test_without_a_usable_round_only_the_machine_is_named():
-    found = causes(rounds_of({1: 40, 2: 30}, at=2, delay_share=0.3, cpu_share=0.5))
-    assert found == ["other work on this machine took the cores away in 8 of 8 rounds (set aside)"]
+def test_without_a_usable_round_nothing_is_blamed():
+    assert causes(rounds_of({1: 40, 2: 30}, at=2, stolen_cores=1.0, cpu_share=0.5)) == []
 
 
 @pytest.mark.parametrize("delay_share", [None, 0.0])

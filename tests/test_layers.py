@@ -24,7 +24,7 @@ LAYERS = (
     ("options", "results"),
     ("runner",),
     ("checks", "reporters", "workers"),
-    ("summary", "diagnosis"),
+    ("summary", "diagnosis", "confirmation"),
     ("engines",),
     ("inputs", "gil", "predictors"),
     ("validity", "libpaddle"),

@@ -315,6 +315,52 @@ def test_without_pytest_benchmark_a_sweep_that_scales_passes(suite: Suite):
     suite.run("-p", "no:benchmark").assert_outcomes(passed=1)
 
 
+# What other work on the machine took.
+
+DISTURBED = """
+    from builders import FakeEngine
+
+    def pytest_paddle_mt_engines():
+        return [FakeEngine({1: 40.0, 2: %s}, name="scales", at=2, %s)]
+"""
+
+
+def test_time_that_other_work_took_is_taken_out_and_said(suite: Suite):
+    suite.write(SCALES)
+    suite.write(DISTURBED % (60.0, "delay_share=0.25"), "conftest")
+    result = suite.run("--paddle-json=out.json")
+    result.assert_outcomes(passed=1)
+    assert "PASS linear: scaling efficiency with 2 threads is 1.00" in text(result)
+    [sweep] = json.loads((suite.path / "out.json").read_text())["sweeps"]
+    assert sweep["points"][1]["qps"] == pytest.approx(80, rel=1e-3)
+    [warning] = sweep["warnings"]
+    assert warning["kind"] == "lost_time"
+    assert warning["text"].startswith("2 threads: other work took 25% of their time; throughput and efficiency have")
+    assert f"note: {warning['text']}"[:60] in text(result)
+
+
+def test_a_little_time_that_other_work_took_is_taken_out_without_a_word(suite: Suite):
+    suite.write(SCALES)
+    suite.write(DISTURBED % (76.8, "delay_share=0.04"), "conftest")
+    suite.run("--paddle-json=out.json").assert_outcomes(passed=1)
+    [sweep] = json.loads((suite.path / "out.json").read_text())["sweeps"]
+    assert sweep["points"][1]["qps"] == pytest.approx(80, rel=1e-3)
+    assert sweep["warnings"] == []
+
+
+def test_rounds_that_cannot_be_corrected_are_set_aside_and_said(suite: Suite):
+    suite.write(SCALES.replace("> 70", "> 10"))
+    suite.write(DISTURBED % (16.0, "delay_share=0.8"), "conftest")
+    result = suite.run("--paddle-json=out.json", "-rs")
+    result.assert_outcomes(skipped=1)
+    assert "other work on this machine took the cores away in 6 of 6 rounds" in text(result)
+    [sweep] = json.loads((suite.path / "out.json").read_text())["sweeps"]
+    [warning] = [one for one in sweep["warnings"] if one["kind"] == "preempted"]
+    assert warning["text"].startswith(
+        "2 threads: other work took the cores away in 6 of 6 rounds, which were set aside"
+    )
+
+
 # What is imported, measured and printed when.
 
 
@@ -563,6 +609,41 @@ def test_a_results_file_that_cannot_be_written_costs_the_other_reports_nothing(s
     result.assert_outcomes(failed=1)
     assert "scales engine, cpu" in text(result)
     assert len(json.loads((suite.path / "bench.json").read_text())["benchmarks"]) == 2
+
+
+def test_a_disk_that_fills_up_costs_no_sweep_that_was_stored(suite: Suite):
+    suite.write(
+        """
+        import pytest
+
+        @pytest.mark.parametrize("one", range(3))
+        @pytest.mark.paddle_scaling(engine="scales")
+        def test_it(concurrent_runner, one):
+            concurrent_runner(None)
+        """
+    )
+    suite.write(
+        """
+        import os
+        import resource
+
+        from builders import FakeEngine
+
+        def pytest_paddle_mt_engines():
+            return [FakeEngine({1: 40.0, 2: 79.0}, name="scales")]
+
+        def pytest_paddle_mt_sweep_finished(sweep, config):
+            room = os.path.getsize("out.json") + 1000  # for this sweep, and not for another
+            resource.setrlimit(resource.RLIMIT_FSIZE, (room, resource.RLIM_INFINITY))
+        """,
+        "conftest",
+    )
+    result = suite.run_apart("--paddle-json=out.json")
+    result.assert_outcomes(passed=1, failed=2)
+    assert "OSError: [Errno 27] File too large" in text(result)
+    stored = json.loads((suite.path / "out.json").read_text())
+    assert [sweep["nodeid"] for sweep in stored["sweeps"]] == ["test_it.py::test_it[0]"]
+    assert [path.name for path in suite.path.iterdir() if "out.json" in path.name] == ["out.json"]
 
 
 def test_a_failed_query_names_thread_query_and_count_at_the_test_s_own_line(suite: Suite):

@@ -59,6 +59,27 @@ def schedule(counts: Sequence[int] = (1, 2), looks: Sequence[int] = (4, 8), budg
     return runner.Schedule(thread_counts=tuple(counts), window=PLAN, looks=tuple(looks), budget_s=budget_s)
 
 
+class FakeControl:
+    """A control workload whose windows take a known time on the clock of the sweep, and fail after so many."""
+
+    def __init__(self, window_s: float = 0.5, fail_at: int | None = None) -> None:
+        self.clock = FakeClock()
+        #: When it was asked, and for how many threads.
+        self.asked: list[tuple[float, int]] = []
+        self.windows: list[Window] = []
+        self._window_s = window_s
+        self._fail_at = fail_at
+
+    def __call__(self, threads: int) -> Window:
+        """Let time pass."""
+        if len(self.asked) == self._fail_at:
+            raise QueryFailed(thread=0, query=1, threads=threads, message="the control broke")
+        self.asked.append((self.clock.now_s - 1000, threads))
+        self.clock.now_s += self._window_s
+        self.windows.append(window(threads, 500.0 * threads))
+        return self.windows[-1]
+
+
 class Sweep:
     """One run of the runner, and everything that it did."""
 
@@ -71,8 +92,9 @@ class Sweep:
         window_s: float = 1.0,
         fail_at: int | None = None,
         tick_s: float = 0.0,
+        control: FakeControl | None = None,
     ) -> None:
-        clock = FakeClock(tick_s)
+        clock = FakeClock(tick_s) if control is None else control.clock
         self.worker = FakeWorker(clock, window_s, fail_at)
         self.asked_after: list[int] = []
         self.progress: list[runner.Progress] = []
@@ -88,6 +110,7 @@ class Sweep:
             decided=decided,
             clock=clock,
             progress=self.progress.append,
+            control=control,
         )
 
 
@@ -209,6 +232,64 @@ def test_progress_is_told_before_each_window():
     ]
     assert {(one.rounds_most, one.windows_per_round) for one in sweep.progress} == {(2, 4)}
     assert [one.elapsed_s for one in sweep.progress] == [0, 1, 2, 3, 4, 5, 6, 7]
+
+
+def test_without_a_control_no_window_has_one():
+    assert {one.control for sweep in Sweep(schedule()).rounds for one in sweep.windows} == {None}
+
+
+def test_each_window_has_a_control_with_as_many_threads_measured_right_after_it():
+    control = FakeControl(window_s=0.5)
+    sweep = Sweep(schedule((1, 2, 4), looks=(3,)), control=control)
+    windows = [one for a_round in sweep.rounds for one in a_round.windows]
+    # a window ends a second after it began, and its control half a second later
+    assert control.asked == [(1.0 + 1.5 * index, one.threads) for index, one in enumerate(windows)]
+    assert [one.control for one in windows] == control.windows
+    assert [one.control.threads for one in windows] == [one.threads for one in windows] == sweep.worker.asked
+
+
+def test_a_window_with_a_control_is_otherwise_what_the_worker_measured():
+    [with_control] = Sweep(schedule(looks=(1,)), control=FakeControl()).rounds
+    [without] = Sweep(schedule(looks=(1,))).rounds
+    for one, other in zip(with_control.windows, without.windows):
+        assert (one.qps, one.threads, one.open_ns) == (other.qps, other.threads, other.open_ns)
+    assert [one.qps for one in with_control.windows] == pytest.approx([40, 80, 80, 40])
+
+
+def test_the_checks_see_the_controls():
+    seen: list[bool] = []
+
+    def decided(rounds: tuple[Round, ...]) -> bool:
+        seen.append(all(one.control is not None for a_round in rounds for one in a_round.windows))
+        return True
+
+    clock = FakeClock()
+    runner.run(
+        [FakeWorker(clock)],
+        schedule(),
+        np.random.default_rng(0),
+        decided=decided,
+        clock=clock,
+        progress=lambda progress: None,
+        control=FakeControl(),
+    )
+    assert seen == [True]
+
+
+def test_controls_take_their_time_from_the_budget():
+    # four windows of 1 s and four controls of 1 s a round: one round takes 8 s, a second would end at 16 s
+    assert len(Sweep(schedule(budget_s=15.0), control=FakeControl(window_s=1.0)).rounds) == 1
+    assert len(Sweep(schedule(budget_s=16.0), control=FakeControl(window_s=1.0)).rounds) == 2
+
+
+def test_progress_is_told_once_for_a_window_and_its_control():
+    sweep = Sweep(schedule((1, 2), looks=(1,)), control=FakeControl(window_s=0.5))
+    assert [(one.window_index, one.elapsed_s) for one in sweep.progress] == [(0, 0), (1, 1.5), (2, 3), (3, 4.5)]
+
+
+def test_a_control_that_fails_ends_the_sweep_and_reaches_the_caller():
+    with pytest.raises(QueryFailed, match="the control broke"):
+        Sweep(schedule(), control=FakeControl(fail_at=5))
 
 
 def test_the_shortest_round_is_two_windows_and_warm_ups_for_each_count():

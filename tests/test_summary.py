@@ -45,8 +45,8 @@ def test_below_four_rounds_there_is_no_interval():
     assert (two.qps_interval, two.efficiency_interval) == (None, None)
 
 
-def test_rounds_in_which_the_cores_were_taken_away_are_counted_and_left_out():
-    rounds = [*rounds_of({1: 40, 2: 80}, count=6), *rounds_of({1: 40, 2: 20}, count=2, at=2, delay_share=0.3)]
+def test_rounds_that_were_set_aside_are_counted_and_left_out():
+    rounds = [*rounds_of({1: 40, 2: 80}, count=6), *rounds_of({1: 40, 2: 20}, count=2, at=2, stolen_cores=0.5)]
     _, two = points(rounds)
     assert two.qps == pytest.approx(80)
     assert (two.rounds, two.preempted_rounds) == (8, 2)
@@ -54,16 +54,84 @@ def test_rounds_in_which_the_cores_were_taken_away_are_counted_and_left_out():
 
 
 def test_what_disturbed_two_threads_leaves_one_thread_alone():
-    rounds = [*rounds_of({1: 40, 2: 80}, count=6), *rounds_of({1: 40, 2: 20}, count=2, at=2, delay_share=0.3)]
+    rounds = [*rounds_of({1: 40, 2: 80}, count=6), *rounds_of({1: 40, 2: 20}, count=2, at=2, stolen_cores=0.5)]
     one, _ = points(rounds)
     assert (one.rounds, one.preempted_rounds) == (8, 0)
 
 
-def test_where_every_round_was_disturbed_throughput_is_shown_without_an_efficiency():
-    _, two = points(rounds_of({1: 40, 2: 20}, at=2, delay_share=0.3))
+def test_where_every_round_was_set_aside_throughput_is_shown_without_an_efficiency():
+    _, two = points(rounds_of({1: 40, 2: 20}, at=2, stolen_cores=0.5))
     assert two.qps == pytest.approx(20)
     assert (two.efficiency, two.speedup, two.efficiency_interval) == (None, None, None)
     assert two.preempted_rounds == two.rounds
+
+
+def test_where_every_round_lost_all_of_its_time_there_is_a_point_all_the_same():
+    _, two = points(rounds_of({1: 40, 2: 20}, at=2, delay_share=1.2))
+    assert two.qps > 0
+    assert (two.efficiency, two.preempted_rounds) == (None, 8)
+
+
+def test_throughput_and_efficiency_have_the_time_taken_out_that_other_work_took():
+    one, two = points(rounds_of({1: 40, 2: 60}, at=2, delay_share=0.25))
+    assert (one.qps, two.qps) == (pytest.approx(40), pytest.approx(80))
+    assert (two.efficiency, two.speedup) == (pytest.approx(1.0), pytest.approx(2.0))
+    assert two.preempted_rounds == 0
+
+
+def test_what_one_thread_lost_is_taken_out_of_the_efficiency_of_the_others():
+    one, two = points(rounds_of({1: 20, 2: 60}, at=1, delay_share=0.5))
+    assert one.qps == pytest.approx(40)
+    assert two.efficiency == pytest.approx(0.75)
+
+
+def test_the_lost_share_is_the_mean_over_the_windows_of_a_thread_count():
+    rounds = [*rounds_of({1: 40, 2: 80}, count=6), *rounds_of({1: 40, 2: 48}, count=2, at=2, delay_share=0.4)]
+    one, two = points(rounds)
+    assert (one.lost_share, two.lost_share) == (0.0, pytest.approx(0.1))
+
+
+def test_what_was_lost_in_rounds_that_were_set_aside_is_not_in_the_lost_share():
+    rounds = [
+        *rounds_of({1: 40, 2: 80}, count=4),
+        *rounds_of({1: 40, 2: 20}, count=4, at=2, delay_share=0.4, stolen_cores=0.5),
+    ]
+    assert points(rounds)[1].lost_share == 0.0
+    assert points(rounds[4:])[1].lost_share == pytest.approx(0.4)
+
+
+def test_latencies_are_those_of_the_rounds_that_other_work_left_alone():
+    rounds = [*rounds_of({1: 40, 2: 80}, count=6), *rounds_of({1: 40, 2: 56}, count=2, at=2, delay_share=0.3)]
+    _, two = points(rounds)
+    assert two.latency.max_ns == 25_000_000
+    assert two.queries == 8 * 2 * 200  # throughput is of all of them
+    assert [one.index for one in summary.latency_rounds(rounds, 2, TWO_CORES)] == [0, 1, 2, 3, 4, 5]
+    assert len(summary.latency_rounds(rounds, 1, TWO_CORES)) == 8
+
+
+def test_time_that_does_not_show_in_latencies_takes_no_round_from_them():
+    rounds = rounds_of({1: 40, 2: 78}, at=2, delay_share=0.04)
+    assert len(summary.latency_rounds(rounds, 2, TWO_CORES)) == 8
+
+
+def test_where_other_work_left_no_round_alone_the_latencies_of_all_are_shown():
+    rounds = [
+        *rounds_of({1: 40, 2: 56}, count=4, at=2, delay_share=0.3),
+        *rounds_of({1: 40, 2: 20}, count=4, at=2, stolen_cores=0.5),
+    ]
+    assert len(summary.latency_rounds(rounds, 2, TWO_CORES)) == 8
+    assert points(rounds)[1].latency.max_ns == 100_000_000
+
+
+def test_the_throughputs_of_the_rounds_are_corrected_and_those_set_aside_are_left_out():
+    rounds = [
+        round_of({1: 40, 2: 80}),
+        round_of({1: 40, 2: 60}, at=2, delay_share=0.25),
+        round_of({1: 40, 2: 20}, at=2, stolen_cores=0.5),
+    ]
+    assert summary.throughputs(rounds, 2, TWO_CORES) == pytest.approx([80, 80])
+    assert summary.throughputs(rounds, 1, TWO_CORES) == pytest.approx([40, 40, 40])
+    assert summary.throughputs(rounds[2:], 2, TWO_CORES) == pytest.approx([20])
 
 
 def test_fairness_is_the_slowest_thread_over_the_fastest():

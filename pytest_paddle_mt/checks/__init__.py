@@ -29,6 +29,8 @@ class Evidence:
     cpu: Cpu
     #: Confidence of each interval, looks and comparisons accounted for.
     confidence: float
+    #: Divide every throughput by that of the control workload, measured beside it.
+    relative_to_control: bool = False
 
 
 class Check(Protocol):

@@ -4,11 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numpy as np
-
-from pytest_paddle_mt import validity
 from pytest_paddle_mt.checks.margin import Question, judge
-from pytest_paddle_mt.statistics import scaling
+from pytest_paddle_mt.units import counted
 
 if TYPE_CHECKING:
     from pytest_paddle_mt.checks import Evidence
@@ -28,19 +25,12 @@ class CollapseCheck:
         ]
 
     def _at(self, evidence: Evidence, threads: int, base: int) -> Verdict:
-        plural = "s" if base > 1 else ""
         question = Question(
             check=self.name,
             threads=threads,
-            what=f"QPS with {threads} threads over QPS with {base} thread{plural}",
+            what=f"QPS with {threads} threads over QPS with {counted(base, 'thread')}",
             limit=1 - evidence.limits.max_collapse,
-            rounds=len(evidence.rounds),
-            objection=validity.objection(evidence.rounds, threads) or validity.objection(evidence.rounds, base),
+            base=base,
+            ideal=1.0,
         )
-        ratios = []
-        for one in evidence.rounds:
-            many, few = scaling.log_throughput(one, threads), scaling.log_throughput(one, base)
-            disturbed = any(validity.preempted(window, evidence.cpu) for window in one.at(base))
-            if many is not None and few is not None and not disturbed:
-                ratios.append(many - few)
-        return judge(question, np.array(ratios, dtype=np.float64), evidence.confidence)
+        return judge(question, evidence)

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pytest_paddle_mt import validity
 from pytest_paddle_mt.checks.margin import Question, judge
 from pytest_paddle_mt.records import Verdict
-from pytest_paddle_mt.statistics import scaling
 from pytest_paddle_mt.units import counted
 
 if TYPE_CHECKING:
@@ -46,10 +44,7 @@ class LinearCheck:
             threads=threads,
             what=f"scaling efficiency with {threads} threads",
             limit=evidence.limits.min_efficiency,
-            rounds=len(evidence.rounds),
-            objection=validity.objection(evidence.rounds, threads) or validity.objection(evidence.rounds, 1),
+            base=1,
+            ideal=threads,
         )
-        series = scaling.efficiency_series(
-            evidence.rounds, threads, lambda one: validity.usable(one, threads, evidence.cpu)
-        )
-        return judge(question, series, evidence.confidence)
+        return judge(question, evidence)

@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from pytest_paddle_mt import validity
 from pytest_paddle_mt.records import Verdict, record
+from pytest_paddle_mt.statistics import scaling
 from pytest_paddle_mt.statistics.intervals import MIN_VALUES, mean_interval
 from pytest_paddle_mt.units import counted
 
 if TYPE_CHECKING:
-    import numpy.typing as npt
-
+    from pytest_paddle_mt.checks import Evidence
     from pytest_paddle_mt.records import Status
 
 
@@ -26,35 +27,41 @@ class Question:
     #: What the ratio is, for people: ``scaling efficiency with 4 threads``.
     what: str
     limit: float
-    #: Rounds that measured it.
-    rounds: int
-    #: Why the windows do not measure the predictor; None when they do.
-    objection: str | None
+    #: The ratio is of the throughput with ``threads`` threads over that with so many.
+    base: int
+    #: What that ratio is for linear growth, or for whatever else the limit is a share of.
+    ideal: float
 
 
-def judge(question: Question, log_ratios: npt.NDArray[np.float64], confidence: float) -> Verdict:
-    """Pass when the whole interval is at or above the limit, fail when it is below, else inconclusive.
-
-    Args:
-        question: what is judged.
-        log_ratios: logarithm of the ratio in each usable round, float64, shape (k,).
-        confidence: of the interval for their mean.
-    """
+def judge(question: Question, evidence: Evidence) -> Verdict:
+    """Pass when the whole interval is at or above the limit, fail when it is below, else inconclusive."""
+    cpu, threads, base = evidence.cpu, question.threads, question.base
+    relative = evidence.relative_to_control
+    log_ratios = scaling.ratio_series(
+        evidence.rounds,
+        threads,
+        base,
+        lambda one: validity.usable(one, threads, cpu, base),
+        lambda window: (validity.qps_over_control if relative else validity.qps)(window, cpu),
+    ) - (0.0 if relative else math.log(question.ideal))
+    objection = validity.objection(evidence.rounds, threads) or validity.objection(evidence.rounds, base)
+    rounds = len(evidence.rounds)
     observed = float(np.exp(log_ratios.mean())) if len(log_ratios) else None
-    interval = mean_interval(log_ratios, confidence)
-    if question.objection is not None:
-        return _verdict(question, observed, "inconclusive", question.objection)
+    interval = mean_interval(log_ratios, evidence.confidence)
+    if objection is not None:
+        return _verdict(question, observed, "inconclusive", objection)
     if interval is None or observed is None:
-        aside, rounds = question.rounds - len(log_ratios), counted(question.rounds, "round")
+        aside = rounds - len(log_ratios)
         cause = (
-            f"other work on this machine took the cores away in {aside} of {rounds}"
+            f"other work on this machine took the cores away in {aside} of {counted(rounds, 'round')}"
             if aside
-            else f"{rounds} {'is' if question.rounds == 1 else 'are'} too few for an interval, which needs {MIN_VALUES}"
+            else f"{counted(rounds, 'round')} {'is' if rounds == 1 else 'are'} too few for an interval, which needs "
+            f"{MIN_VALUES}"
         )
         step = "run it on a quieter machine" if aside else "give more --paddle-rounds or a larger --paddle-budget"
         return _verdict(question, observed, "inconclusive", f"{question.what} could not be judged: {cause}; {step}")
     low, high = math.exp(interval.low), math.exp(interval.high)
-    measured = f"{question.what} is {observed:.2f} ({low:.2f} to {high:.2f})"
+    measured = f"{question.what} is {observed:.2f} ({low:.2f} to {high:.2f}, {counted(rounds, 'round')})"
     if low >= question.limit:
         return _verdict(question, observed, "pass", f"{measured}, at or above the limit {question.limit:.2f}")
     if high < question.limit:

@@ -99,7 +99,12 @@ def entry(sweep: Sweep) -> dict[str, Any]:
         "smoke_reason": sweep.smoke_reason,
         "elapsed_s": sweep.elapsed_s,
         "points": [_point(point) for point in sweep.points],
-        "windows": [_window(one, window, cpu) for one in sweep.rounds for window in one.windows],
+        "windows": [
+            _window(one, window, cpu, stage)
+            for stage, rounds in (("sweep", sweep.rounds), ("confirmation", _confirming(sweep)))
+            for one in rounds
+            for window in one.windows
+        ],
         "usl": None if sweep.usl is None else {"contention": sweep.usl.contention, "coherency": sweep.usl.coherency},
         "verdicts": [
             {
@@ -129,6 +134,7 @@ def _point(point: Point) -> dict[str, Any]:
         "fairness": point.fairness,
         "rounds": point.rounds,
         "preempted_rounds": point.preempted_rounds,
+        "lost_share": point.lost_share,
     }
 
 
@@ -142,9 +148,14 @@ def _latency(summary: LatencySummary) -> dict[str, float | None]:
     }
 
 
-def _window(one: Round, window: Window, cpu: validity.Cpu) -> dict[str, Any]:
+def _confirming(sweep: Sweep) -> Sequence[Round]:
+    return () if sweep.confirmation is None else sweep.confirmation.rounds
+
+
+def _window(one: Round, window: Window, cpu: validity.Cpu, stage: str) -> dict[str, Any]:
     summary = latency.summary(latency.merge([thread.latencies for thread in window.per_thread]))
     return {
+        "stage": stage,
         "fork": one.fork,
         "round": one.index,
         "threads": window.threads,
@@ -156,8 +167,9 @@ def _window(one: Round, window: Window, cpu: validity.Cpu) -> dict[str, Any]:
         "involuntary_switches": window.involuntary_switches,
         "delay_share": validity.delay_share(window),
         "steal_share": validity.steal_share(window, cpu),
+        "lost_share": validity.lost_share(window, cpu),
         "preempted": validity.preempted(window, cpu),
-        "control": None,
+        "control": None if window.control is None else window.control.qps,
     }
 
 

@@ -9,7 +9,6 @@ import copy
 from typing import TYPE_CHECKING, Any
 
 from pytest_paddle_mt import summary
-from pytest_paddle_mt.statistics import scaling
 from pytest_paddle_mt.units import ms
 from pytest_paddle_mt.validity import Cpu
 
@@ -58,8 +57,7 @@ def _entry(benchmark: Any, sweep: Sweep, point: Point) -> Any:
     own.cprofile_stats = None
     entry = own._make_stats(iterations=1)
     cpu = Cpu(usable_cores=sweep.usable_cores, math_threads=sweep.subject.math_threads or 1)
-    rounds = summary.usable_rounds(sweep.rounds, point.threads, cpu) or sweep.rounds
-    for qps in scaling.throughput_series(rounds, point.threads):
+    for qps in summary.throughputs(sweep.rounds, point.threads, cpu):
         entry.update(float(1 / qps))
     return entry
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 MIN_VALUES = 4
 
 #: A series this short cannot show that its values are independent, so they are taken to be at least this correlated.
-MIN_AUTOCORRELATION = 0.5
+MIN_AUTOCORRELATION = 0.3
 
 #: Above it the estimate says no more than "few independent values".
 _MAX_AUTOCORRELATION = 0.9

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Callable
 
 import numpy as np
 
-from pytest_paddle_mt.records import Interval, Round, UniversalScalability
+from pytest_paddle_mt.records import Interval, Round, UniversalScalability, Window
 from pytest_paddle_mt.statistics.intervals import MIN_AUTOCORRELATION, mean_interval
 
 if TYPE_CHECKING:
@@ -26,35 +26,57 @@ def every_round(_: Round) -> bool:
     return True
 
 
-def log_throughput(round_: Round, threads: int) -> float | None:
+def throughput(window: Window) -> float:
+    """QPS of a window as it was measured."""
+    return window.qps
+
+
+def log_throughput(round_: Round, threads: int, qps: Callable[[Window], float] = throughput) -> float | None:
     """Mean of ln QPS over the windows with ``threads`` threads of one round; None without such a window."""
     windows = round_.at(threads)
-    return math.fsum(math.log(window.qps) for window in windows) / len(windows) if windows else None
+    return math.fsum(math.log(qps(window)) for window in windows) / len(windows) if windows else None
 
 
-def log_efficiency(round_: Round, threads: int) -> float | None:
-    """Logarithm of E(n) in one round: ln QPS(n) - ln n - ln QPS(1), each ln QPS a mean over the round's windows.
+def log_ratio(round_: Round, threads: int, base: int, qps: Callable[[Window], float] = throughput) -> float | None:
+    """ln QPS(``threads``) - ln QPS(``base``) in one round, each a mean over its windows; None without one of them.
 
     The windows with one thread stand around the others, (1, a, b, b, a, 1), so that a steady drift of the machine
-    cancels. None when the round has no window with ``threads`` threads, or none with one.
+    cancels.
     """
-    one, many = log_throughput(round_, 1), log_throughput(round_, threads)
-    return None if one is None or many is None else many - math.log(threads) - one
+    few, many = log_throughput(round_, base, qps), log_throughput(round_, threads, qps)
+    return None if few is None or many is None else many - few
 
 
-def efficiency_series(
-    rounds: Iterable[Round], threads: int, usable: Callable[[Round], bool] = every_round
+def ratio_series(
+    rounds: Iterable[Round],
+    threads: int,
+    base: int,
+    usable: Callable[[Round], bool] = every_round,
+    qps: Callable[[Window], float] = throughput,
 ) -> npt.NDArray[np.float64]:
-    """Logarithm of E(n) in the usable rounds that have one, float64, shape (k,), in the order given."""
-    values = (log_efficiency(round_, threads) for round_ in rounds if usable(round_))
+    """``log_ratio`` of the usable rounds that have one, float64, shape (k,), in the order given."""
+    values = (log_ratio(round_, threads, base, qps) for round_ in rounds if usable(round_))
     return np.array([value for value in values if value is not None], dtype=np.float64)
 
 
+def efficiency_series(
+    rounds: Iterable[Round],
+    threads: int,
+    usable: Callable[[Round], bool] = every_round,
+    qps: Callable[[Window], float] = throughput,
+) -> npt.NDArray[np.float64]:
+    """ln E(n) = ln QPS(n) - ln n - ln QPS(1) of the usable rounds that have one, float64, shape (k,), in that order."""
+    return ratio_series(rounds, threads, 1, usable, qps) - math.log(threads)
+
+
 def throughput_series(
-    rounds: Iterable[Round], threads: int, usable: Callable[[Round], bool] = every_round
+    rounds: Iterable[Round],
+    threads: int,
+    usable: Callable[[Round], bool] = every_round,
+    qps: Callable[[Window], float] = throughput,
 ) -> npt.NDArray[np.float64]:
     """QPS of the usable rounds that measured ``threads`` threads, geometric mean over a round's windows, shape (k,)."""
-    values = (log_throughput(round_, threads) for round_ in rounds if usable(round_))
+    values = (log_throughput(round_, threads, qps) for round_ in rounds if usable(round_))
     return np.array([math.exp(value) for value in values if value is not None], dtype=np.float64)
 
 

@@ -25,7 +25,9 @@ def test_throughput_that_holds_passes():
 def test_throughput_that_falls_by_more_than_max_collapse_fails():
     [verdict] = judged(evidence(rounds_of({1: 40, 2: 80, 4: 40})))
     assert verdict.status == "fail"
-    assert verdict.reason == "QPS with 4 threads over QPS with 2 threads is 0.50 (0.50 to 0.50), below the limit 0.85"
+    assert verdict.reason == (
+        "QPS with 4 threads over QPS with 2 threads is 0.50 (0.50 to 0.50, 8 rounds), below the limit 0.85"
+    )
 
 
 def test_a_larger_max_collapse_lets_it_fall_further():
@@ -72,17 +74,32 @@ def test_a_speed_of_the_machine_that_changes_between_rounds_cancels():
     assert verdict.observed == pytest.approx(79 / 80, abs=0.001)
 
 
-def test_rounds_in_which_the_base_was_preempted_are_set_aside():
+def test_rounds_in_which_the_base_was_disturbed_by_nobody_knows_how_much_are_set_aside():
     quiet = rounds_of({1: 40, 2: 80, 4: 40}, count=6)
-    disturbed = rounds_of({1: 40, 2: 30, 4: 40}, count=6, at=2, delay_share=0.3)
+    disturbed = rounds_of({1: 40, 2: 30, 4: 40}, count=6, at=2, stolen_cores=0.5)
     [verdict] = judged(evidence([*quiet, *disturbed]))
     assert verdict.status == "fail"
     assert verdict.observed == pytest.approx(0.5, abs=0.001)
 
 
-def test_threads_beyond_the_cores_that_take_them_from_each_other_count():
-    [verdict] = judged(evidence(rounds_of({1: 40, 2: 80, 4: 40}, at=4, delay_share=0.5)))
+def test_what_other_work_took_from_the_base_is_given_back_to_it():
+    # half of the base's time was lost: it serves 80, not 40, and four threads serve half of that
+    [verdict] = judged(evidence(rounds_of({1: 40, 2: 40, 4: 40}, at=2, delay_share=0.5)))
     assert verdict.status == "fail"
+    assert verdict.observed == pytest.approx(0.5, abs=0.001)
+
+
+def test_threads_beyond_the_cores_that_take_them_from_each_other_count():
+    [verdict] = judged(evidence(rounds_of({1: 40, 2: 80, 4: 40}, at=4, cpu_share=0.5, delay_share=0.5)))
+    assert verdict.status == "fail"
+    assert verdict.observed == pytest.approx(0.5, abs=0.001)
+
+
+def test_what_other_work_took_from_threads_beyond_the_cores_is_given_back_to_them():
+    # they wanted two cores and got one
+    [verdict] = judged(evidence(rounds_of({1: 40, 2: 80, 4: 40}, at=4, cpu_share=0.25, delay_share=0.75)))
+    assert verdict.status == "pass"
+    assert verdict.observed == pytest.approx(1.0, abs=0.001)
 
 
 def test_too_few_usable_rounds_are_inconclusive_and_name_the_machine():

@@ -32,8 +32,8 @@ def test_efficiency_below_the_limit_fails():
     [verdict] = judged(evidence(rounds_of({1: 40, 2: 44}, ripple=0.01)))
     assert verdict.status == "fail"
     assert verdict.observed == pytest.approx(0.55, abs=0.001)
-    assert verdict.reason.startswith("scaling efficiency with 2 threads is 0.55 (")
-    assert verdict.reason.endswith(", below the limit 0.85")
+    assert verdict.reason.startswith("scaling efficiency with 2 threads is 0.55 (0.5")
+    assert verdict.reason.endswith(", 8 rounds), below the limit 0.85")
 
 
 def test_an_interval_that_holds_the_limit_is_inconclusive_and_asks_for_more():
@@ -55,24 +55,52 @@ def test_three_rounds_are_too_few_for_an_interval():
     )
 
 
-def test_rounds_in_which_the_threads_were_preempted_are_set_aside():
+def test_rounds_in_which_the_threads_were_disturbed_by_nobody_knows_how_much_are_set_aside():
     quiet = rounds_of({1: 40, 2: 78}, count=6)
-    disturbed = rounds_of({1: 40, 2: 20}, count=6, at=2, delay_share=0.3)
+    disturbed = rounds_of({1: 40, 2: 20}, count=6, at=2, stolen_cores=0.5)
     [verdict] = judged(evidence([*quiet, *disturbed]))
     assert verdict.status == "pass"
     assert verdict.observed == pytest.approx(0.975, abs=0.001)
 
 
-def test_rounds_in_which_one_thread_was_preempted_are_set_aside_as_well():
+def test_rounds_in_which_one_thread_was_disturbed_so_are_set_aside_as_well():
     quiet = rounds_of({1: 40, 2: 44}, count=6)
-    disturbed = rounds_of({1: 10, 2: 44}, count=6, at=1, delay_share=0.3)
+    disturbed = rounds_of({1: 10, 2: 44}, count=6, at=1, stolen_cores=0.5)
     [verdict] = judged(evidence([*quiet, *disturbed]))
     assert verdict.status == "fail"
     assert verdict.observed == pytest.approx(0.55, abs=0.001)
 
 
-def test_what_preempts_four_threads_takes_nothing_from_two():
-    rounds = [round_of({1: 40, 2: 78, 4: 60}, index, at=4, delay_share=0.3) for index in range(6)]
+def test_rounds_in_which_more_was_lost_than_can_be_corrected_are_set_aside():
+    quiet = rounds_of({1: 40, 2: 44}, count=6)
+    disturbed = rounds_of({1: 40, 2: 20}, count=6, at=2, delay_share=0.8)
+    [verdict] = judged(evidence([*quiet, *disturbed]))
+    assert verdict.status == "fail"
+    assert verdict.observed == pytest.approx(0.55, abs=0.001)
+
+
+def test_what_other_work_took_is_taken_out_round_by_round():
+    shares = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5)
+    rounds = [round_of({1: 40, 2: 76 * (1 - share)}, at=2, delay_share=share) for share in shares]
+    [verdict] = judged(evidence(rounds))
+    assert verdict.status == "pass"
+    assert verdict.reason.startswith("scaling efficiency with 2 threads is 0.95 (0.95 to 0.95, 6 rounds), at or above")
+
+
+def test_what_other_work_took_from_one_thread_is_taken_out_too():
+    [verdict] = judged(evidence(rounds_of({1: 28, 2: 44}, at=1, delay_share=0.3)))
+    assert verdict.status == "fail"
+    assert verdict.observed == pytest.approx(0.55, abs=0.001)
+
+
+def test_what_other_threads_of_this_process_took_is_its_own_affair():
+    [verdict] = judged(evidence(rounds_of({1: 40, 2: 56}, at=2, delay_share=0.3, other_cores=0.6)))
+    assert verdict.status == "fail"
+    assert verdict.observed == pytest.approx(0.7, abs=0.001)
+
+
+def test_what_disturbs_four_threads_takes_nothing_from_two():
+    rounds = [round_of({1: 40, 2: 78, 4: 60}, index, at=4, stolen_cores=0.5) for index in range(6)]
     two, four = judged(evidence(rounds, linear_until=4, usable_cores=4))
     assert (two.threads, two.status) == (2, "pass")
     assert (four.threads, four.status) == (4, "inconclusive")
@@ -80,7 +108,7 @@ def test_what_preempts_four_threads_takes_nothing_from_two():
 
 def test_too_few_usable_rounds_are_inconclusive_and_name_the_machine():
     quiet = rounds_of({1: 40, 2: 78}, count=3)
-    disturbed = rounds_of({1: 40, 2: 20}, count=5, at=2, delay_share=0.3)
+    disturbed = rounds_of({1: 40, 2: 20}, count=5, at=2, stolen_cores=0.5)
     [verdict] = judged(evidence([*quiet, *disturbed]))
     assert verdict.status == "inconclusive"
     assert verdict.reason == (
@@ -90,7 +118,7 @@ def test_too_few_usable_rounds_are_inconclusive_and_name_the_machine():
 
 
 def test_without_a_usable_round_nothing_is_observed():
-    [verdict] = judged(evidence(rounds_of({1: 40, 2: 20}, at=2, delay_share=0.3)))
+    [verdict] = judged(evidence(rounds_of({1: 40, 2: 20}, at=2, stolen_cores=0.5)))
     assert verdict.status == "inconclusive"
     assert verdict.observed is None
 

@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 
 from pytest_paddle_mt import __version__
-from pytest_paddle_mt.records import Interval, Sweep, UniversalScalability
+from pytest_paddle_mt.records import Confirmation, Interval, Sweep, UniversalScalability
 from pytest_paddle_mt.reporters import Finished
 from pytest_paddle_mt.reporters.json_file import JsonReporter, write_atomically
-from tests.builders import latency_summary, point, rounds_of, sweep, verdict, warning
+from tests.builders import beside_control, latency_summary, point, rounds_of, sweep, verdict, warning
 
 NUMBER = (int, float)
 MAYBE_NUMBER = (int, float, type(None))
@@ -82,6 +82,9 @@ def test_a_point_has_the_keys_of_the_schema(written):
         latency_ms=dict,
         queries=int,
         fairness=NUMBER,
+        rounds=int,
+        preempted_rounds=int,
+        lost_share=NUMBER,
     )
     assert set(two["latency_ms"]) == {"mean", "p50", "p90", "p99", "max"}
     assert one["threads"] == 1
@@ -103,6 +106,7 @@ def test_a_window_has_the_keys_of_the_schema(written):
     two = windows[1]
     types_of(
         two,
+        stage=str,
         fork=int,
         qps=NUMBER,
         queries=int,
@@ -111,14 +115,47 @@ def test_a_window_has_the_keys_of_the_schema(written):
         cpu_share=NUMBER,
         involuntary_switches=int,
         delay_share=NUMBER,
+        lost_share=NUMBER,
         preempted=bool,
     )
-    assert "control" in two
+    assert (two["stage"], two["control"]) == ("sweep", None)
     assert two["steal_share"] is None or 0 <= two["steal_share"] <= 1
     assert set(two["latency_ms"]) == {"min", "p50", "p99"}
     assert two["qps"] == pytest.approx(78, rel=1e-6)
     assert (two["fork"], two["queries"], two["cpu_share"]) == (0, 200, 1.0)
     assert two["window_s"] == pytest.approx(100 * 2 / 78)
+
+
+def test_a_window_says_what_other_work_took_and_has_the_throughput_that_was_measured(tmp_path):
+    rounds = rounds_of({1: 40, 2: 60}, count=1, at=2, delay_share=0.25)
+    [one] = reported(tmp_path / "results.json", sweep(rounds=rounds, points=(point(2, 80, lost_share=0.25),)))["sweeps"]
+    window = one["windows"][1]
+    assert (window["delay_share"], window["lost_share"]) == (pytest.approx(0.25), pytest.approx(0.25))
+    assert (window["qps"], window["preempted"]) == (pytest.approx(60), True)
+    assert one["windows"][0]["lost_share"] == 0.0
+    assert one["points"][0]["lost_share"] == 0.25
+
+
+def test_what_helpers_of_the_predictors_took_is_a_delay_and_not_lost(tmp_path):
+    rounds = rounds_of({1: 40, 2: 60}, count=1, at=2, cpu_share=0.75, delay_share=0.25, other_cores=0.5)
+    [one] = reported(tmp_path / "results.json", sweep(rounds=rounds))["sweeps"]
+    window = one["windows"][1]
+    assert (window["delay_share"], window["lost_share"]) == (pytest.approx(0.25), pytest.approx(0, abs=1e-6))
+    assert window["preempted"] is False
+
+
+def test_the_windows_of_a_confirmation_stand_behind_those_of_the_sweep_with_the_throughput_of_their_control(tmp_path):
+    again = beside_control(rounds_of({1: 40, 2: 42}, count=1), {1: 500, 2: 990})
+    failed = sweep(
+        rounds=rounds_of({1: 40, 2: 41}, count=2),
+        confirmation=Confirmation(in_this_process=None, rounds=again),
+    )
+    [one] = reported(tmp_path / "results.json", failed)["sweeps"]
+    stages = [(window["stage"], window["round"]) for window in one["windows"]]
+    assert stages == [("sweep", 0)] * 4 + [("sweep", 1)] * 4 + [("confirmation", 0)] * 4
+    assert [window["control"] for window in one["windows"][:8]] == [None] * 8
+    assert [window["control"] for window in one["windows"][8:]] == pytest.approx([500, 990, 990, 500])
+    assert [window["qps"] for window in one["windows"][8:]] == pytest.approx([40, 42, 42, 40])
 
 
 def test_a_verdict_and_a_doubt_have_the_keys_of_the_schema(written):

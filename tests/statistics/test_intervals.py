@@ -87,6 +87,15 @@ def test_the_interval_is_the_one_computed_by_hand():
     values = np.array([1.0, -1.0, 1.0, -1.0])
     f = 33 / 16
     half_width = math.tan(0.95 * math.pi / 2) * math.sqrt(4 / (4 - f) / (4 / f))  # t with one degree of freedom: Cauchy
+    interval = intervals.mean_interval(values, 0.95, min_autocorrelation=0.5)
+    assert (interval.low, interval.high) == pytest.approx((-half_width, half_width))
+
+
+def test_values_are_taken_to_be_correlated_at_least_by_three_tenths():
+    # at 0.3, four values vary as k / f with f = 1 + 2 (3/4 * 0.3 + 1/2 * 0.09 + 1/4 * 0.027) = 1.5535
+    values = np.array([1.0, -1.0, 1.0, -1.0])
+    f = 1.5535
+    half_width = scipy.stats.t.ppf(0.975, max(1, 4 / f - 1)) * math.sqrt(4 / (4 - f) / (4 / f))
     interval = intervals.mean_interval(values, 0.95)
     assert (interval.low, interval.high) == pytest.approx((-half_width, half_width))
 

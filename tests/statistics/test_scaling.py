@@ -39,14 +39,19 @@ def usl(n: np.ndarray, contention: float, coherency: float) -> np.ndarray:
     return 50.0 * n / (1 + contention * (n - 1) + coherency * n * (n - 1))
 
 
+def log_efficiency(a_round: Round, threads: int) -> float:
+    [value] = scaling.efficiency_series([a_round], threads)
+    return value
+
+
 def test_twice_the_throughput_at_two_threads_is_an_efficiency_of_one():
-    assert scaling.log_efficiency(round_of((1, 40), (2, 80), (2, 80), (1, 40)), 2) == pytest.approx(0, abs=1e-6)
+    assert log_efficiency(round_of((1, 40), (2, 80), (2, 80), (1, 40)), 2) == pytest.approx(0, abs=1e-6)
 
 
 def test_the_efficiency_of_a_round_is_the_one_computed_by_hand():
     a_round = round_of((1, 40), (4, 90), (2, 70), (2, 60), (4, 160), (1, 90))
     # geometric means: QPS(1) = sqrt(40 * 90) = 60, QPS(4) = sqrt(90 * 160) = 120, so E(4) = 120 / (4 * 60)
-    assert scaling.log_efficiency(a_round, 4) == pytest.approx(math.log(0.5), abs=1e-6)
+    assert log_efficiency(a_round, 4) == pytest.approx(math.log(0.5), abs=1e-6)
 
 
 @given(st.floats(0.95, 1.05))
@@ -54,16 +59,63 @@ def test_a_steady_drift_of_the_machine_cancels_within_a_round(drift):
     speeds = [drift**step for step in range(6)]
     qps = [40, 64, 120, 120, 64, 40]
     a_round = round_of(*((n, q * s) for n, q, s in zip([1, 2, 4, 4, 2, 1], qps, speeds)))
-    assert scaling.log_efficiency(a_round, 2) == pytest.approx(math.log(0.8), abs=1e-6)
-    assert scaling.log_efficiency(a_round, 4) == pytest.approx(math.log(0.75), abs=1e-6)
+    assert log_efficiency(a_round, 2) == pytest.approx(math.log(0.8), abs=1e-6)
+    assert log_efficiency(a_round, 4) == pytest.approx(math.log(0.75), abs=1e-6)
 
 
 def test_a_round_without_the_thread_count_has_no_efficiency():
-    assert scaling.log_efficiency(round_of((1, 40), (2, 80), (1, 40)), 4) is None
+    assert scaling.efficiency_series([round_of((1, 40), (2, 80), (1, 40))], 4).shape == (0,)
 
 
 def test_a_round_without_one_thread_has_no_efficiency():
-    assert scaling.log_efficiency(round_of((2, 80), (2, 80)), 2) is None
+    assert scaling.efficiency_series([round_of((2, 80), (2, 80))], 2).shape == (0,)
+
+
+def test_the_ratio_of_a_round_is_the_one_computed_by_hand():
+    a_round = round_of((1, 7), (4, 90), (2, 40), (2, 90), (4, 160), (1, 7))
+    # geometric means: QPS(2) = sqrt(40 * 90) = 60, QPS(4) = sqrt(90 * 160) = 120
+    assert scaling.log_ratio(a_round, 4, 2) == pytest.approx(math.log(2), abs=1e-6)
+    assert scaling.log_ratio(a_round, 2, 4) == pytest.approx(-math.log(2), abs=1e-6)
+
+
+def test_a_round_without_one_of_the_two_thread_counts_has_no_ratio():
+    a_round = round_of((1, 40), (2, 80), (1, 40))
+    assert scaling.log_ratio(a_round, 4, 2) is None
+    assert scaling.log_ratio(a_round, 2, 4) is None
+
+
+def test_the_efficiency_is_the_ratio_to_one_thread_over_the_threads():
+    rounds = [round_of((1, 40), (4, qps), (1, 50)) for qps in (100, 130, 90)]
+    ratios, efficiencies = scaling.ratio_series(rounds, 4, 1), scaling.efficiency_series(rounds, 4)
+    assert np.exp(efficiencies) == pytest.approx(np.exp(ratios) / 4)
+
+
+def test_the_series_of_ratios_is_of_usable_rounds_that_have_one_in_the_order_given():
+    qps = [(50, 100), (50, 50), None, (50, 200), (50, 25)]
+    rounds = [
+        round_of(*([(2, 1)] if pair is None else [(2, pair[0]), (4, pair[1])]), index=index)
+        for index, pair in enumerate(qps)
+    ]
+    series = scaling.ratio_series(rounds, 4, 2, lambda a_round: a_round.index != 1)
+    assert series.dtype == np.float64
+    assert np.exp(series) == pytest.approx([2, 4, 0.5], abs=1e-6)
+
+
+def test_no_round_gives_an_empty_series_of_ratios():
+    assert scaling.ratio_series([], 4, 2).shape == (0,)
+
+
+def test_throughput_may_be_taken_from_a_window_in_another_way():
+    rounds = [round_of((1, 40), (2, 40), (2, 90), (1, 40)), round_of((1, 40), (2, 80))]
+
+    def doubled_beyond_one_thread(a_window: Window) -> float:
+        return scaling.throughput(a_window) * (2 if a_window.threads > 1 else 1)
+
+    assert np.exp(scaling.ratio_series(rounds, 2, 1, qps=doubled_beyond_one_thread)) == pytest.approx([3, 4], abs=1e-6)
+    assert np.exp(scaling.efficiency_series(rounds, 2, qps=doubled_beyond_one_thread)) == pytest.approx(
+        [1.5, 2], abs=1e-6
+    )
+    assert scaling.throughput_series(rounds, 2, qps=doubled_beyond_one_thread) == pytest.approx([120, 160], abs=1e-4)
 
 
 def test_the_series_keeps_the_order_of_the_rounds_and_skips_those_without_a_value():

@@ -1,0 +1,90 @@
+"""The rule that the checks share, where it is asked relative to a control workload."""
+
+from __future__ import annotations
+
+import pytest
+
+from pytest_paddle_mt.checks.collapse import CollapseCheck
+from pytest_paddle_mt.checks.linear import LinearCheck
+from pytest_paddle_mt.records import Verdict
+from tests.builders import beside_control, evidence, rounds_of
+
+
+def linear(rounds, *, relative: bool = True) -> Verdict:
+    [verdict] = LinearCheck().judge(evidence(rounds, relative_to_control=relative))
+    return verdict
+
+
+def collapse(rounds, *, relative: bool = True) -> Verdict:
+    [verdict] = CollapseCheck().judge(evidence(rounds, relative_to_control=relative))
+    return verdict
+
+
+def test_a_control_that_scales_as_badly_turns_a_failure_of_efficiency_into_a_pass():
+    rounds = beside_control(rounds_of({1: 40, 2: 44}, ripple=0.01), {1: 500, 2: 550})
+    assert linear(rounds, relative=False).status == "fail"
+    verdict = linear(rounds)
+    assert verdict.status == "pass"
+    assert verdict.observed == pytest.approx(1.0, abs=0.001)
+
+
+def test_a_control_that_scales_leaves_a_failure_of_efficiency_one():
+    verdict = linear(beside_control(rounds_of({1: 40, 2: 44}, ripple=0.01), {1: 500, 2: 1000}))
+    assert verdict.status == "fail"
+    assert verdict.observed == pytest.approx(0.55, abs=0.001)
+    assert verdict.limit == 0.85
+
+
+def test_a_control_that_falls_as_far_turns_a_collapse_into_a_pass():
+    rounds = beside_control(rounds_of({1: 40, 2: 80, 4: 40}, ripple=0.01), {1: 500, 2: 1000, 4: 500})
+    assert collapse(rounds, relative=False).status == "fail"
+    verdict = collapse(rounds)
+    assert verdict.status == "pass"
+    assert verdict.observed == pytest.approx(1.0, abs=0.001)
+
+
+def test_a_control_that_holds_leaves_a_collapse_one():
+    verdict = collapse(beside_control(rounds_of({1: 40, 2: 80, 4: 40}), {1: 500, 2: 1000, 4: 1000}))
+    assert verdict.status == "fail"
+    assert verdict.observed == pytest.approx(0.5, abs=0.001)
+
+
+def test_a_control_that_stands_by_changes_nothing_as_measured():
+    rounds = rounds_of({1: 40, 2: 44}, ripple=0.01)
+    with_control = linear(beside_control(rounds, {1: 500, 2: 550}), relative=False)
+    assert (with_control.status, with_control.reason) == ("fail", linear(rounds, relative=False).reason)
+
+
+def test_what_moves_control_and_predictor_alike_cancels_round_by_round():
+    rounds = [
+        one
+        for index, pace in enumerate((1.0, 0.7, 0.9, 0.6, 0.8, 1.0))
+        for one in beside_control(rounds_of({1: 40, 2: 76 * pace}, count=1), {1: 500, 2: 1000 * pace})
+    ]
+    assert linear(rounds, relative=False).status == "inconclusive"
+    verdict = linear(rounds)
+    assert verdict.status == "pass"
+    assert verdict.reason.startswith("scaling efficiency with 2 threads is 0.95 (0.95 to 0.95, 6 rounds)")
+
+
+def test_what_other_work_took_from_the_control_is_given_back_to_it():
+    rounds = rounds_of({1: 40, 2: 44}, ripple=0.01)
+    verdict = linear(beside_control(rounds, {1: 500, 2: 550}, at=2, delay_share=0.45))
+    assert verdict.status == "fail"
+    assert verdict.observed == pytest.approx(0.55, abs=0.001)
+
+
+def test_rounds_whose_control_was_disturbed_by_nobody_knows_how_much_are_set_aside():
+    measured = rounds_of({1: 40, 2: 44}, count=6)
+    quiet = beside_control(measured, {1: 500, 2: 1000})
+    disturbed = beside_control(measured, {1: 500, 2: 550}, at=2, stolen_cores=0.5)
+    verdict = linear([*quiet, *disturbed])
+    assert verdict.status == "fail"
+    assert verdict.observed == pytest.approx(0.55, abs=0.001)
+    assert linear(disturbed).status == "inconclusive"
+    assert "other work on this machine took the cores away in 6 of 6 rounds" in linear(disturbed).reason
+
+
+def test_relative_to_a_control_that_nobody_measured_is_an_error():
+    with pytest.raises(ValueError, match=r"a window with 1 thread has no control beside it"):
+        linear(rounds_of({1: 40, 2: 44}))
