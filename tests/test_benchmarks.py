@@ -150,3 +150,23 @@ class TestVerdicts:
         assert value == 10.5
         assert (interval.low, interval.high) == (6.0, 15.0)  # Conover, Practical Nonparametric Statistics, n = 20
         assert module.median(np.arange(5.0))[1] is None
+
+
+def test_no_recording_is_judged_worse_than_it_was():
+    done = run("operating_characteristics", "replay", "--check")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "no worse than expected.json" in done.stdout
+
+
+def test_what_was_tried_is_compared_on_every_recording():
+    done = run("what_was_tried")
+    assert done.returncode == 0, done.stderr
+    recordings = [path.stem for path in (BENCHMARKS / "recordings").glob("*.npz")]
+    assert recordings
+    assert [name for name in recordings if f"\n{name}: " not in done.stdout] == []
+
+
+def test_formats_compares_how_both_scale(needs_paddle):
+    if not hasattr(__import__("paddle"), "pir_utils"):
+        pytest.skip("Paddle 2 knows one format")
+    assert figures("formats") == [".json, QPS(2) / QPS(1)", ".pdmodel, QPS(2) / QPS(1)"]

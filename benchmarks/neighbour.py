@@ -1,0 +1,33 @@
+"""A noisy neighbour: computes and writes memory for a second or so, rests as long, until its time or its parent ends.
+
+python benchmarks/neighbour.py SEED SECONDS
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import sys
+import time
+
+MEAN_BUSY_S = 1.0
+MEAN_IDLE_S = 1.0
+MEMORY_BYTES = 4 << 20
+
+
+def main() -> None:
+    """Disturb."""
+    rng = random.Random(int(sys.argv[1]))
+    ends_s = time.monotonic() + float(sys.argv[2])
+    parent = os.getppid()
+    memory = bytearray(MEMORY_BYTES)
+    while time.monotonic() < ends_s and os.getppid() == parent:
+        rests_s = min(ends_s, time.monotonic() + rng.expovariate(1 / MEAN_BUSY_S))
+        while time.monotonic() < rests_s:
+            sum(range(20_000))
+            memory[:] = bytes(MEMORY_BYTES)
+        time.sleep(rng.expovariate(1 / MEAN_IDLE_S))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,493 @@
+"""How often is the verdict wrong? Live builds and replayed recordings, judged by the plugin and by the peers' rules.
+
+    python benchmarks/operating_characteristics.py replay [--check]     recorded rounds through the shipped rule
+    python benchmarks/operating_characteristics.py label                what each workload reaches, in long quiet runs
+    python benchmarks/operating_characteristics.py live --condition quiet --builds 100 even
+    python benchmarks/operating_characteristics.py report               the table, from the builds stored so far
+    python benchmarks/operating_characteristics.py record --condition quiet even
+
+A live build is a pytest of its own that runs ``builds/test_build.py`` with the plugin's defaults; its results file is
+kept, so that a run which was stopped goes on where it was. ``live``, ``label`` and ``record`` want the machine to
+themselves. The noisy neighbour is two processes that compute and write memory for a second or so, and then rest for as
+long, at random; they end with the build. The quota is a cgroup's, and needs the right to make one.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import functools
+import json
+import math
+import os
+import random
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import peers
+import recordings
+from scipy.stats import beta
+from workloads import WORKLOADS
+
+from pytest_paddle_mt import confirmation, environment, gate, validity
+from pytest_paddle_mt.checks import Evidence
+from pytest_paddle_mt.checks.linear import LinearCheck
+from pytest_paddle_mt.engines import Workload
+from pytest_paddle_mt.engines.synthetic import SyntheticEngine
+from pytest_paddle_mt.options import DEFAULT_ROUNDS
+from pytest_paddle_mt.records import Limits, Round, ThreadWindow, Window, WindowPlan, record
+from pytest_paddle_mt.runner import Schedule
+from pytest_paddle_mt.runner import run as run_rounds
+from pytest_paddle_mt.statistics import scaling
+from pytest_paddle_mt.workers.in_process import InProcessWorker
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+HERE = Path(__file__).resolve().parent
+RECORDINGS = HERE / "recordings"
+EXPECTED = RECORDINGS / "expected.json"
+RESULTS = HERE / "results"
+
+THREADS = 2
+LIMIT = 0.85
+CONDITIONS = ("quiet", "neighbour", "quota")
+#: Cores of the quota: enough for one thread, too few for two.
+QUOTA = 1.5
+#: What a build may take, with its confirmation, before something is wrong with it.
+BUILD_S = 400
+#: Workloads whose builds are compared with each other; the rest is compared with the unchanged work that it slows down.
+UNCHANGED = {"gil": "mobilenet", "mobilenet": "mobilenet", "products": "products"}
+
+STATUSES = ("fail", "pass", "undecided")
+
+
+def bounds(count: int, trials: int) -> tuple[float, float]:
+    """95 % interval of a proportion, two-sided (Clopper & Pearson, Biometrika 26, 1934)."""
+    low = 0.0 if count == 0 else float(beta.ppf(0.025, count, trials - count + 1))
+    high = 1.0 if count == trials else float(beta.ppf(0.975, count + 1, trials - count))
+    return low, high
+
+
+def share(count: int, trials: int) -> str:
+    """``2.0 % (0.2-7.0)``."""
+    low, high = bounds(count, trials)
+    return f"{count / trials:.0%} ({low:.1%}-{high:.1%})".replace("%", "").replace("(", "% (")
+
+
+# Replay: what the shipped rule says of recorded rounds.
+
+
+@record
+class Replayed:
+    """How one replay ended."""
+
+    status: str
+    #: Rounds until its verdict, without those of the confirmation.
+    rounds: int
+
+
+def slowed(one: Round, efficiency: float) -> Round:
+    """The round with every two-thread query taking 1 / ``efficiency`` times as long."""
+
+    def thread(kept: ThreadWindow) -> ThreadWindow:
+        values = {name: getattr(kept, name) for name in kept.__dataclass_fields__}
+        for name in ("first_completion_ns", "last_completion_ns", "busy_ns"):
+            values[name] = round(values[name] / efficiency)
+        return ThreadWindow(**values)
+
+    def window(kept: Window) -> Window:
+        if kept.threads != THREADS:
+            return kept
+        values = {name: getattr(kept, name) for name in kept.__dataclass_fields__}
+        values["per_thread"] = tuple(thread(one) for one in kept.per_thread)
+        values["open_ns"] = round(kept.open_ns / efficiency)
+        return Window(**values)
+
+    return Round(index=one.index, fork=one.fork, windows=tuple(window(kept) for kept in one.windows))
+
+
+class Rule:
+    """The shipped procedure: looks, the linear check, and the confirmation of a failure."""
+
+    def __init__(self) -> None:
+        fewest, most = (int(part) for part in DEFAULT_ROUNDS.split(":"))
+        self.looks = scaling.looks(fewest, most)
+        self._confidence = scaling.confidence_after_looks(gate.ALPHA, len(self.looks))
+
+    def verdicts(self, rounds: Sequence[Round], beside_control: bool = False) -> list[Any]:
+        """What the linear check says."""
+        evidence = Evidence(
+            rounds=tuple(rounds),
+            thread_counts=(1, THREADS),
+            limits=Limits(min_efficiency=LIMIT, max_collapse=0.15, linear_until=THREADS),
+            linear_until=THREADS,
+            cpu=validity.Cpu(usable_cores=THREADS, math_threads=1),
+            confidence=self._confidence,
+            relative_to_control=beside_control,
+        )
+        return LinearCheck().judge(evidence)
+
+    def replay(self, rounds: Sequence[Round]) -> Replayed:
+        """Judge the first rounds as a sweep, and those behind it as its confirmation."""
+        first: list[Any] = []
+        for look in self.looks:
+            first = self.verdicts(rounds[:look])
+            if first[0].status != "inconclusive":
+                break
+        if first[0].status != "fail":
+            return Replayed(status={"pass": "pass"}.get(first[0].status, "undecided"), rounds=look)
+        behind = rounds[look:]
+        for again_look in self.looks:
+            again, beside = self.verdicts(behind[:again_look]), self.verdicts(behind[:again_look], True)
+            if confirmation.settled(first, again, beside):
+                break
+        (final,) = confirmation.confirmed(first, again, beside, "the rounds behind")
+        return Replayed(status={"fail": "fail"}.get(final.status, "undecided"), rounds=look)
+
+
+def replays(rounds: Sequence[Round], rule: Rule) -> list[Replayed]:
+    """A replay from every sixth round on, the end of the recording joined to its beginning."""
+    ring = [*rounds, *rounds]
+    longest = 2 * rule.looks[-1]
+    ring = (ring * (longest // len(ring) + 2))[: len(rounds) + longest]
+    return [rule.replay(ring[start : start + longest]) for start in range(0, len(rounds), 6)]
+
+
+def replay_table() -> dict[str, dict[str, Any]]:
+    """Every recording as it is, and with the fault injected, by name."""
+    rule = Rule()
+    table = {}
+    for path in sorted(RECORDINGS.glob("*.npz")):
+        recorded = recordings.load(path)
+        reaches = math.exp(float(scaling.efficiency_series(recorded, THREADS, qps=_corrected).mean()))
+        raw = math.exp(float(scaling.efficiency_series(recorded, THREADS).mean()))
+        scenarios = {"as recorded": 1.0}
+        if path.stem.endswith("-even"):
+            scenarios |= {f"slowed to {efficiency:.2f}": efficiency for efficiency in (0.95, 0.90, 0.80, 0.65)}
+        for text, efficiency in scenarios.items():
+            ended = replays([slowed(one, efficiency) for one in recorded], rule)
+            table[f"{path.stem}, {text}"] = {
+                "reaches": round(reaches * efficiency, 3),
+                "as measured": round(raw * efficiency, 3),
+                "replays": len(ended),
+                **{status: sum(one.status == status for one in ended) for status in STATUSES},
+                "median rounds": statistics.median(one.rounds for one in ended),
+            }
+    return table
+
+
+def _corrected(window: Window) -> float:
+    return validity.qps(window, validity.Cpu(usable_cores=THREADS, math_threads=1))
+
+
+def replay(check: bool) -> int:
+    """Print the replays; with ``check``, 1 when one of them is worse than what is stored."""
+    table = replay_table()
+    print(f"limit {LIMIT}, looks after {', '.join(map(str, Rule().looks))} rounds; overlapping replays, so no bounds")
+    print(f"{'recording':46} {'reaches':>7} {'measured':>8} {'N':>3}  fail  pass  undecided  median rounds")
+    for name, row in table.items():
+        print(
+            f"{name:46} {row['reaches']:7.3f} {row['as measured']:8.3f} {row['replays']:3d} {row['fail']:5d} "
+            f"{row['pass']:5d} {row['undecided']:10d} {row['median rounds']:14.0f}"
+        )
+    if not check:
+        return 0
+    worse = list(_worse(table, json.loads(EXPECTED.read_text())))
+    for line in worse:
+        print(f"WORSE: {line}")
+    print("worse than what is stored" if worse else f"no worse than {EXPECTED.name}")
+    return 1 if worse else 0
+
+
+def _worse(table: dict[str, dict[str, Any]], expected: dict[str, dict[str, Any]]) -> Iterator[str]:
+    """A wrong verdict more, a right one less, or a recording that is not there."""
+    for name, before in expected.items():
+        now = table.get(name)
+        if now is None or now["replays"] != before["replays"]:
+            yield f"{name}: {'missing' if now is None else 'another number of replays'}"
+            continue
+        wrong, right = ("fail", "pass") if before["reaches"] >= LIMIT else ("pass", "fail")
+        if now[wrong] > before[wrong]:
+            yield f"{name}: {wrong} {now[wrong]} of {now['replays']}, was {before[wrong]}"
+        if now[right] < before[right]:
+            yield f"{name}: {right} {now[right]} of {now['replays']}, was {before[right]}"
+
+
+# Live
+
+
+def live(condition: str, names: Sequence[str], builds: int, results: Path, seconds: float) -> int:
+    """Run builds in turn until there are so many of each, or the time is up."""
+    ends_s = time.monotonic() + seconds
+    for number in range(1, builds + 1):
+        for name in names:
+            path = results / condition / f"{name}-{number:03d}.json"
+            if path.exists():
+                continue
+            if time.monotonic() > ends_s:
+                print(f"stopped after {seconds:.0f} s; the same command goes on")
+                return 0
+            build(condition, name, path)
+            print(f"{path.stem}: {_summary(json.loads(path.read_text())['sweeps'][0])}", flush=True)
+    return 0
+
+
+def _summary(sweep: dict[str, Any]) -> str:
+    return f"{sweep['status']} in {sweep['elapsed_s']:.0f} s, {sweep['verdicts'][0]['reason']}"
+
+
+def build(condition: str, name: str, path: Path, *options: str) -> None:
+    """One pytest of its own, under the condition; its results file is ``path``."""
+    workload = WORKLOADS[name]
+    command = [sys.executable, "-W", "ignore", "-m", "pytest", "-q", "-p", "no:cacheprovider", "--benchmark-quiet"]
+    command += [str(HERE / "builds" / "test_build.py"), f"--workload={name}"]
+    command += [f"--paddle-engine={workload.engine}"] if workload.config is not None else []
+    command += [f"--paddle-threads={THREADS}", *options]
+    if workload.math_threads > 1:
+        command.append(f"--paddle-linear-until={THREADS}")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory() as directory, beside(condition) as enter:
+        written = Path(directory) / "results.json"
+        done = subprocess.run(
+            [*command, f"--paddle-json={written}"],
+            capture_output=True,
+            text=True,
+            timeout=BUILD_S,
+            preexec_fn=enter,
+            check=False,
+        )
+        if not written.exists():
+            raise SystemExit(f"no results from {' '.join(command)}:\n{done.stdout[-3000:]}{done.stderr[-3000:]}")
+        part = path.with_suffix(".part")
+        part.write_bytes(written.read_bytes())
+        part.replace(path)
+
+
+@contextlib.contextmanager
+def beside(condition: str) -> Iterator[Any]:
+    """The condition; gives what the measured process does before it starts."""
+    if condition == "quiet":
+        yield None
+    elif condition == "quota":
+        with _quota() as enter:
+            yield enter
+    else:
+        seed = random.SystemRandom().randrange(1000)
+        noisy = [
+            subprocess.Popen([sys.executable, str(HERE / "neighbour.py"), str(seed + i), str(BUILD_S)])
+            for i in range(environment.cores().usable)
+        ]
+        try:
+            yield None
+        finally:
+            for process in noisy:
+                process.kill()
+                process.wait()
+
+
+@contextlib.contextmanager
+def _quota() -> Iterator[Any]:
+    """A cgroup (version 2 or 1) of its own with a CPU quota."""
+    v2 = Path("/sys/fs/cgroup/cgroup.controllers").exists()
+    group = Path("/sys/fs/cgroup" if v2 else "/sys/fs/cgroup/cpu") / f"paddle-mt-{os.getpid()}"
+    try:
+        group.mkdir()
+        if v2:
+            (group / "cpu.max").write_text(f"{QUOTA * 100_000:.0f} 100000")
+        else:
+            (group / "cpu.cfs_quota_us").write_text(f"{QUOTA * 100_000:.0f}")
+    except OSError as error:
+        raise SystemExit(f"no cgroup with a CPU quota can be made here: {error}") from error
+    try:
+        yield lambda: (group / "cgroup.procs").write_text(str(os.getpid()))
+    finally:
+        group.rmdir()
+
+
+def label(names: Sequence[str], results: Path) -> int:
+    """Long quiet runs that never stop early."""
+    for name in names:
+        path = results / "labels" / f"{name}.json"
+        if not path.exists():
+            build("quiet", name, path, "--paddle-rounds=40:40", "--paddle-budget=300", "--paddle-min-efficiency=0.01")
+        reached = labelled(results, name)
+        assert reached is not None
+        print(f"{name:16} {reached.estimate:.3f} ({reached.low:.3f} to {reached.high:.3f}), {reached.rounds} rounds")
+    return 0
+
+
+@record
+class Label:
+    """What a workload reaches in a long quiet run."""
+
+    estimate: float
+    #: 95 % interval.
+    low: float
+    high: float
+    rounds: int
+
+
+def labelled(results: Path, name: str) -> Label | None:
+    """The efficiency as measured, nothing taken out, of the long quiet run; None without one."""
+    from pytest_paddle_mt.statistics.intervals import mean_interval
+
+    path = results / "labels" / f"{name}.json"
+    if not path.exists():
+        return None
+    values = _log_efficiencies(json.loads(path.read_text())["sweeps"][0])
+    interval = mean_interval(values, 0.95)
+    assert interval is not None
+    return Label(
+        estimate=math.exp(float(values.mean())),
+        low=math.exp(interval.low),
+        high=math.exp(interval.high),
+        rounds=len(values),
+    )
+
+
+def _log_efficiencies(sweep: dict[str, Any]) -> np.ndarray:
+    """ln E of each round of the sweep, from throughput as measured, shape (k,)."""
+    rounds: dict[int, dict[int, list[float]]] = {}
+    for window in sweep["windows"]:
+        if window["stage"] == "sweep":
+            rounds.setdefault(window["round"], {}).setdefault(window["threads"], []).append(math.log(window["qps"]))
+    return np.array(
+        [statistics.fmean(one[THREADS]) - math.log(THREADS) - statistics.fmean(one[1]) for one in rounds.values()]
+    )
+
+
+def _times(sweep: dict[str, Any]) -> np.ndarray:
+    """Seconds per query with two threads, one value per window of the sweep, shape (k,)."""
+    return np.array(
+        [1 / one["qps"] for one in sweep["windows"] if one["stage"] == "sweep" and one["threads"] == THREADS]
+    )
+
+
+def report(results: Path) -> int:
+    """The table for docs/statistics.md, from what is stored."""
+    rng = np.random.default_rng(1)
+    head = ["condition", "workload", "reaches", "N", "failed %", "passed %", "undecided %", "s to a pass", "floor 0.8"]
+    print(f"| {' | '.join([*head, *peers.RULES])} |")
+    print("|" + "---|" * (len(head) + len(peers.RULES)))
+    for condition in CONDITIONS:
+        for name in WORKLOADS:
+            builds = _stored(results, condition, name)
+            if builds:
+                print(f"| {' | '.join(_row(condition, name, builds, results, rng))} |")
+    return 0
+
+
+def _stored(results: Path, condition: str, name: str) -> list[dict[str, Any]]:
+    return [
+        json.loads(path.read_text())["sweeps"][0] for path in sorted((results / condition).glob(f"{name}-[0-9]*.json"))
+    ]
+
+
+def _row(
+    condition: str, name: str, builds: list[dict[str, Any]], results: Path, rng: np.random.Generator
+) -> Iterator[str]:
+    n = len(builds)
+    counts = {status: sum(one["status"] == status for one in builds) for status in ("fail", "pass")}
+    known = labelled(results, name)
+    yield condition
+    yield name
+    yield "" if known is None else f"{known.estimate:.2f}"
+    yield str(n)
+    yield share(counts["fail"], n)
+    yield share(counts["pass"], n)
+    yield share(n - sum(counts.values()), n)
+    passed_s = [one["elapsed_s"] for one in builds if one["status"] == "pass"]
+    yield f"{statistics.median(passed_s):.0f}, at most {max(passed_s):.0f}" if passed_s else "-"
+    yield _percent([peers.floor(math.exp(float(_log_efficiencies(one).mean()))) for one in builds])
+    base = UNCHANGED.get(name, "even")
+    before = builds[:-1] if base == name or name == "even" else _stored(results, condition, base)
+    now = builds[1:] if base == name or name == "even" else builds
+    for rule in peers.RULES.values():
+        yield _percent([rule(_times(a), _times(b), rng) for a, b in zip(before, now)])
+
+
+def _percent(failed: Sequence[bool]) -> str:
+    return f"{sum(failed) / len(failed):.0%} of {len(failed)}" if failed else "-"
+
+
+def record_rounds(condition: str, names: Sequence[str], rounds: int) -> int:
+    """Record rounds with a control beside every window, for ``replay``."""
+    for name in names:
+        workload = WORKLOADS[name]
+        if workload.config is not None:
+            raise SystemExit(
+                f"{name} needs predictors; recordings are of synthetic work: one of {', '.join(_synthetic())}"
+            )
+        engine = SyntheticEngine()
+        worker, control = (
+            InProcessWorker(engine.open(Workload(pool=None, inputs=(), query=None, synthetic=work, seed=1)))
+            for work in (workload.work, gate.CONTROL_WORK)
+        )
+        schedule = Schedule(
+            thread_counts=(1, THREADS),
+            window=WindowPlan(window_s=0.25, min_queries=20, warmup_s=0.05, warmup_queries=1),
+            looks=(rounds,),
+            budget_s=math.inf,
+        )
+        worker.prepare(THREADS)
+        control.prepare(THREADS)
+        with beside(condition):
+            measured = run_rounds(
+                [worker],
+                schedule,
+                np.random.default_rng(1),
+                decided=lambda _: False,
+                clock=time.monotonic,
+                progress=lambda _: None,
+                control=functools.partial(control.measure, plan=gate.CONTROL_WINDOW),
+            )
+        recordings.save(RECORDINGS / f"{condition}-{name}.npz", measured)
+    return 0
+
+
+def _synthetic() -> list[str]:
+    return [name for name, workload in WORKLOADS.items() if workload.config is None]
+
+
+def main() -> int:
+    """Do what the command line asks for."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--results", type=Path, default=RESULTS, help="where builds are kept (%(default)s)")
+    commands = parser.add_subparsers(dest="command", required=True)
+    of_replay = commands.add_parser("replay")
+    of_replay.add_argument("--check", action="store_true", help=f"exit 1 when worse than {EXPECTED.name}")
+    of_replay.add_argument("--accept", action="store_true", help=f"write {EXPECTED.name}")
+    for command in ("live", "label", "record"):
+        one = commands.add_parser(command)
+        one.add_argument("workloads", nargs="*", default=list(WORKLOADS), metavar="WORKLOAD", choices=[*WORKLOADS, []])
+        if command != "label":
+            one.add_argument("--condition", choices=CONDITIONS[: None if command == "live" else 2], default="quiet")
+        if command == "live":
+            one.add_argument("--builds", type=int, default=100)
+            one.add_argument("--seconds-at-most", type=float, default=3600.0)
+        if command == "record":
+            one.add_argument("--rounds", type=int, default=64)
+    commands.add_parser("report")
+    given = parser.parse_args()
+    if given.command == "replay":
+        if given.accept:
+            EXPECTED.write_text(json.dumps(replay_table(), indent=2) + "\n")
+        return replay(given.check)
+    if given.command == "live":
+        return live(given.condition, given.workloads, given.builds, given.results, given.seconds_at_most)
+    if given.command == "label":
+        return label(given.workloads, given.results)
+    if given.command == "record":
+        return record_rounds(given.condition, given.workloads, given.rounds)
+    return report(given.results)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

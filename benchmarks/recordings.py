@@ -1,0 +1,110 @@
+"""Rounds on disk, to be judged again: counters and sensors of every window and of its control.
+
+Of a thread's latencies only their 10 % quantile is kept: the shipped rule reads none, and one that was tried reads it.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from pytest_paddle_mt.records import Latencies, Noise, Round, ThreadWindow, Window
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+_OF_THREAD = (
+    "queries",
+    "first_completion_ns",
+    "last_completion_ns",
+    "busy_ns",
+    "wall_ns",
+    "cpu_ns",
+    "voluntary_switches",
+    "involuntary_switches",
+    "run_delay_ns",
+)
+
+#: Which quantile of a thread's latencies is kept.
+QUANTILE = 0.10
+
+
+def save(path: Path, rounds: Sequence[Round]) -> None:
+    """Write rounds whose every window has a control.
+
+    ``windows`` has a row (round, threads, opened_ns, open_ns, steal_ns, process_cpu_ns, wall_ns) for each window and,
+    after it, one for its control; ``threads`` a row of counters and that quantile for each of its threads in turn.
+    int64; -1: unknown.
+    """
+    windows, threads = [], []
+    for one in rounds:
+        for window in _with_controls(one):
+            noise = window.noise
+            assert noise is not None, "a worker of the plugin has a sensor"
+            steal_ns = -1 if noise.steal_ns is None else noise.steal_ns
+            windows.append(
+                (
+                    *(one.index, window.threads, window.opened_ns, window.open_ns),
+                    *(steal_ns, noise.process_cpu_ns, noise.wall_ns),
+                )
+            )
+            for thread in window.per_thread:
+                counters = [getattr(thread, name) for name in _OF_THREAD]
+                threads.append([-1 if value is None else value for value in (*counters, _quantile_ns(thread))])
+    temporary = path.with_suffix(".part")
+    with temporary.open("wb") as file:
+        np.savez_compressed(file, windows=np.array(windows, np.int64), threads=np.array(threads, np.int64))
+        file.flush()
+        os.fsync(file.fileno())
+    temporary.replace(path)
+
+
+def load(path: Path) -> tuple[Round, ...]:
+    """The rounds that ``save`` wrote."""
+    with np.load(path) as stored:
+        rows, counters = stored["windows"].tolist(), stored["threads"].tolist()
+    made: dict[int, list[Window]] = {}
+    at = 0
+    for index, threads, opened_ns, open_ns, steal_ns, process_cpu_ns, wall_ns in rows:
+        window = Window(
+            threads=threads,
+            opened_ns=opened_ns,
+            open_ns=open_ns,
+            per_thread=tuple(_thread(row) for row in counters[at : at + threads]),
+            noise=Noise(steal_ns=None if steal_ns < 0 else steal_ns, process_cpu_ns=process_cpu_ns, wall_ns=wall_ns),
+        )
+        made.setdefault(index, []).append(window)
+        at += threads
+    return tuple(
+        Round(index=index, fork=0, windows=tuple(_beside(windows[::2], windows[1::2])))
+        for index, windows in made.items()
+    )
+
+
+def _thread(row: list[int]) -> ThreadWindow:
+    values = dict(zip(_OF_THREAD, row))
+    delay_ns = values.pop("run_delay_ns")
+    kept = Latencies(values_ns=np.array(row[-1:], dtype=np.int64), counts=None)
+    return ThreadWindow(latencies=kept, run_delay_ns=None if delay_ns < 0 else delay_ns, **values)
+
+
+def _quantile_ns(thread: ThreadWindow) -> int:
+    kept = thread.latencies
+    weights = np.ones(len(kept.values_ns)) if kept.counts is None else kept.counts
+    return int(kept.values_ns[np.searchsorted(np.cumsum(weights), QUANTILE * weights.sum())])
+
+
+def _with_controls(one: Round) -> Iterator[Window]:
+    for window in one.windows:
+        assert window.control is not None, "a recording has a control beside every window"
+        yield window
+        yield window.control
+
+
+def _beside(windows: Sequence[Window], controls: Sequence[Window]) -> Iterator[Window]:
+    for window, control in zip(windows, controls):
+        yield dataclasses.replace(window, control=control)
