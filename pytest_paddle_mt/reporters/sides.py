@@ -24,7 +24,7 @@ def heading(sweep: Sweep, against: Against) -> list[str]:
     facts.append(f"seed {sweep.seed}")
     lines = text.wrapped(", ".join(facts))
     for name, described in zip(against.names, against.described):
-        lines += text.wrapped(f"{name}: {described}")
+        lines += text.wrapped(f"{name}: {described}", break_long_words=False)
     differences = "; ".join(against.differences) or "nothing that either side knows of"
     if against.subject is not None:
         lines += text.wrapped(f"they differ in: {differences}")

@@ -39,6 +39,13 @@ def number(value: float) -> str:
     return f"{value:.{decimals}f}"
 
 
-def wrapped(sentence: str) -> list[str]:
-    """A sentence in lines of the table's width."""
-    return textwrap.wrap(sentence, WIDTH, initial_indent="  ", subsequent_indent="    ", break_on_hyphens=False)
+def wrapped(sentence: str, *, break_long_words: bool = True) -> list[str]:
+    """A sentence in lines of the table's width; longer ones where it has words, such as paths, that must stay whole."""
+    return textwrap.wrap(
+        sentence,
+        WIDTH,
+        initial_indent="  ",
+        subsequent_indent="    ",
+        break_on_hyphens=False,
+        break_long_words=break_long_words,
+    )
