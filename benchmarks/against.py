@@ -55,11 +55,10 @@ THREADS = (1, 2)
 SPIN_NS = 2e6
 #: Floors under the autocorrelation that the report compares; the one that ships is among them.
 FLOORS = (0.0, 0.3, 0.5)
-#: A trial may take this long, in seconds: the longest that a target allows.
-BUDGET_S = {"0.05": 120.0, "0.02": 300.0}
-NOISY_BUDGET_S = 300.0
 PLAN = WindowPlan(window_s=0.1, min_queries=20, warmup_s=0.02, warmup_queries=3)
-ROUNDS = (12, 400)
+#: By ``max_drift``, and in the noisy condition: how long a trial may take, in seconds, which is what a target allows,
+#: and fewest and most rounds.
+EFFORT = {"0.05": (120.0, (12, 120)), "0.02": (300.0, (24, 300)), "noisy": (300.0, (24, 300))}
 
 _NEIGHBOUR = """
 import os, random, sys, time
@@ -220,7 +219,7 @@ def record_trials(directory: Path, conditions: Sequence[str], ends_s: float, sce
                 todo,
                 key=lambda one: sum(1 for t in done if (t["scenario"], t["condition"]) == (one[0].name, one[1])),
             )
-            budget_s = NOISY_BUDGET_S if condition == "noisy" else BUDGET_S[f"{scenario.max_drift:g}"]
+            budget_s, rounds = EFFORT["noisy" if condition == "noisy" else f"{scenario.max_drift:g}"]
             left_s = ends_s - time.monotonic()
             if left_s < budget_s:
                 return
@@ -228,7 +227,7 @@ def record_trials(directory: Path, conditions: Sequence[str], ends_s: float, sce
             load_before = load_average()
             disturbed = neighbour(seed, budget_s + 60) if condition == "noisy" else contextlib.nullcontext()
             with disturbed:
-                made = trial(scenario, Path(models), seed, budget_s, ROUNDS)
+                made = trial(scenario, Path(models), seed, budget_s, rounds)
             made |= {"condition": condition, "load_before": load_before, "machine": environment.machine_key()}
             _store(directory, made)
 
@@ -340,7 +339,8 @@ def _print_rule(name: str, outcomes: Sequence[tuple[str, float]], scenario: Scen
     seconds = sorted(elapsed_s for _, elapsed_s in outcomes)
     print(
         f"    {name:<50} {what} {failed}/{n} = {failed / n:.1%} ({low:.1%} to {high:.1%}), "
-        f"undecided {open_ones / n:.1%}, {number(float(np.median(seconds)))} s (95 % within {number(float(np.quantile(seconds, 0.95)))} s)"
+        f"undecided {open_ones / n:.1%}, {number(float(np.median(seconds)))} s "
+        f"(95 % within {number(float(np.quantile(seconds, 0.95)))} s)"
     )
 
 
