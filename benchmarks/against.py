@@ -33,7 +33,7 @@ import numpy as np
 from figures import load_average, number
 
 import pytest_paddle_mt
-from pytest_paddle_mt import comparison, environment, paired, runner
+from pytest_paddle_mt import comparison, environment, paired, runner, validity
 from pytest_paddle_mt.checks import against as check
 from pytest_paddle_mt.engines import SyntheticWork, Workload
 from pytest_paddle_mt.engines.native import NativeEngine
@@ -156,10 +156,16 @@ def trial(scenario: Scenario, directory: Path, seed: int, budget_s: float, round
     looks = scaling.looks(*rounds)
     schedule = runner.Schedule(thread_counts=THREADS, window=PLAN, looks=looks, budget_s=budget_s)
     confidence = comparison.confidence_of(schedule)
+    cpu = validity.Cpu(usable_cores=environment.cores().usable, math_threads=1)
 
     def judge(so_far: Sequence[PairedRound]) -> tuple[Verdict, ...]:
         return check.judge(
-            so_far, THREADS, max_drift=scenario.max_drift, confidence=confidence, names=("this side", "the other")
+            so_far,
+            THREADS,
+            cpu=cpu,
+            max_drift=scenario.max_drift,
+            confidence=confidence,
+            names=("this side", "the other"),
         )
 
     this, other = scenario.opened(directory)
@@ -188,7 +194,11 @@ def trial(scenario: Scenario, directory: Path, seed: int, budget_s: float, round
         "confidence": confidence,
         "max_drift": scenario.max_drift,
         "round_s": elapsed_s / len(measured),
-        "log_ratios": {str(n): pairs.ratio_series(measured, n).tolist() for n in THREADS},
+        "log_ratios": {
+            str(n): pairs.ratio_series(measured, n, lambda window: check.throughput(window, cpu)).tolist()
+            for n in THREADS
+        },
+        "as_measured": {str(n): pairs.ratio_series(measured, n).tolist() for n in THREADS},
         "seconds_per_query": {
             side: {str(n): [[1 / window.qps for window in one.at(n, side)] for one in measured] for n in THREADS}
             for side in comparison.SIDES
@@ -265,10 +275,10 @@ def bounds(count: int, trials: int) -> tuple[float, float]:
     return low, high
 
 
-def replayed(made: dict[str, Any], floor: float) -> tuple[str, float]:
-    """What another floor would have said of the same rounds, and after how many seconds."""
+def replayed(made: dict[str, Any], floor: float, ratios: str = "log_ratios") -> tuple[str, float]:
+    """What another floor, or another reading of throughput, would have said of the same rounds, and when in seconds."""
     least = np.log(check.limit(made["max_drift"]))
-    series = {n: np.array(values) for n, values in made["log_ratios"].items()}
+    series = {n: np.array(values) for n, values in made[ratios].items()}
     measured = min(len(values) for values in series.values())
     for look in sorted({*(one for one in made["looks"] if one < measured), measured}):
         statuses = {_status(values[:look], made["confidence"], floor, least) for values in series.values()}
@@ -314,14 +324,18 @@ def report(trials: Sequence[dict[str, Any]], scenarios: Sequence[Scenario]) -> N
             _print_rule("as shipped, live", [(one["status"], one["elapsed_s"]) for one in mine], scenario)
             for floor in FLOORS:
                 _print_rule(f"floor {floor:g}, replayed", [replayed(one, floor) for one in mine], scenario)
+            as_measured = [replayed(one, pairs.MIN_AUTOCORRELATION, "as_measured") for one in mine]
+            _print_rule("throughput as measured, replayed", as_measured, scenario)
             for apart, name in ((False, "same windows"), (True, "one run after the other")):
                 _print_rule(
                     f"pytest-benchmark mean:10%, {name}",
                     [(mean_rule(one, apart), one["elapsed_s"]) for one in mine],
                     scenario,
                 )
-            spreads = ", ".join(_spread([one["log_ratios"][str(n)] for one in mine], n) for n in THREADS)
-            print(f"    a round: {np.median([one['round_s'] for one in mine]):.2f} s; {spreads}")
+            print(f"    a round takes {np.median([one['round_s'] for one in mine]):.2f} s")
+            for ratios, name in (("log_ratios", "as shipped"), ("as_measured", "as measured")):
+                spreads = "; ".join(_spread([one[ratios][str(n)] for one in mine], n) for n in THREADS)
+                print(f"    throughput {name}: {spreads}")
 
 
 def _spread(series: Sequence[Sequence[float]], threads: int) -> str:

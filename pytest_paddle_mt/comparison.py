@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import time
 from typing import TYPE_CHECKING, Callable
 
@@ -20,9 +21,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from contextlib import AbstractContextManager
 
+    import numpy.typing as npt
     import pytest
 
-    from pytest_paddle_mt.records import Limits, PairedRound, Point, Side, Status
+    from pytest_paddle_mt.records import Interval, Limits, PairedRound, Point, Side, Status
     from pytest_paddle_mt.runner import Progress, Schedule
     from pytest_paddle_mt.workers import Worker
     from pytest_paddle_mt.workers.launch import Place
@@ -32,6 +34,10 @@ ALPHA = 0.02
 
 #: Whose windows a comparison has: what is judged, and what it is judged against.
 SIDES: tuple[Side, Side] = ("this", "other")
+
+
+#: No threads fit on no cores, and of those that do not fit no round is set aside: both sides were disturbed alike.
+NOTHING_ASIDE = validity.Cpu(usable_cores=0, math_threads=1)
 
 
 @record
@@ -70,7 +76,7 @@ class Opened:
 
 def sweep(
     opened: AbstractContextManager[Opened], terms: Terms, progress: Callable[[Progress | None], None]
-) -> tuple[Sweep, tuple[validity.Cpu, validity.Cpu]]:
+) -> tuple[Sweep, validity.Cpu]:
     """Open both sides, measure and judge them; nothing is measured where they cannot be compared.
 
     Args:
@@ -79,7 +85,7 @@ def sweep(
         progress: told before each window, and None at the end.
 
     Returns:
-        The sweep, and how many threads each side could run at once.
+        The sweep, and what decides which of its rounds are shown: all are.
 
     Raises:
         PaddleMtError: a side could not measure.
@@ -195,11 +201,12 @@ def confidence_of(schedule: Schedule) -> float:
     return scaling.confidence_after_looks(ALPHA, len(schedule.looks), len(schedule.thread_counts))
 
 
-def judge(rounds: Sequence[PairedRound], terms: Terms) -> tuple[Verdict, ...]:
+def judge(rounds: Sequence[PairedRound], terms: Terms, cpu: validity.Cpu) -> tuple[Verdict, ...]:
     """What the check says of these rounds."""
     return check.judge(
         rounds,
         terms.schedule.thread_counts,
+        cpu=cpu,
         max_drift=terms.limits.max_drift,
         confidence=confidence_of(terms.schedule),
         names=terms.names,
@@ -207,11 +214,12 @@ def judge(rounds: Sequence[PairedRound], terms: Terms) -> tuple[Verdict, ...]:
 
 
 def _measure(sides: Opened, terms: Terms, progress: Callable[[Progress | None], None]) -> tuple[PairedRound, ...]:
+    cpu = _cpu(terms, sides.subjects)
     return paired.run(
         sides.pairs,
         terms.schedule,
         np.random.default_rng(terms.seed),
-        decided=lambda rounds: all(verdict.status != "inconclusive" for verdict in judge(rounds, terms)),
+        decided=lambda rounds: all(verdict.status != "inconclusive" for verdict in judge(rounds, terms, cpu)),
         clock=time.monotonic,
         progress=progress,
     )
@@ -219,17 +227,20 @@ def _measure(sides: Opened, terms: Terms, progress: Callable[[Progress | None], 
 
 def _finished(
     terms: Terms, subjects: tuple[Subject, Subject], rounds: Sequence[PairedRound]
-) -> tuple[Sweep, tuple[validity.Cpu, validity.Cpu]]:
+) -> tuple[Sweep, validity.Cpu]:
     counts, confidence = terms.schedule.thread_counts, confidence_of(terms.schedule)
-    this_cpu, other_cpu = cpus = (_cpu(terms, subjects[0]), _cpu(terms, subjects[1]))
+    cpu = _cpu(terms, subjects)
     this_rounds, other_rounds = (tuple(one.of(side) for one in rounds) for side in SIDES)
-    this_points = summary.points(this_rounds, counts, this_cpu, confidence)
-    other_points = summary.points(other_rounds, counts, other_cpu, confidence)
-    ratios = tuple(
-        ratio
+    this_points, other_points = (_points(one, counts, cpu, confidence) for one in (this_rounds, other_rounds))
+    ratios = (
+        statistics.ratio(
+            rounds,
+            this.threads,
+            confidence,
+            (this.latency.p50_ns, other.latency.p50_ns),
+            lambda window: check.throughput(window, cpu),
+        )
         for this, other in zip(this_points, other_points)
-        if (ratio := statistics.ratio(rounds, this.threads, confidence, (this.latency.p50_ns, other.latency.p50_ns)))
-        is not None
     )
     against = Against(
         names=terms.names,
@@ -238,15 +249,42 @@ def _finished(
         differences=identity.differences(subjects[0].identity, subjects[1].identity),
         rounds=tuple(rounds),
         points=other_points,
-        ratios=ratios,
+        ratios=tuple(ratio for ratio in ratios if ratio is not None),
     )
-    verdicts = () if terms.smoke_reason else judge(rounds, terms)
-    return _record(terms, subjects[0], against, this_rounds, this_points, verdicts), cpus
+    verdicts = () if terms.smoke_reason else judge(rounds, terms, cpu)
+    return _record(terms, subjects[0], against, this_rounds, this_points, verdicts), NOTHING_ASIDE
+
+
+def _points(rounds: Sequence[Round], counts: Sequence[int], cpu: validity.Cpu, confidence: float) -> tuple[Point, ...]:
+    """Points over all rounds, as the ratio is; their throughput is that of the time that other work left."""
+
+    def log_qps(threads: int) -> npt.NDArray[np.float64]:
+        return np.array(
+            [np.mean([np.log(check.throughput(window, cpu)) for window in one.at(threads)]) for one in rounds]
+        )
+
+    def interval(logarithms: npt.NDArray[np.float64]) -> Interval | None:
+        return scaling.geometric_mean_interval(np.exp(logarithms), confidence)
+
+    points = []
+    for point in summary.points(rounds, counts, NOTHING_ASIDE, confidence):
+        logarithms, one = log_qps(point.threads), log_qps(1)
+        efficiency = logarithms - one - np.log(point.threads)
+        points.append(
+            dataclasses.replace(
+                point,
+                qps=float(np.exp(logarithms.mean())),
+                qps_interval=interval(logarithms),
+                efficiency=float(np.exp(efficiency.mean())),
+                efficiency_interval=interval(efficiency) if point.threads > 1 else None,
+            )
+        )
+    return tuple(points)
 
 
 def _unmeasured(
     terms: Terms, status: Status, reason: str, subjects: tuple[Subject, Subject | None]
-) -> tuple[Sweep, tuple[validity.Cpu, validity.Cpu]]:
+) -> tuple[Sweep, validity.Cpu]:
     this, other = subjects
     against = Against(
         names=terms.names,
@@ -258,8 +296,7 @@ def _unmeasured(
         ratios=(),
     )
     verdicts = () if terms.smoke_reason else (check.undecidable(status, reason, terms.limits.max_drift),)
-    cpu = _cpu(terms, this)
-    return _record(terms, this, against, (), (), verdicts), (cpu, cpu)
+    return _record(terms, this, against, (), (), verdicts), NOTHING_ASIDE
 
 
 def _record(
@@ -308,5 +345,6 @@ def _warnings(terms: Terms, against: Against, this_rounds: Sequence[Round]) -> I
                 yield Warning(kind="not_the_predictor", text=f"{name}: {objection}")
 
 
-def _cpu(terms: Terms, subject: Subject) -> validity.Cpu:
-    return validity.Cpu(usable_cores=terms.usable_cores, math_threads=subject.math_threads or 1)
+def _cpu(terms: Terms, subjects: tuple[Subject, Subject]) -> validity.Cpu:
+    each = max(subject.math_threads or 1 for subject in subjects)
+    return validity.Cpu(usable_cores=terms.usable_cores, math_threads=each)

@@ -348,13 +348,13 @@ class ConcurrentRunner:
         """Measure, record and judge; ``late`` fills with what goes wrong after the last window."""
         __tracebackhide__ = True
         self._announce(comparison.announcement(terms, engine.name, forks))
-        sweep, cpus = comparison.sweep(opened, terms, self._progress)
+        sweep, shown = comparison.sweep(opened, terms, self._progress)
         ended_badly = tuple(Warning(kind="fork_ended_badly", text=note) for note in late)
         sweep = dataclasses.replace(sweep, warnings=(*sweep.warnings, *ended_badly))
         self._session.sweep_finished(Finished(sweep=sweep, item=self._item, benchmark=self._benchmark))
         if terms.gate and sweep.status == "fail":
             raise GateFailure(failure_message(sweep))
-        return ComparisonResult(sweep, cpus, lambda: self._session.settle(self._item))
+        return ComparisonResult(sweep, shown, lambda: self._session.settle(self._item))
 
     def _refuse_too_few(self, pool: PredictorPool | None, counts: tuple[int, ...]) -> None:
         if pool is not None and pool.size is not None and pool.size < counts[-1]:

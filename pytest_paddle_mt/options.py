@@ -173,8 +173,8 @@ OPTIONS: tuple[Option, ...] = (
     Option(
         name="--paddle-max-drift",
         metavar="SHARE",
-        help="how much longer a query may take than on the other side of a comparison, "
-        f"0 or more (default: {DEFAULT_MAX_DRIFT})",
+        help="largest accepted growth of the time that a query takes, over the other side of a comparison "
+        f"(default: {DEFAULT_MAX_DRIFT})",
         default=DEFAULT_MAX_DRIFT,
         per_test=True,
     ),

@@ -332,8 +332,8 @@ class Limits:
     max_collapse: float
     #: Largest thread count that the linear check judges; None: decide by the usable cores.
     linear_until: int | None
-    #: Largest accepted slow-down against what was before, as a share of the time a query takes; at least 0.
-    max_drift: float = 0.10
+    #: Largest accepted growth of the time that a query takes, over the other side of a comparison: 0.1 is 10 %.
+    max_drift: float
 
 
 @record

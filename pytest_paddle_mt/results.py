@@ -132,9 +132,8 @@ class ComparisonResult(SweepResult):
     ends the test as it would end after its body: skipped with the reason, or failed under ``--paddle-strict``.
     """
 
-    def __init__(self, sweep: Sweep, cpus: tuple[Cpu, Cpu], unmeasured: Callable[[], None]) -> None:
-        super().__init__(sweep, cpus[0])
-        self._other_cpu = cpus[1]
+    def __init__(self, sweep: Sweep, cpu: Cpu, unmeasured: Callable[[], None]) -> None:
+        super().__init__(sweep, cpu)
         self._unmeasured = unmeasured
 
     @property
@@ -151,7 +150,7 @@ class ComparisonResult(SweepResult):
         self._need_figures()
         against = self.sweep.against
         assert against is not None, "a comparison has two sides"
-        return SideResult(against.points, [one.of("other") for one in against.rounds], self._other_cpu)
+        return SideResult(against.points, [one.of("other") for one in against.rounds], self._cpu)
 
     def at(self, threads: int) -> PointResult:
         """What was measured of the side that is judged with ``threads`` threads.

@@ -278,13 +278,11 @@ def _max_collapse(value: object) -> float:
     return share
 
 
-def _max_drift(value: object) -> float:
-    step = f"give how much longer a query may take, as a share, such as {DEFAULT_MAX_DRIFT}"
+def _drift(value: object) -> float:
+    step = f"give the share by which it may drift, above 0, such as {DEFAULT_MAX_DRIFT} for 10 %"
     share = _number(value, step)
-    if share < 0:
-        raise _Refused(f"{share:g} is below 0; {step}")
-    if share >= 10:
-        raise _Refused(f"{share:g} would let a query take {share + 1:g} times as long; {step}")
+    if share <= 0:
+        raise _Refused(f"{share:g} leaves no room for noise; {step}")
     return share
 
 
@@ -365,7 +363,7 @@ PARSERS: dict[str, Callable[[object], Any]] = {
     "min_efficiency": _min_efficiency,
     "linear_until": _linear_until,
     "max_collapse": _max_collapse,
-    "max_drift": _max_drift,
+    "max_drift": _drift,
     "against": _interpreter,
     "against_rootdir": _directory,
     "strict": _truth,

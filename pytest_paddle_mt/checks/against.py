@@ -14,10 +14,14 @@ from pytest_paddle_mt.units import counted
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from pytest_paddle_mt.records import PairedRound, Side, Status
+    from pytest_paddle_mt.records import PairedRound, Side, Status, Window
+    from pytest_paddle_mt.validity import Cpu
 
 #: Name of the check.
 NAME = "against"
+
+#: The largest share of a window's time that is taken out of it.
+_MOST_LOST = 0.9
 
 
 def limit(max_drift: float) -> float:
@@ -25,10 +29,26 @@ def limit(max_drift: float) -> float:
     return 1 / (1 + max_drift)
 
 
+def throughput(window: Window, cpu: Cpu) -> float:
+    """Throughput in queries per second of the time that other work left to the threads.
+
+    Taken out is the share of their time in which they were ready without a core, less what other threads of their own
+    process ran meanwhile, which can have delayed them for as long. What is left of a window that lost nearly all of it
+    says little: at most ``_MOST_LOST`` is taken out. Threads beyond the cores delay each other: nothing is taken out.
+    """
+    delay = validity.delay_share(window)
+    if delay is None or window.noise is None or not cpu.fits(window.threads):
+        return window.qps
+    others = window.noise.process_cpu_ns / window.noise.wall_ns - window.cpu_share * window.threads
+    lost = max(0.0, delay - max(0.0, others) / window.threads)
+    return window.qps / (1 - min(lost, _MOST_LOST))
+
+
 def judge(
     rounds: Sequence[PairedRound],
     thread_counts: Sequence[int],
     *,
+    cpu: Cpu,
     max_drift: float,
     confidence: float,
     names: tuple[str, str],
@@ -41,11 +61,12 @@ def judge(
     Args:
         rounds: measured so far.
         thread_counts: those to judge.
+        cpu: how many threads find a core, of the side whose predictors need more.
         max_drift: largest accepted slow-down, as a share of the time of a query.
         confidence: of each interval, looks and comparisons accounted for.
         names: what this side and the other are called.
     """
-    return tuple(_at(rounds, threads, limit(max_drift), confidence, names) for threads in thread_counts)
+    return tuple(_at(rounds, threads, cpu, limit(max_drift), confidence, names) for threads in thread_counts)
 
 
 def undecidable(status: Status, reason: str, max_drift: float) -> Verdict:
@@ -54,10 +75,10 @@ def undecidable(status: Status, reason: str, max_drift: float) -> Verdict:
 
 
 def _at(
-    rounds: Sequence[PairedRound], threads: int, least: float, confidence: float, names: tuple[str, str]
+    rounds: Sequence[PairedRound], threads: int, cpu: Cpu, least: float, confidence: float, names: tuple[str, str]
 ) -> Verdict:
     this, other = names
-    series = pairs.ratio_series(rounds, threads)
+    series = pairs.ratio_series(rounds, threads, lambda window: throughput(window, cpu))
     interval = pairs.ratio_interval(series, confidence)
     observed = math.exp(float(series.mean())) if len(series) else None
     what = f"QPS of {this} over {other} with {counted(threads, 'thread')}"

@@ -6,7 +6,7 @@ What was tried, on which data, and why it is done like this: ``docs/statistics.m
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Callable
 
 import numpy as np
 
@@ -25,18 +25,25 @@ if TYPE_CHECKING:
 MIN_AUTOCORRELATION = 0.0
 
 
-def log_ratio(round_: PairedRound, threads: int) -> float | None:
+def throughput(window: Window) -> float:
+    """QPS of a window as it was measured."""
+    return window.qps
+
+
+def log_ratio(round_: PairedRound, threads: int, qps: Callable[[Window], float] = throughput) -> float | None:
     """ln QPS of this side - ln QPS of the other with ``threads`` threads, each a mean over its two windows.
 
     None when the round did not visit that count.
     """
     this, other = round_.at(threads, "this"), round_.at(threads, "other")
-    return None if not this or not other else _mean_log_qps(this) - _mean_log_qps(other)
+    return None if not this or not other else _mean_log(this, qps) - _mean_log(other, qps)
 
 
-def ratio_series(rounds: Iterable[PairedRound], threads: int) -> npt.NDArray[np.float64]:
+def ratio_series(
+    rounds: Iterable[PairedRound], threads: int, qps: Callable[[Window], float] = throughput
+) -> npt.NDArray[np.float64]:
     """``log_ratio`` of the rounds that have one, float64, shape (k,), in the order given."""
-    values = (log_ratio(round_, threads) for round_ in rounds)
+    values = (log_ratio(round_, threads, qps) for round_ in rounds)
     return np.array([value for value in values if value is not None], dtype=np.float64)
 
 
@@ -52,7 +59,11 @@ def ratio_interval(
 
 
 def ratio(
-    rounds: Sequence[PairedRound], threads: int, confidence: float, p50_ns: tuple[float | None, float | None]
+    rounds: Sequence[PairedRound],
+    threads: int,
+    confidence: float,
+    p50_ns: tuple[float | None, float | None],
+    qps: Callable[[Window], float] = throughput,
 ) -> Ratio | None:
     """This side over the other with ``threads`` threads; None without a round.
 
@@ -61,8 +72,9 @@ def ratio(
         threads: the thread count.
         confidence: of the interval.
         p50_ns: median latency of this side and the other's, in ns; None when a sample cannot support it.
+        qps: throughput of a window.
     """
-    log_ratios = ratio_series(rounds, threads)
+    log_ratios = ratio_series(rounds, threads, qps)
     if not len(log_ratios):
         return None
     this_ns, other_ns = p50_ns
@@ -75,5 +87,5 @@ def ratio(
     )
 
 
-def _mean_log_qps(windows: Sequence[Window]) -> float:
-    return math.fsum(math.log(window.qps) for window in windows) / len(windows)
+def _mean_log(windows: Sequence[Window], qps: Callable[[Window], float]) -> float:
+    return math.fsum(math.log(qps(window)) for window in windows) / len(windows)

@@ -5,13 +5,15 @@ from __future__ import annotations
 import pytest
 
 from pytest_paddle_mt.checks import against
-from tests.builders import paired_rounds
+from pytest_paddle_mt.validity import Cpu
+from tests.builders import paired_rounds, window
 
 
 def verdict(this, other=100.0, *, max_drift=0.10, count=12, ripple=0.002, threads=2, **disturbed):
     [found] = against.judge(
         paired_rounds({threads: this}, {threads: other}, count, ripple=ripple, **disturbed),
         [threads],
+        cpu=Cpu(usable_cores=2, math_threads=1),
         max_drift=max_drift,
         confidence=0.99,
         names=("b", "a"),
@@ -21,7 +23,7 @@ def verdict(this, other=100.0, *, max_drift=0.10, count=12, ripple=0.002, thread
 
 def test_the_limit_is_the_throughput_of_a_query_that_takes_as_much_longer_as_is_accepted():
     assert against.limit(0.25) == pytest.approx(0.8)
-    assert against.limit(0) == 1
+    assert against.limit(1) == 0.5
 
 
 @pytest.mark.parametrize(
@@ -64,10 +66,40 @@ def test_windows_that_do_not_measure_the_predictor_are_inconclusive_and_name_the
     assert found.reason.startswith("b: with 2 threads 25.0% of the time passed outside queries")
 
 
+def throughput(threads=2, qps=50.0, cores=2, **disturbed):
+    return against.throughput(window(threads, qps, **disturbed), Cpu(usable_cores=cores, math_threads=1))
+
+
+def test_throughput_is_that_of_the_time_that_other_work_left():
+    assert throughput() == pytest.approx(50, rel=1e-6)
+    assert throughput(cpu_share=0.75, delay_share=0.25) == pytest.approx(50 / 0.75, rel=1e-6)
+
+
+def test_a_delay_by_other_threads_of_the_own_process_is_its_own_affair():
+    # 0.2 cores for each of the two threads
+    assert throughput(cpu_share=0.75, delay_share=0.25, other_cores=0.4) == pytest.approx(50 / 0.95, rel=1e-6)
+    assert throughput(cpu_share=0.75, delay_share=0.25, other_cores=0.5) == pytest.approx(50, rel=1e-6)
+
+
+@pytest.mark.parametrize("known", [{"cores": 1}, {"delay_share": None}])
+def test_nothing_is_taken_out_beyond_the_cores_or_where_the_kernel_does_not_say(known):
+    assert throughput(**{"delay_share": 0.4, **known}) == pytest.approx(50, rel=1e-6)
+
+
+def test_a_window_that_lost_nearly_everything_is_not_blown_up_without_end():
+    assert throughput(delay_share=1.0) == pytest.approx(500, rel=1e-6)
+
+
+def test_a_side_that_lost_time_to_others_is_judged_by_the_rest():
+    assert verdict(50, cpu_share=0.5, delay_share=0.5).status == "pass"
+    assert verdict(50).status == "fail"
+
+
 def test_each_thread_count_has_a_verdict():
     found = against.judge(
         paired_rounds({1: 100, 2: 150}, {1: 100, 2: 200}, ripple=0.001),
         [1, 2],
+        cpu=Cpu(usable_cores=2, math_threads=1),
         max_drift=0.1,
         confidence=0.99,
         names=("b", "a"),

@@ -138,7 +138,7 @@ def test_a_side_that_is_slower_fails_its_test_with_both_sides_in_the_table(sides
     rows = [line.split() for line in result.outlines if line.startswith("      2 ") and line.endswith("  fail")]
     assert len(rows) == 2  # in the failure and in the summary
     assert [float(word) for word in rows[0][1:4]] == pytest.approx([41, 78, 0.526], rel=0.01)
-    assert rows[0][5:] == ["0.51", "0.98", "1.90", "fail"]  # efficiency of both, p50 ratio, verdict
+    assert [float(word) for word in rows[0][5:8]] == pytest.approx([0.51, 0.98, 1.9], abs=0.02)  # eff. of both, p50
 
 
 def test_a_side_that_is_faster_passes_however_much(sides):
@@ -413,8 +413,7 @@ def test_ctrl_c_leaves_no_process_of_either_side_and_no_result(sides):
         (["--paddle-against=/bin"], "/bin is a directory"),
         (["--paddle-against-rootdir=."], "says where the other side is, and not which Python runs it"),
         ([f"--paddle-against={sys.executable}", "--paddle-against-rootdir=/no/such"], "there is no directory /no/such"),
-        (["--paddle-max-drift=-1"], "-1 is below 0"),
-        (["--paddle-max-drift=10"], "would let a query take 11 times as long"),
+        (["--paddle-max-drift=-1"], "-1 leaves no room for noise"),
         (["--paddle-max-drift=much"], "'much' is not a number"),
     ],
 )
