@@ -3,27 +3,30 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
+import sys
 import threading
 import time
 from typing import TYPE_CHECKING, Any, Callable
 
 import numpy as np
 
+from pytest_paddle_mt import comparison, diagnosis, environment, gil, identity, runner, summary, validity
 from pytest_paddle_mt import confirmation as confirming
-from pytest_paddle_mt import diagnosis, environment, gil, runner, summary, validity
 from pytest_paddle_mt.checks import Evidence, comparisons
+from pytest_paddle_mt.comparison import SIDES
 from pytest_paddle_mt.engines import SyntheticWork, Workload
 from pytest_paddle_mt.errors import PaddleMtError, UsageError
-from pytest_paddle_mt.inputs import DefaultInputs, checked_inputs, default_inputs, input_sets
-from pytest_paddle_mt.predictors import PredictorPool
+from pytest_paddle_mt.inputs import DefaultInputs, InputsOnDemand, checked_inputs, default_inputs, input_sets
+from pytest_paddle_mt.predictors import PredictorPool, model_name
 from pytest_paddle_mt.records import Confirmation, Subject, Sweep, Verdict, Warning, WindowPlan
 from pytest_paddle_mt.reporters import Finished
 from pytest_paddle_mt.reporters.terminal import table
-from pytest_paddle_mt.results import SweepResult
+from pytest_paddle_mt.results import ComparisonResult, SweepResult
 from pytest_paddle_mt.session import GateFailure
 from pytest_paddle_mt.statistics import scaling
 from pytest_paddle_mt.units import NS_PER_S, counted
-from pytest_paddle_mt.workers import SERVER
+from pytest_paddle_mt.workers import SERVER, elsewhere
 from pytest_paddle_mt.workers.fork import Crew
 from pytest_paddle_mt.workers.in_process import InProcessWorker
 
@@ -35,10 +38,11 @@ if TYPE_CHECKING:
 
     from pytest_paddle_mt.engines import Engine
     from pytest_paddle_mt.inputs import InputSet
-    from pytest_paddle_mt.records import Decided, Round, Window
+    from pytest_paddle_mt.records import Decided, Round, Side, Window
     from pytest_paddle_mt.session import Session
     from pytest_paddle_mt.settings import Settings
     from pytest_paddle_mt.workers import Worker
+    from pytest_paddle_mt.workers.launch import Place
 
     Judge = Callable[[Sequence[Round], bool], tuple[Verdict, ...]]
     Query = Callable[[Any, Mapping[str, npt.NDArray[Any]]], object]
@@ -107,6 +111,35 @@ class ConcurrentRunner:
         except PaddleMtError as error:
             raise error.with_traceback(None)  # noqa: B904  # the test's own line is what its author can change
 
+    def compare(
+        self,
+        a: PredictorPool | SyntheticWork | Sequence[Any],
+        b: PredictorPool | SyntheticWork | Sequence[Any],
+        *,
+        query: Query | None = None,
+        gate: bool = True,
+    ) -> ComparisonResult:
+        """Measure two configurations or two models in turn, and fail the test when ``b`` is slower than ``a``.
+
+        Slower means: a query takes more than 1 + ``--paddle-max-drift`` times as long, at some thread count.
+
+        Args:
+            a: what is compared with: a pool, a list of predictors, or known work for the ``synthetic`` engine.
+            b: what is judged, of the same kind.
+            query: a server's own path, ``query(predictor, inputs)``, the same for both.
+            gate: False judges and records, and never touches the outcome of the test.
+
+        Raises:
+            GateFailure: ``b`` is slower.
+            UsageError: the call cannot be carried out as written.
+            QueryFailed: a query failed in one of the threads.
+        """
+        __tracebackhide__ = True
+        try:
+            return self._compare(a, b, query, gate)
+        except PaddleMtError as error:
+            raise error.with_traceback(None)  # noqa: B904  # as above
+
     def _sweep(
         self, served: PredictorPool | SyntheticWork | Sequence[Any], query: Query | None, gate: bool
     ) -> SweepResult:
@@ -116,18 +149,17 @@ class ConcurrentRunner:
         pool = self._pool_of(served, engine)
         cpu, cores = self._cpu(pool)
         counts = self._thread_counts(cores.usable)
-        if pool is not None and pool.size is not None and pool.size < counts[-1]:
-            raise UsageError(
-                f"{counts[-1]} threads need {counts[-1]} predictors and the pool has {pool.size}; give it more, or "
-                f"measure fewer with --paddle-threads={pool.size}"
-            )
+        self._refuse_too_few(pool, counts)
         server = self._item.config.stash.get(SERVER, None)
         if server is not None:
-            server.serve(lambda: self._opened(engine, pool, served, query, server.seed))
+            server.serve(lambda: self._opened(engine, pool, served, query, server.seed, server.describe))
         smoke = self._session.smoke_reason()
         forks = self._session.forks(self._item)
         started_s = time.monotonic()
         seed = self._settings.seed if self._settings.seed is not None else self._session.drawn_seed
+        place = None if smoke else self._session.against()
+        if place is not None:
+            return self._against(place, engine, counts, cores, seed, started_s, gate)
         looks = (1,) if smoke else scaling.looks(self._settings.rounds_min, self._settings.rounds_max)
         schedule = runner.Schedule(
             thread_counts=counts,
@@ -203,6 +235,154 @@ class ConcurrentRunner:
             raise GateFailure(failure_message(sweep))
         return SweepResult(sweep, cpu)
 
+    def _against(
+        self,
+        place: Place,
+        engine: Engine,
+        counts: tuple[int, ...],
+        cores: environment.Cores,
+        seed: int,
+        started_s: float,
+        gate: bool,
+    ) -> SweepResult:
+        """Measure this interpreter and another in turn."""
+        __tracebackhide__ = True
+        here = self._item.config.rootpath
+        other = elsewhere.ask(place, here)
+        if engine.needs_pool and not other.has_paddle:
+            raise UsageError(
+                f"{place.python} (Python {other.python}) has no Paddle, which this test serves; install it there: "
+                f"{place.python} -m pip install paddlepaddle"
+            )
+        itself = elsewhere.is_here(place, here)
+        notes = ["the other side is this interpreter and this rootdir (A/A): no side is slower"] if itself else []
+        terms = self._terms(
+            ("this side", "the other"),
+            (f"{sys.executable} in {here}", f"{place.python} in {place.rootdir}"),
+            tuple(notes),
+            counts,
+            cores,
+            seed,
+            started_s,
+            gate,
+            engine,
+        )
+        forks = self._session.forks(self._item)
+        late: list[str] = []
+        absence = elsewhere.absence(self._item, place)
+        opened = (
+            comparison.in_forks(self._item, forks, seed, (None, place), counts[-1], cores.usable, late)
+            if absence is None
+            else comparison.absent(absence)
+        )
+        return self._compared(opened, terms, engine, forks, late)
+
+    def _compare(
+        self,
+        a: PredictorPool | SyntheticWork | Sequence[Any],
+        b: PredictorPool | SyntheticWork | Sequence[Any],
+        query: Query | None,
+        gate: bool,
+    ) -> ComparisonResult:
+        __tracebackhide__ = True
+        self._refuse_misuse()
+        served = {"this": b, "other": a}
+        engines = {side: self._engine_for(one, query) for side, one in served.items()}
+        engine = engines["this"]
+        if engine is not engines["other"]:
+            raise UsageError(
+                "compare was given predictors and synthetic work, which cannot be compared; give it two of a kind"
+            )
+        pools = {side: self._pool_of(one, engine) for side, one in served.items()}
+        cores = environment.cores()
+        counts = self._thread_counts(cores.usable)
+        for pool in pools.values():
+            self._refuse_too_few(pool, counts)
+
+        def opened(side: Side, seed: int, describe: bool) -> tuple[InProcessWorker, Subject, float | None]:
+            return self._opened(engine, pools[side], served[side], query, seed, describe)
+
+        server = self._item.config.stash.get(SERVER, None)
+        if server is not None:
+            server.serve(lambda: opened(server.side, server.seed, server.describe))
+        started_s = time.monotonic()
+        seed = self._settings.seed if self._settings.seed is not None else self._session.drawn_seed
+        here = None if self._session.smoke_reason() else self._session.against()
+        notes = ["compare measures both in this interpreter; --paddle-against has no part in it"] if here else []
+        described = (_described(b, pools["this"]), _described(a, pools["other"]))
+        terms = self._terms(("b", "a"), described, tuple(notes), counts, cores, seed, started_s, gate, engine)
+        forks = 0 if terms.smoke_reason else self._settings.forks
+        late: list[str] = []
+        if forks:
+            both = comparison.in_forks(self._item, forks, seed, (None, None), counts[-1], cores.usable, late)
+        else:
+            this, other = (opened(side, seed, True)[:2] for side in SIDES)
+            both = comparison.in_process(this, other, counts[-1])
+        return self._compared(both, terms, engine, forks, late)
+
+    def _terms(
+        self,
+        names: tuple[str, str],
+        described: tuple[str, str],
+        notes: tuple[str, ...],
+        counts: tuple[int, ...],
+        cores: environment.Cores,
+        seed: int,
+        started_s: float,
+        gate: bool,
+        engine: Engine,
+    ) -> comparison.Terms:
+        settings, smoke = self._settings, self._session.smoke_reason()
+        # Both sides are measured, so it may take twice as long, where nobody said how long.
+        longer = 1 if "budget" in settings.sources else len(SIDES)
+        return comparison.Terms(
+            nodeid=self._item.nodeid,
+            names=names,
+            described=described,
+            notes=notes if settings.threads_note is None else (*notes, settings.threads_note),
+            schedule=runner.Schedule(
+                thread_counts=counts,
+                window=_SMOKE_WINDOW if smoke else settings.window,
+                looks=(1,) if smoke else scaling.looks(settings.rounds_min, settings.rounds_max),
+                budget_s=settings.budget_s * longer,
+            ),
+            limits=settings.limits,
+            usable_cores=cores.usable,
+            seed=seed,
+            gate=gate,
+            smoke_reason=smoke,
+            stated=Subject(
+                engine=engine.name, device=settings.device, batch_size=None, pool=None, math_threads=None, gil=None
+            ),
+            started_s=started_s,
+        )
+
+    def _compared(
+        self,
+        opened: contextlib.AbstractContextManager[comparison.Opened],
+        terms: comparison.Terms,
+        engine: Engine,
+        forks: int,
+        late: list[str],
+    ) -> ComparisonResult:
+        """Measure, record and judge; ``late`` fills with what goes wrong after the last window."""
+        __tracebackhide__ = True
+        self._announce(comparison.announcement(terms, engine.name, forks))
+        sweep, shown = comparison.sweep(opened, terms, self._progress)
+        ended_badly = tuple(Warning(kind="fork_ended_badly", text=note) for note in late)
+        sweep = dataclasses.replace(sweep, warnings=(*sweep.warnings, *ended_badly))
+        self._session.sweep_finished(Finished(sweep=sweep, item=self._item, benchmark=self._benchmark))
+        if terms.gate and sweep.status == "fail":
+            raise GateFailure(failure_message(sweep))
+        return ComparisonResult(sweep, shown, lambda: self._session.settle(self._item))
+
+    def _refuse_too_few(self, pool: PredictorPool | None, counts: tuple[int, ...]) -> None:
+        if pool is not None and pool.size is not None and pool.size < counts[-1]:
+            raise UsageError(
+                f"{counts[-1]} threads need {counts[-1]} predictors and the pool has {pool.size}; give it more, or "
+                f"measure fewer with --paddle-threads={pool.size}"
+            )
+
     def _refuse_misuse(self) -> None:
         if threading.current_thread() is not threading.main_thread():
             raise UsageError(
@@ -267,6 +447,8 @@ class ConcurrentRunner:
     def _inputs_for(self, pool: PredictorPool, query: Query | None) -> list[InputSet]:
         """The input sets: what the model takes, or whatever the user's own query takes."""
         given = self._inputs
+        if isinstance(given, InputsOnDemand):  # made for the pool that the fixture knows of
+            given = DefaultInputs({}, None)
         if query is not None and not isinstance(given, DefaultInputs):
             return input_sets(given)
         if isinstance(given, DefaultInputs) and given.predictor is not pool[0]:
@@ -307,9 +489,18 @@ class ConcurrentRunner:
         )
 
     def _opened(
-        self, engine: Engine, pool: PredictorPool | None, served: object, query: Query | None, seed: int
+        self,
+        engine: Engine,
+        pool: PredictorPool | None,
+        served: object,
+        query: Query | None,
+        seed: int,
+        describe: bool = False,
     ) -> tuple[InProcessWorker, Subject, float | None]:
-        """A worker in this process, what it serves, and how long the first query took, in seconds, if there was one."""
+        """A worker in this process, what it serves, and how long the first query took, in seconds, if there was one.
+
+        ``describe`` adds what exactly it serves, which takes reading the model's files.
+        """
         __tracebackhide__ = True
         inputs: Sequence[InputSet] = () if pool is None else self._inputs_for(pool, query)
         work = served if isinstance(served, SyntheticWork) else None
@@ -322,6 +513,8 @@ class ConcurrentRunner:
                 query(pool[0], inputs[0])
             query_s = time.monotonic() - began_s
         subject = self._subject(engine, pool, inputs, query)
+        if describe:
+            subject = dataclasses.replace(subject, identity=identity.describe(subject, pool, inputs, query or work))
         workload = Workload(pool=pool, inputs=inputs, query=query, synthetic=work, seed=seed)
         return InProcessWorker(engine.open(workload)), subject, query_s
 
@@ -441,6 +634,11 @@ def _batch_size(array: Any) -> int | None:
     """First dimension of an array; None for a scalar, or for what a user's own query takes instead of arrays."""
     shape = getattr(array, "shape", ())
     return int(shape[0]) if shape else None
+
+
+def _described(served: object, pool: PredictorPool | None) -> str:
+    """What ``compare`` was given, for people."""
+    return identity.name_of(served) if pool is None else model_name(pool.config)
 
 
 def linear_until(settings: Settings, counts: tuple[int, ...], cpu: validity.Cpu, device: str) -> tuple[int, str]:

@@ -29,6 +29,7 @@ DEFAULT_DEVICE = "cpu"
 DEFAULT_MIN_EFFICIENCY = "0.85"
 DEFAULT_LINEAR_UNTIL = "auto"
 DEFAULT_MAX_COLLAPSE = "0.15"
+DEFAULT_MAX_DRIFT = "0.10"
 
 #: A window given in seconds lasts at least this many queries of every thread.
 MIN_QUERIES = 20
@@ -168,6 +169,29 @@ OPTIONS: tuple[Option, ...] = (
         f"above 0 and below 1 (default: {DEFAULT_MAX_COLLAPSE})",
         default=DEFAULT_MAX_COLLAPSE,
         per_test=True,
+    ),
+    Option(
+        name="--paddle-max-drift",
+        metavar="SHARE",
+        help="largest accepted growth of the time that a query takes, over the other side of a comparison "
+        f"(default: {DEFAULT_MAX_DRIFT})",
+        default=DEFAULT_MAX_DRIFT,
+        per_test=True,
+    ),
+    Option(
+        name="--paddle-against",
+        metavar="PYTHON",
+        help="run the same tests with this other Python interpreter, too, and fail where this one is slower "
+        "(default: no comparison)",
+        default=None,
+        per_test=False,
+    ),
+    Option(
+        name="--paddle-against-rootdir",
+        metavar="DIR",
+        help="where the other interpreter finds the tests, another checkout for instance (default: the same rootdir)",
+        default=None,
+        per_test=False,
     ),
     Option(
         name="--paddle-strict",

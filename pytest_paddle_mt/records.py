@@ -44,6 +44,9 @@ GATED_STATUSES: frozenset[Status] = frozenset({"pass", "calibrating", "fail"})
 
 GilState = Literal["held", "released", "unknown"]
 
+#: The two sides of a comparison: what is judged, and what it is judged against.
+Side = Literal["this", "other"]
+
 
 @record
 class Interval:
@@ -198,6 +201,38 @@ class Round:
 
 
 @record
+class SidedWindow:
+    """A window of a comparison, and whose it is."""
+
+    side: Side
+    window: Window
+
+
+@record
+class PairedRound:
+    """One visit of two sides to every thread count: four windows in a row, this, other, other, this or the reverse."""
+
+    #: Position in the sweep, from 0.
+    index: int
+    #: Which fresh processes measured it, this side's and the other's; 0 is this process.
+    forks: tuple[int, int]
+    #: The windows in the order in which they were measured.
+    windows: tuple[SidedWindow, ...]
+
+    def at(self, threads: int, side: Side) -> tuple[Window, ...]:
+        """The windows of one side with ``threads`` threads."""
+        return tuple(one.window for one in self.windows if one.side == side and one.window.threads == threads)
+
+    def of(self, side: Side) -> Round:
+        """The windows of one side alone."""
+        return Round(
+            index=self.index,
+            fork=self.forks[0 if side == "this" else 1],
+            windows=tuple(one.window for one in self.windows if one.side == side),
+        )
+
+
+@record
 class LatencySummary:
     """Latency of one thread count, over all its queries, in ns."""
 
@@ -239,6 +274,21 @@ class Point:
     def speedup(self) -> float | None:
         """Speedup over one thread: efficiency times threads."""
         return None if self.efficiency is None else self.efficiency * self.threads
+
+
+@record
+class Ratio:
+    """One thread count of a comparison: this side over the other."""
+
+    threads: int
+    #: Throughput over throughput: geometric mean over rounds.
+    qps: float
+    #: Its confidence interval; None below the rounds that an interval needs.
+    qps_interval: Interval | None
+    #: Median latency over median latency; None when a sample cannot support one.
+    p50: float | None
+    #: Rounds in which this thread count was measured.
+    rounds: int
 
 
 @record
@@ -286,6 +336,8 @@ class Limits:
     max_collapse: float
     #: Largest thread count that the linear check judges; None: decide by the usable cores.
     linear_until: int | None
+    #: Largest accepted growth of the time that a query takes, over the other side of a comparison: 0.1 is 10 %.
+    max_drift: float
 
 
 @record
@@ -304,6 +356,27 @@ class Subject:
     gil: GilState | None
     #: Facts that reporters print: versions, the libpaddle that was measured, what was set for the user.
     facts: dict[str, str] = field(default_factory=dict)
+    #: What exactly was served, by what, for comparing two sides: digests, versions; empty where nobody asked.
+    identity: dict[str, str] = field(default_factory=dict)
+
+
+@record
+class Against:
+    """The other side of a sweep that measured two sides in turn, and how this side compares with it."""
+
+    #: What the sides are called, for people: this one, the other.
+    names: tuple[str, str]
+    #: What they are, a line each, for people.
+    described: tuple[str, str]
+    #: What the other side served; None when it never said.
+    subject: Subject | None
+    #: What differs between the sides, for people.
+    differences: tuple[str, ...]
+    rounds: tuple[PairedRound, ...]
+    #: The other side's points.
+    points: tuple[Point, ...]
+    #: One per thread count that was measured.
+    ratios: tuple[Ratio, ...]
 
 
 @record
@@ -345,6 +418,8 @@ class Sweep:
     smoke_reason: str | None
     #: Wall time of the sweep, in seconds.
     elapsed_s: float
+    #: The other side of a comparison; None when there was none. The rounds and points above are then this side's.
+    against: Against | None = None
 
     @property
     def status(self) -> Status:
@@ -355,3 +430,6 @@ class Sweep:
 
 #: Given the rounds so far, says whether every question that the checks ask is answered.
 Decided = Callable[[tuple[Round, ...]], bool]
+
+#: The same of a comparison.
+PairedDecided = Callable[[tuple[PairedRound, ...]], bool]

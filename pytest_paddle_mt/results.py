@@ -10,7 +10,9 @@ from pytest_paddle_mt.statistics import latency
 from pytest_paddle_mt.units import ms
 
 if TYPE_CHECKING:
-    from pytest_paddle_mt.records import Latencies, Point, Status, Sweep, Verdict
+    from collections.abc import Callable, Sequence
+
+    from pytest_paddle_mt.records import Interval, Latencies, Point, Ratio, Round, Status, Sweep, Verdict
     from pytest_paddle_mt.validity import Cpu
 
 
@@ -102,12 +104,108 @@ class SweepResult:
             UsageError: that thread count was not measured.
         """
         __tracebackhide__ = True
-        for point in self.sweep.points:
-            if point.threads == threads:
-                rounds = summary.latency_rounds(self.sweep.rounds, threads, self._cpu)
-                return PointResult(point, summary.pooled_latencies(rounds, threads))
-        measured = ", ".join(map(str, self.thread_counts))
-        raise UsageError(
-            f"{threads!r} threads were not measured; measured: {measured}. Ask for them with --paddle-threads, or "
-            "with @pytest.mark.paddle_scaling(threads=[...])"
-        )
+        return _point_at(threads, self.sweep.points, self.sweep.rounds, self._cpu)
+
+
+class SideResult:
+    """One side of a comparison: what was measured of it."""
+
+    def __init__(self, points: Sequence[Point], rounds: Sequence[Round], cpu: Cpu) -> None:
+        self._points = points
+        self._rounds = rounds
+        self._cpu = cpu
+
+    def at(self, threads: int) -> PointResult:
+        """What was measured with ``threads`` threads.
+
+        Raises:
+            UsageError: that thread count was not measured.
+        """
+        __tracebackhide__ = True
+        return _point_at(threads, self._points, self._rounds, self._cpu)
+
+
+class ComparisonResult(SweepResult):
+    """A finished comparison. What ``SweepResult`` gives is of the side that is judged: ``b``, or this interpreter.
+
+    Where nothing could be measured (the sides serve different inputs, the test is missing on one), asking for a figure
+    ends the test as it would end after its body: skipped with the reason, or failed under ``--paddle-strict``.
+    """
+
+    def __init__(self, sweep: Sweep, cpu: Cpu, unmeasured: Callable[[], None]) -> None:
+        super().__init__(sweep, cpu)
+        self._unmeasured = unmeasured
+
+    @property
+    def b(self) -> SideResult:
+        """The side that is judged."""
+        __tracebackhide__ = True
+        self._need_figures()
+        return SideResult(self.sweep.points, self.sweep.rounds, self._cpu)
+
+    @property
+    def a(self) -> SideResult:
+        """The side that it is compared with."""
+        __tracebackhide__ = True
+        self._need_figures()
+        against = self.sweep.against
+        assert against is not None, "a comparison has two sides"
+        return SideResult(against.points, [one.of("other") for one in against.rounds], self._cpu)
+
+    def at(self, threads: int) -> PointResult:
+        """What was measured of the side that is judged with ``threads`` threads.
+
+        Raises:
+            UsageError: that thread count was not measured.
+        """
+        __tracebackhide__ = True
+        return self.b.at(threads)
+
+    def ratio(self, threads: int) -> float:
+        """Throughput of the side that is judged over the other's; above 1 where it is faster.
+
+        Raises:
+            UsageError: that thread count was not measured.
+        """
+        __tracebackhide__ = True
+        return self._ratio(threads).qps
+
+    def ratio_interval(self, threads: int) -> Interval | None:
+        """Confidence interval of ``ratio``; None below the rounds that an interval needs.
+
+        Raises:
+            UsageError: that thread count was not measured.
+        """
+        __tracebackhide__ = True
+        return self._ratio(threads).qps_interval
+
+    def _ratio(self, threads: int) -> Ratio:
+        __tracebackhide__ = True
+        self._need_figures()
+        against = self.sweep.against
+        assert against is not None, "a comparison has two sides"
+        for ratio in against.ratios:
+            if ratio.threads == threads:
+                return ratio
+        raise _not_measured(threads, self.thread_counts)
+
+    def _need_figures(self) -> None:
+        __tracebackhide__ = True
+        if not self.sweep.points:
+            self._unmeasured()
+            raise UsageError(f"nothing was measured: {'; '.join(verdict.reason for verdict in self.verdicts)}")
+
+
+def _point_at(threads: int, points: Sequence[Point], rounds: Sequence[Round], cpu: Cpu) -> PointResult:
+    __tracebackhide__ = True
+    for point in points:
+        if point.threads == threads:
+            return PointResult(point, summary.pooled_latencies(summary.latency_rounds(rounds, threads, cpu), threads))
+    raise _not_measured(threads, [point.threads for point in points])
+
+
+def _not_measured(threads: int, measured: Sequence[int]) -> UsageError:
+    return UsageError(
+        f"{threads!r} threads were not measured; measured: {', '.join(map(str, measured))}. Ask for them with "
+        "--paddle-threads, or with @pytest.mark.paddle_scaling(threads=[...])"
+    )

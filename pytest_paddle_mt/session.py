@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from pytest_paddle_mt.records import Sweep
     from pytest_paddle_mt.reporters import Finished, Reporter
     from pytest_paddle_mt.settings import Settings
+    from pytest_paddle_mt.workers.launch import Place
 
 SESSION_KEY = pytest.StashKey["Session"]()
 
@@ -109,7 +110,21 @@ class Session:
 
         if SERVER in self.config.stash or self.smoke_reason() is not None:
             return 0
-        return self.settings(item).forks
+        forks = self.settings(item).forks
+        return forks if self.against() is None else max(1, forks)
+
+    def against(self) -> Place | None:
+        """Where the other side of a comparison is; None when there is none, and in a fork.
+
+        Raises:
+            UsageError: it is not there.
+        """
+        from pytest_paddle_mt.workers import SERVER, elsewhere
+
+        if SERVER in self.config.stash:
+            return None
+        settings = self.settings()
+        return elsewhere.place(settings.against, settings.against_rootdir, self.config.rootpath, settings.sources)
 
     def sweep_finished(self, finished: Finished) -> None:
         """Take a finished sweep, in place of an earlier attempt of the same test, and tell everybody.
@@ -120,10 +135,12 @@ class Session:
 
         self.finished = [one for one in self.finished if one.item is not finished.item]
         # Without its rounds: they hold every latency, and a session of many sweeps would grow without end.
-        confirmation = finished.sweep.confirmation
+        confirmation, against = finished.sweep.confirmation, finished.sweep.against
         if confirmation is not None:
             confirmation = dataclasses.replace(confirmation, rounds=())
-        without_rounds = dataclasses.replace(finished.sweep, rounds=(), confirmation=confirmation)
+        if against is not None:
+            against = dataclasses.replace(against, rounds=())
+        without_rounds = dataclasses.replace(finished.sweep, rounds=(), confirmation=confirmation, against=against)
         self.finished.append(dataclasses.replace(finished, sweep=without_rounds))
         failures = []
         for reporter in self.reporters():
@@ -191,7 +208,9 @@ def checked_settings(config: pytest.Config) -> None:
     if not options.anything_given(config):
         return
     try:
-        session_of(config).settings()
+        session = session_of(config)
+        if session.settings().against is not None or session.settings().against_rootdir is not None:
+            session.against()
     except PaddleMtError as error:
         raise pytest.UsageError(str(error)) from error
 

@@ -11,6 +11,7 @@ import math
 import operator
 import os
 import re
+import shutil
 import sys
 import warnings
 from pathlib import Path
@@ -24,6 +25,7 @@ from pytest_paddle_mt.options import (
     DEFAULT_ENGINE,
     DEFAULT_FORKS,
     DEFAULT_MAX_COLLAPSE,
+    DEFAULT_MAX_DRIFT,
     DEFAULT_MIN_EFFICIENCY,
     DEFAULT_ROUNDS,
     DEFAULT_WARMUP,
@@ -86,6 +88,10 @@ class Settings:
     allow_nonfinite: bool
     #: Whether a test that was not gated fails.
     strict: bool
+    #: The other interpreter of a comparison, absolute, links not followed; None: no comparison.
+    against: Path | None
+    #: Rootdir of the other side, absolute; None: the same.
+    against_rootdir: Path | None
     #: Where results for programs go, absolute; None: nowhere.
     json_path: Path | None
     #: Where each value that was given came from, as the user wrote it, by marker argument (``strict``, ``json`` too).
@@ -272,6 +278,14 @@ def _max_collapse(value: object) -> float:
     return share
 
 
+def _drift(value: object) -> float:
+    step = f"give the share by which it may drift, above 0, such as {DEFAULT_MAX_DRIFT} for 10 %"
+    share = _number(value, step)
+    if share <= 0:
+        raise _Refused(f"{share:g} leaves no room for noise; {step}")
+    return share
+
+
 def _linear_until(value: object) -> int | None:
     if isinstance(value, str) and value.strip() == "auto":
         return None
@@ -295,6 +309,29 @@ def _file(value: object) -> Path:
         raise _Refused(f"the value is empty; {step}")
     if value.endswith(("/", os.sep)):
         raise _Refused(f"{value!r} is a directory; {step}")
+    return Path(value).expanduser()
+
+
+def _interpreter(value: object) -> Path:
+    step = "give a Python interpreter, such as ../before/.venv/bin/python"
+    if not isinstance(value, str):
+        raise _Refused(f"{value!r} is not the name of a program; {step}")
+    if not value.strip():
+        raise _Refused(f"the value is empty; {step}")
+    if os.sep in value or value.startswith("~"):
+        return Path(value).expanduser()
+    on_path = shutil.which(value)
+    if on_path is None:
+        raise _Refused(f"there is no program {value!r} on the PATH; {step}")
+    return Path(on_path)
+
+
+def _directory(value: object) -> Path:
+    step = "give a directory, such as ../before"
+    if not isinstance(value, str):
+        raise _Refused(f"{value!r} is not the name of a directory; {step}")
+    if not value.strip():
+        raise _Refused(f"the value is empty; {step}")
     return Path(value).expanduser()
 
 
@@ -326,6 +363,9 @@ PARSERS: dict[str, Callable[[object], Any]] = {
     "min_efficiency": _min_efficiency,
     "linear_until": _linear_until,
     "max_collapse": _max_collapse,
+    "max_drift": _drift,
+    "against": _interpreter,
+    "against_rootdir": _directory,
     "strict": _truth,
     "json": _file,
     "pool": _pool,
@@ -371,10 +411,11 @@ def resolve(
             continue
         sources[option.key] = given.source
         chosen[option.key] = _parsed(given, parse)
-        if parse is _file:
+        if parse in (_file, _interpreter, _directory):
+            # Not resolved: a link may be what makes an interpreter that of a virtual environment.
             chosen[option.key] = given.directory / chosen[option.key]
-            if chosen[option.key].is_dir():
-                raise UsageError(f"{given.source}: this is a directory; give the name of a file in it")
+        if parse is _file and chosen[option.key].is_dir():
+            raise UsageError(f"{given.source}: this is a directory; give the name of a file in it")
     for key, default in MARKER_ONLY.items():
         chosen[key] = default
         if key in arguments:
@@ -416,10 +457,13 @@ def resolve(
             min_efficiency=chosen["min_efficiency"],
             max_collapse=chosen["max_collapse"],
             linear_until=chosen["linear_until"],
+            max_drift=chosen["max_drift"],
         ),
         pool=chosen["pool"],
         allow_nonfinite=chosen["allow_nonfinite"],
         strict=chosen["strict"],
+        against=chosen["against"],
+        against_rootdir=chosen["against_rootdir"],
         json_path=chosen["json"],
         sources=sources,
     )

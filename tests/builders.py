@@ -11,12 +11,16 @@ import numpy as np
 from pytest_paddle_mt.checks import Evidence
 from pytest_paddle_mt.engines import Workload
 from pytest_paddle_mt.records import (
+    Against,
     Interval,
     LatencySummary,
     Limits,
     Noise,
+    PairedRound,
     Point,
+    Ratio,
     Round,
+    SidedWindow,
     Subject,
     Sweep,
     ThreadWindow,
@@ -131,6 +135,48 @@ def beside_control(
     )
 
 
+def paired_rounds(
+    this: Mapping[int, float], other: Mapping[int, float], count: int = 8, *, ripple: float = 0.0, **disturbed: Any
+) -> tuple[PairedRound, ...]:
+    """``count`` rounds of two sides; this side's throughput swings by ``ripple``, its windows are ``disturbed``."""
+    rounds = []
+    for index in range(count):
+        windows: list[SidedWindow] = []
+        for threads in this:
+            mine = window(threads, this[threads] * (1 + ripple * (-1) ** index), **disturbed)
+            theirs = window(threads, other[threads])
+            order = (("this", mine), ("other", theirs), ("other", theirs), ("this", mine))
+            windows += [SidedWindow(side=side, window=one) for side, one in order]  # type: ignore[arg-type]
+        rounds.append(PairedRound(index=index, forks=(1, 2), windows=tuple(windows)))
+    return tuple(rounds)
+
+
+def against(**changes: Any) -> Against:
+    """Another side that is 1.5 times as fast with two threads and equal with one, unless said otherwise."""
+    known: dict[str, Any] = {
+        "names": ("this side", "the other"),
+        "described": ("/new/bin/python in /repo", "/old/bin/python in /repo"),
+        "subject": subject(identity={"paddlepaddle": "3.2.2"}),
+        "differences": ("paddlepaddle 3.3.1 against 3.2.2",),
+        "rounds": paired_rounds({1: 40, 2: 52}, {1: 40, 2: 78}),
+        "points": (point(1, 40, efficiency=1.0), point(2, 78)),
+        "ratios": (ratio(1, 1.0), ratio(2, 0.667)),
+    }
+    return Against(**{**known, **changes})
+
+
+def ratio(threads: int, qps: float, **changes: Any) -> Ratio:
+    """A ratio with an interval of 2 % to each side, unless said otherwise."""
+    known: dict[str, Any] = {
+        "threads": threads,
+        "qps": qps,
+        "qps_interval": Interval(low=0.98 * qps, high=1.02 * qps),
+        "p50": 1 / qps,
+        "rounds": 8,
+    }
+    return Ratio(**{**known, **changes})
+
+
 def evidence(
     rounds: Sequence[Round],
     *,
@@ -155,9 +201,17 @@ def evidence(
     )
 
 
-def limits(*, min_efficiency: float = 0.85, max_collapse: float = 0.15, linear_until: int | None = None) -> Limits:
+def limits(
+    *,
+    min_efficiency: float = 0.85,
+    max_collapse: float = 0.15,
+    linear_until: int | None = None,
+    max_drift: float = 0.10,
+) -> Limits:
     """Limits; those that are the default unless said otherwise."""
-    return Limits(min_efficiency=min_efficiency, max_collapse=max_collapse, linear_until=linear_until)
+    return Limits(
+        min_efficiency=min_efficiency, max_collapse=max_collapse, linear_until=linear_until, max_drift=max_drift
+    )
 
 
 def subject(**changes: Any) -> Subject:

@@ -84,6 +84,9 @@ def test_nothing_given_means_the_documented_defaults(read: Read) -> None:
     assert settings.device == "cpu"
     assert settings.limits.min_efficiency == 0.85
     assert settings.limits.max_collapse == 0.15
+    assert settings.limits.max_drift == float(options.DEFAULT_MAX_DRIFT)
+    assert settings.against is None
+    assert settings.against_rootdir is None
     assert settings.limits.linear_until is None
     assert settings.pool == "clone"
     assert settings.allow_nonfinite is False
@@ -355,6 +358,7 @@ SINGLE_NUMBERS = {
     "--paddle-linear-until": "give auto, or the largest thread count to judge, 1 or more",
     "--paddle-min-efficiency": "give a share above 0 and up to 1, such as 0.85",
     "--paddle-max-collapse": "give the share of throughput that may be lost, above 0 and below 1, such as 0.15",
+    "--paddle-max-drift": "give the share by which it may drift, above 0, such as 0.10 for 10 %",
 }
 
 
@@ -394,6 +398,8 @@ SINGLE_NUMBERS = {
         ("--paddle-max-collapse", "0", "0 is not between 0 and 1"),
         ("--paddle-max-collapse", "1", "1 is not between 0 and 1"),
         ("--paddle-max-collapse", "nan", "'nan' is not a number"),
+        ("--paddle-max-drift", "0", "0 leaves no room for noise"),
+        ("--paddle-max-drift", "10%", "'10%' is not a number"),
     ],
 )
 def test_a_number_out_of_range_is_refused_with_the_range(
@@ -471,6 +477,48 @@ def test_strict_that_is_neither_is_refused(refusal: Callable[..., str], written:
     assert refusal(PYTEST_PADDLE_STRICT=written) == (
         f"PYTEST_PADDLE_STRICT={written}: {written!r} is neither yes nor no; give true or false"
     )
+
+
+# The other side of a comparison
+
+
+def test_another_interpreter_and_rootdir_are_relative_to_where_they_were_written(
+    read: Read, pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytester.makeini("[pytest]\npaddle-against = ../of/ini\npaddle-against-rootdir = checkout")
+    monkeypatch.chdir(pytester.mkdir("below"))
+    assert read().against == pytester.path / "../of/ini"
+    assert read().against_rootdir == pytester.path / "checkout"
+    assert read("--paddle-against=./of/cli").against == pytester.path / "below/of/cli"
+    assert read(PYTEST_PADDLE_AGAINST_ROOTDIR="env").against_rootdir == pytester.path / "below/env"
+
+
+def test_a_link_to_an_interpreter_stays_the_link(read: Read, tmp_path: Path) -> None:
+    (tmp_path / "python").symlink_to(sys.executable)
+    assert read(f"--paddle-against={tmp_path}/python").against == tmp_path / "python"
+
+
+def test_an_interpreter_without_a_slash_is_looked_for_on_the_path(
+    read: Read, refusal: Callable[..., str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(Path(sys.executable).parent))
+    name = Path(sys.executable).name
+    assert read(f"--paddle-against={name}").against == Path(sys.executable).parent / name
+    assert refusal("--paddle-against=no-such") == (
+        "--paddle-against=no-such: there is no program 'no-such' on the PATH; give a Python interpreter, such as "
+        "../before/.venv/bin/python"
+    )
+
+
+@pytest.mark.parametrize(
+    ("option", "step"),
+    [
+        ("--paddle-against", "give a Python interpreter, such as ../before/.venv/bin/python"),
+        ("--paddle-against-rootdir", "give a directory, such as ../before"),
+    ],
+)
+def test_an_empty_name_of_the_other_side_is_refused(refusal: Callable[..., str], option: str, step: str) -> None:
+    assert refusal(f"{option}=") == f"{option}=: the value is empty; {step}"
 
 
 def test_a_results_file_is_relative_to_where_pytest_was_started(read: Read, pytester: pytest.Pytester) -> None:
@@ -559,6 +607,7 @@ PER_TEST = {
     "min_efficiency": "0.5",
     "linear_until": "2",
     "max_collapse": "0.3",
+    "max_drift": "0.2",
 }
 
 
@@ -580,10 +629,11 @@ def flat(settings: Settings) -> list[object]:
         limits.min_efficiency,
         limits.linear_until,
         limits.max_collapse,
+        limits.max_drift,
     ]
 
 
-ALL_GIVEN = [(1, 2, 4, 8), ("python",), 0.0, 9, 7.0, 2, 3, 9, 3, 11.0, 5, "gpu:1", 0.5, 2, 0.3]
+ALL_GIVEN = [(1, 2, 4, 8), ("python",), 0.0, 9, 7.0, 2, 3, 9, 3, 11.0, 5, "gpu:1", 0.5, 2, 0.3, 0.2]
 
 
 @pytest.mark.parametrize("source", ["cli", "environment", "ini", "underscores", "override", "marker"])
@@ -799,7 +849,13 @@ def test_a_marker_argument_like_no_other_is_refused_with_the_known_ones(refusal:
 
 
 @pytest.mark.parametrize(
-    ("name", "value", "option"), [("strict", True, "--paddle-strict"), ("json", "f", "--paddle-json")]
+    ("name", "value", "option"),
+    [
+        ("strict", True, "--paddle-strict"),
+        ("json", "f", "--paddle-json"),
+        ("against", "p", "--paddle-against"),
+        ("against_rootdir", "d", "--paddle-against-rootdir"),
+    ],
 )
 def test_an_option_of_the_whole_run_is_refused_in_a_marker(
     refusal: Callable[..., str], name: str, value: object, option: str

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     import pytest
 
-    from pytest_paddle_mt.records import Interval, LatencySummary, Point, Round, Sweep, Window
+    from pytest_paddle_mt.records import Against, Interval, LatencySummary, Point, Round, Sweep, Window
     from pytest_paddle_mt.reporters import Finished
 
 SCHEMA = 1
@@ -99,12 +99,7 @@ def entry(sweep: Sweep) -> dict[str, Any]:
         "smoke_reason": sweep.smoke_reason,
         "elapsed_s": sweep.elapsed_s,
         "points": [_point(point) for point in sweep.points],
-        "windows": [
-            _window(one, window, cpu, stage)
-            for stage, rounds in (("sweep", sweep.rounds), ("confirmation", _confirming(sweep)))
-            for one in rounds
-            for window in one.windows
-        ],
+        "windows": _windows(sweep, cpu),
         "usl": None if sweep.usl is None else {"contention": sweep.usl.contention, "coherency": sweep.usl.coherency},
         "verdicts": [
             {
@@ -118,6 +113,55 @@ def entry(sweep: Sweep) -> dict[str, Any]:
             for verdict in sweep.verdicts
         ],
         "warnings": [{"kind": warning.kind, "text": warning.text} for warning in sweep.warnings],
+        "against": None if sweep.against is None else _against(sweep, sweep.against),
+    }
+
+
+def _windows(sweep: Sweep, cpu: validity.Cpu) -> list[dict[str, Any]]:
+    """The windows in the order in which they were measured; those of a comparison say whose they are."""
+    if sweep.against is None:
+        return [
+            _window(one, window, cpu, stage)
+            for stage, rounds in (("sweep", sweep.rounds), ("confirmation", _confirming(sweep)))
+            for one in rounds
+            for window in one.windows
+        ]
+    other = sweep.against.subject
+    other_cpu = validity.Cpu(
+        usable_cores=cpu.usable_cores, math_threads=1 if other is None else other.math_threads or 1
+    )
+    return [
+        {
+            **_window(paired.of(one.side), one.window, cpu if one.side == "this" else other_cpu, "sweep"),
+            "side": one.side,
+        }
+        for paired in sweep.against.rounds
+        for one in paired.windows
+    ]
+
+
+def _against(sweep: Sweep, against: Against) -> dict[str, Any]:
+    return {
+        "names": list(against.names),
+        "described": list(against.described),
+        "identity": {
+            "this": dict(sweep.subject.identity),
+            "other": None if against.subject is None else dict(against.subject.identity),
+        },
+        "facts": None if against.subject is None else dict(against.subject.facts),
+        "differences": list(against.differences),
+        "max_drift": sweep.limits.max_drift,
+        "points": [_point(point) for point in against.points],
+        "ratios": [
+            {
+                "threads": ratio.threads,
+                "qps": ratio.qps,
+                "qps_ci": _interval(ratio.qps_interval),
+                "latency_p50": ratio.p50,
+                "rounds": ratio.rounds,
+            }
+            for ratio in against.ratios
+        ],
     }
 
 

@@ -28,6 +28,8 @@ class JunitReporter:
             properties.append((f"paddle_mt_qps_{point.threads}", round(point.qps, 3)))
             if point.efficiency is not None:
                 properties.append((f"paddle_mt_efficiency_{point.threads}", round(point.efficiency, 4)))
+        for ratio in () if sweep.against is None else sweep.against.ratios:
+            properties.append((f"paddle_mt_ratio_{ratio.threads}", round(ratio.qps, 4)))
 
     def session_finished(self, sweeps: Sequence[Sweep], terminal: pytest.TerminalReporter) -> None:
         """Nothing: pytest writes the file."""

@@ -6,6 +6,7 @@ import textwrap
 from typing import TYPE_CHECKING
 
 from pytest_paddle_mt.records import GATED_STATUSES
+from pytest_paddle_mt.reporters import sides, text
 from pytest_paddle_mt.units import counted, ms
 
 if TYPE_CHECKING:
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
     from pytest_paddle_mt.records import Interval, Point, Sweep
     from pytest_paddle_mt.reporters import Finished
 
-_WIDTH = 80
 _HEADER = "threads     QPS  +/- speedup  efficiency        p50 ms  p90 ms  p99 ms  verdict"
 
 
@@ -45,6 +45,8 @@ class TerminalTableReporter:
 
 def heading(sweep: Sweep) -> list[str]:
     """What was measured, on what."""
+    if sweep.against is not None:
+        return [*textwrap.wrap(sweep.nodeid, text.WIDTH), *sides.heading(sweep, sweep.against)]
     subject = sweep.subject
     facts = [f"{subject.engine} engine", subject.device]
     if subject.batch_size is not None:
@@ -56,7 +58,11 @@ def heading(sweep: Sweep) -> list[str]:
         facts.append(f"GIL {subject.gil} by run()")
     linear = f"linear up to {counted(sweep.linear_until, 'thread')}: {sweep.linear_until_reason}"
     effort = f"{counted(sweep.points[0].rounds, 'round')} in {sweep.elapsed_s:.0f} s, seed {sweep.seed}"
-    return [*textwrap.wrap(sweep.nodeid, _WIDTH), *_wrapped(", ".join(facts)), *_wrapped(f"{linear}; {effort}")]
+    return [
+        *textwrap.wrap(sweep.nodeid, text.WIDTH),
+        *text.wrapped(", ".join(facts)),
+        *text.wrapped(f"{linear}; {effort}"),
+    ]
 
 
 #: Facts that say what they are without their key.
@@ -65,6 +71,8 @@ _OWN_WORDS = ("paddle", "measured")
 
 def table(sweep: Sweep) -> list[str]:
     """The table: a line per thread count."""
+    if sweep.against is not None:
+        return sides.table(sweep, sweep.against)
     return [_HEADER, *(_row(sweep, point) for point in sweep.points)]
 
 
@@ -72,41 +80,30 @@ def remarks(sweep: Sweep) -> list[str]:
     """What the verdicts and the doubts say, wrapped."""
     lines = []
     if sweep.smoke_reason is not None:
-        lines += _wrapped(f"SMOKE RUN, nothing judged or recorded: {sweep.smoke_reason}")
+        lines += text.wrapped(f"SMOKE RUN, nothing judged or recorded: {sweep.smoke_reason}")
     for verdict in sweep.verdicts:
-        lines += _wrapped(f"{verdict.status.upper()} {verdict.check}: {verdict.reason}")
+        lines += text.wrapped(f"{verdict.status.upper()} {verdict.check}: {verdict.reason}")
     for warning in sweep.warnings:
-        lines += _wrapped(f"note: {warning.text}")
+        lines += text.wrapped(f"note: {warning.text}")
     return lines
 
 
 def _row(sweep: Sweep, point: Point) -> str:
     latency = point.latency
     return (
-        f"{point.threads:>7} {_number(point.qps):>7} {_half_width(point.qps, point.qps_interval):>4}"
-        f" {_fixed(point.speedup):>7}  {_efficiency(point):<16}"
+        f"{point.threads:>7} {text.number(point.qps):>7} {_half_width(point.qps, point.qps_interval):>4}"
+        f" {text.fixed(point.speedup):>7}  {_efficiency(point):<16}"
         f"  {_latency(latency.p50_ns):>6}  {_latency(latency.p90_ns):>6}  {_latency(latency.p99_ns):>6}"
-        f"  {_verdict(sweep, point)}"
+        f"  {text.verdict(sweep, point.threads)}"
     ).rstrip()
-
-
-def _verdict(sweep: Sweep, point: Point) -> str:
-    statuses = [verdict.status for verdict in sweep.verdicts if verdict.threads == point.threads]
-    from_worst = [status for status in ("fail", "inconclusive", "not_comparable", "no_data") if status in statuses]
-    word = from_worst[0] if from_worst else (statuses[0] if statuses else "")
-    return _SHORT.get(word, word)
-
-
-#: The statuses that are too long for the table.
-_SHORT = {"inconclusive": "unclear", "not_comparable": "not comp", "no_data": "no data", "calibrating": "calibr."}
 
 
 def _efficiency(point: Point) -> str:
     if point.efficiency is None:
         return "-"
     interval = point.efficiency_interval
-    span = "" if interval is None else f" ({_fixed(interval.low)}-{_fixed(interval.high)})"
-    return f"{_fixed(point.efficiency)}{span}"
+    span = "" if interval is None else f" ({text.fixed(interval.low)}-{text.fixed(interval.high)})"
+    return f"{text.fixed(point.efficiency)}{span}"
 
 
 def _half_width(value: float, interval: Interval | None) -> str:
@@ -117,24 +114,4 @@ def _half_width(value: float, interval: Interval | None) -> str:
 
 
 def _latency(latency_ns: float | None) -> str:
-    return "-" if latency_ns is None else _number(ms(latency_ns))
-
-
-def _fixed(value: float | None) -> str:
-    if value is None:
-        return "-"
-    return f"{value:.2f}" if value < 10 else f"{min(value, 9999):.0f}"
-
-
-def _number(value: float) -> str:
-    """Three digits that say something, in six characters (seven from a million on): 0.0421, 42.1, 42137, 12.3M."""
-    if value < 0.001:
-        return "<0.001"
-    if value >= 1000:
-        return f"{value:.0f}" if value < 1e6 else f"{value / 1e6:.1f}M"
-    decimals = 4 if value < 0.1 else 3 if value < 1 else 2 if value < 10 else 1
-    return f"{value:.{decimals}f}"
-
-
-def _wrapped(text: str) -> list[str]:
-    return textwrap.wrap(text, _WIDTH, initial_indent="  ", subsequent_indent="    ", break_on_hyphens=False)
+    return "-" if latency_ns is None else text.number(ms(latency_ns))

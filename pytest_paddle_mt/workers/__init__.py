@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Callable, NoReturn, Protocol
 import pytest
 
 if TYPE_CHECKING:
-    from pytest_paddle_mt.records import Subject, Window, WindowPlan
+    from pytest_paddle_mt.records import Side, Subject, Window, WindowPlan
 
 
 class Worker(Protocol):
@@ -37,6 +37,14 @@ class Server(Protocol):
     @property
     def seed(self) -> int:
         """Seed of whatever the engine draws at random, from the parent."""
+
+    @property
+    def side(self) -> Side:
+        """Which of the two things that ``compare`` was given is served here."""
+
+    @property
+    def describe(self) -> bool:
+        """Whether to say what exactly is served: digests of the model's files, versions."""
 
     def serve(self, opened: Callable[[], tuple[Worker, Subject, float | None]]) -> NoReturn:
         """Serve until the parent has enough, and end the test; never returns.

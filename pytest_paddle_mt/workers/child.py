@@ -62,11 +62,15 @@ class _Served(pytest.skip.Exception):  # type: ignore[name-defined,misc,unused-i
 class SocketServer:
     """Serves the parent's requests from inside the test; see ``Server``."""
 
-    def __init__(self, channel: Channel, log: int, seed: int) -> None:
+    def __init__(self, channel: Channel, log: int, start: Start) -> None:
         self._channel = channel
         self._log = log
         #: Seed of whatever the engine draws at random, from the parent.
-        self.seed = seed
+        self.seed = start.seed
+        #: Which of the two things that ``compare`` was given is served here.
+        self.side = start.side
+        #: Whether to say what exactly is served.
+        self.describe = start.describe
         #: Whether the test ended because the parent had enough, or was told why there is nothing to have.
         self.finished = False
         self._called = False
@@ -144,6 +148,8 @@ class _OneTest:
 
     def __init__(self, start: Start, server: SocketServer) -> None:
         self.problems: list[str] = []
+        #: Why there is nothing to measure here, though nothing broke.
+        self.absent: str | None = None
         self._nodeid = start.nodeid
         self._path = Path(start.path)
         self._server = server
@@ -163,6 +169,7 @@ class _OneTest:
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         if not session.items and not self.problems:
+            self.absent = f"there is no test {self._nodeid!r}"
             self.problems.append(
                 f"there is no test {self._nodeid!r} in this process: an id must be the same in every process, so make "
                 "none of a random value, a time or an address"
@@ -188,7 +195,8 @@ class _OneTest:
             self.problems.append(f"{report.when} failed:\n{report.longreprtext}")
         elif report.skipped and not self._server.finished:
             reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else report.longreprtext
-            self.problems.append(f"the test was skipped in {report.when}: {reason}")
+            self.absent = f"the test was skipped in {report.when}: {reason}"
+            self.problems.append(self.absent)
 
     def pytest_internalerror(self, excrepr: object) -> None:
         self.problems.append(f"pytest failed:\n{excrepr}")
@@ -217,8 +225,7 @@ def main(descriptor: int, parent: int) -> int:
             )
         )
         start: Start = channel.receive()
-        problems = _run(start, SocketServer(channel, log, start.seed))
-        channel.send(Ended(problems=tuple(problems)))
+        channel.send(_run(start, SocketServer(channel, log, start)))
     except Closed:
         return 1  # the parent is gone
     finally:
@@ -226,7 +233,7 @@ def main(descriptor: int, parent: int) -> int:
     return 0
 
 
-def _run(start: Start, server: SocketServer) -> list[str]:
+def _run(start: Start, server: SocketServer) -> Ended:
     config = None
     try:
         config = pytest.Config.fromdictargs(_options(start), list(start.arguments))
@@ -235,11 +242,11 @@ def _run(start: Start, server: SocketServer) -> list[str]:
         config.pluginmanager.register(one_test, "paddle_mt_one_test")
         config.hook.pytest_cmdline_main(config=config)
     except Exception as error:
-        return [f"pytest could not start: {error}"]
+        return Ended(problems=(f"pytest could not start: {error}",), absent=None)
     finally:
         if config is not None:
             config._ensure_unconfigure()
-    return one_test.problems
+    return Ended(problems=tuple(one_test.problems), absent=one_test.absent)
 
 
 def _options(start: Start) -> dict[str, Any]:

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_paddle_mt import __version__, errors
 from pytest_paddle_mt.errors import ForkFailed, PaddleMtError, QueryFailed
-from pytest_paddle_mt.records import Subject
+from pytest_paddle_mt.records import Subject, record
 from pytest_paddle_mt.units import counted
 from pytest_paddle_mt.workers import launch
 from pytest_paddle_mt.workers.protocol import (
@@ -45,7 +45,8 @@ from pytest_paddle_mt.workers.protocol import (
 if TYPE_CHECKING:
     import pytest
 
-    from pytest_paddle_mt.records import Window, WindowPlan
+    from pytest_paddle_mt.records import Side, Window, WindowPlan
+    from pytest_paddle_mt.workers.launch import Place
 
 # Deadlines. All but the first two parts of a window's were chosen, not measured: they end a run that would hang for
 # ever, so being too long costs a broken run minutes, and being too short would break a slow one.
@@ -80,11 +81,32 @@ _LOOK_S = 0.02
 _ADVICE = "Find out whether it also happens with one thread (--paddle-threads=1) or without forks (--paddle-forks=0)"
 
 
+class Absent(ForkFailed):
+    """There is nothing to measure on the other side, though nothing broke: no such test, or it is skipped there."""
+
+
+@record
+class Role:
+    """What the forks of a comparison are told beyond their test, and how they are called."""
+
+    #: Which of the two things that ``compare`` was given they serve.
+    side: Side
+    #: Where they run; None: here.
+    place: Place | None
+    #: Number of the first: no two processes of a test have the same.
+    first: int
+
+
 class ForkWorker:
     """One fork as a ``Worker``."""
 
-    def __init__(self, fork: int, item: pytest.Item, seed: int, directory: Path) -> None:
+    def __init__(self, fork: int, item: pytest.Item, seed: int, directory: Path, role: Role | None = None) -> None:
         self.fork = fork
+        self._role = role
+        self._place = None if role is None else role.place
+        where = "" if role is None or self._place is None else f" (the other side, {self._place.python})"
+        #: What it is called in messages.
+        self._name = f"fork {fork}{where}"
         #: What the fork serves; read after ``await_ready``.
         self.subject: Subject
         self._item = item
@@ -96,14 +118,17 @@ class ForkWorker:
         ours, theirs = socket.socketpair()
         self._channel = Channel(ours, self._lives)
         directory.mkdir()
+        environ = launch.environment_of(fork)
+        if self._place is not None:
+            environ = launch.environment_elsewhere(environ, item.config.rootpath, self._place)
         with theirs, self._log.open("wb") as log:
             self._process = subprocess.Popen(
-                launch.command(theirs.fileno()),
+                launch.command(theirs.fileno(), self._place),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
-                cwd=item.config.invocation_params.dir,
-                env=launch.environment_of(fork),
+                cwd=launch.working_directory(item.config, self._place),
+                env=environ,
                 pass_fds=[theirs.fileno()],
                 start_new_session=True,
             )
@@ -114,14 +139,22 @@ class ForkWorker:
             hello = self._channel.receive_hello(HELLO_S)
         except PaddleMtError as error:
             raise self._failure(error, HELLO_S) from None
-        if (hello.protocol, hello.plugin_version) != (PROTOCOL, __version__):
+        if self._place is not None and hello.protocol != PROTOCOL:
             raise ForkFailed(
-                f"fork {self.fork} has pytest-paddle-mt {hello.plugin_version} (protocol {hello.protocol}) from "
+                f"{self._name} has pytest-paddle-mt {hello.plugin_version} (protocol {hello.protocol}) from "
+                f"{hello.package}, this process has {__version__} (protocol {PROTOCOL}): they do not understand each "
+                "other; install a version with the same protocol there, the one that is here for instance"
+            )
+        if self._place is None and (hello.protocol, hello.plugin_version) != (PROTOCOL, __version__):
+            raise ForkFailed(
+                f"{self._name} has pytest-paddle-mt {hello.plugin_version} (protocol {hello.protocol}) from "
                 f"{hello.package}, this process has {__version__} (protocol {PROTOCOL}) from "
                 f"{Path(__file__).parents[1]}: two installations get in each other's way; keep one of them"
             )
         self._doing = "ran the test up to concurrent_runner"
-        self._send(launch.start(self._item, self._seed, self._temporary))
+        role = self._role
+        side: Side = "this" if role is None else role.side
+        self._send(launch.start(self._item, self._seed, self._temporary, self._place, side, describe=role is not None))
 
     def await_ready(self) -> None:
         """Wait until it stands in ``concurrent_runner``."""
@@ -173,13 +206,13 @@ class ForkWorker:
         try:
             while not isinstance(ended := self._channel.receive(timeout_s), Ended):
                 pass  # an answer that nobody waited for any more
-            problems = [f"fork {self.fork}: {problem}" for problem in ended.problems]
+            problems = [f"{self._name}: {problem}" for problem in ended.problems]
         except PaddleMtError as error:
             return [str(self._failure(error, timeout_s))]
         if not self._wait(EXIT_S):
-            problems.append(f"fork {self.fork} did not exit within {EXIT_S:g} s of its last test and was killed")
+            problems.append(f"{self._name} did not exit within {EXIT_S:g} s of its last test and was killed")
         elif self._status() != 0:
-            problems.append(f"fork {self.fork} {self._death()} as it exited")
+            problems.append(f"{self._name} {self._death()} as it exited")
         return problems
 
     def interrupt(self) -> None:
@@ -231,27 +264,34 @@ class ForkWorker:
         if isinstance(answer, Failed):
             raise self._as_error(answer)
         if isinstance(answer, Ended):
-            raise ForkFailed(self._ended_early(answer))
+            raise self._ended_early(answer)
         if not isinstance(answer, wanted):
-            raise ForkFailed(f"fork {self.fork} answered {type(answer).__name__} while it {self._doing}")
+            raise ForkFailed(f"{self._name} answered {type(answer).__name__} while it {self._doing}")
         return answer
 
     def _as_error(self, failed: Failed) -> PaddleMtError:
+        elsewhere = "" if self._place is None else f"{self._name}: "
         if failed.error == QueryFailed.__name__:
-            return QueryFailed(**failed.arguments)
+            message = f"{elsewhere}{failed.arguments['message']}"
+            return QueryFailed(**{**failed.arguments, "message": message})
         if failed.error:
             known: type[PaddleMtError] = getattr(errors, failed.error, PaddleMtError)
-            return known(failed.text)
-        return ForkFailed(f"fork {self.fork} failed while it {self._doing}:\n{_indented(failed.text)}")
+            return known(elsewhere + failed.text)
+        return ForkFailed(f"{self._name} failed while it {self._doing}:\n{_indented(failed.text)}")
 
-    def _ended_early(self, ended: Ended) -> str:
+    def _ended_early(self, ended: Ended) -> ForkFailed:
+        if self._place is not None and ended.absent is not None:
+            return Absent(f"on the other side ({self._place.python}, {self._place.rootdir}) {ended.absent}")
+        return ForkFailed(self._end(ended))
+
+    def _end(self, ended: Ended) -> str:
         if not ended.problems:
             return (
-                f"fork {self.fork} ended while it {self._doing}: there the test did not wait in concurrent_runner as "
+                f"{self._name} ended while it {self._doing}: there the test did not wait in concurrent_runner as "
                 f"it did here. A fork runs the same test; it must get there on the same path.{self._quoted()}"
             )
         told = "\n".join(ended.problems)
-        return f"fork {self.fork} ended while it {self._doing}:\n{_indented(told)}{self._quoted()}"
+        return f"{self._name} ended while it {self._doing}:\n{_indented(told)}{self._quoted()}"
 
     def _failure(self, error: PaddleMtError, timeout_s: float) -> ForkFailed:
         """What has become of the fork, for people."""
@@ -259,12 +299,12 @@ class ForkWorker:
             stacks = self._stacks()
             self.kill()
             return ForkFailed(
-                f"fork {self.fork} hung: it did not answer within {timeout_s:.0f} s while it {self._doing}, and was "
+                f"{self._name} hung: it did not answer within {timeout_s:.0f} s while it {self._doing}, and was "
                 f"killed. {_ADVICE}.\nIts stacks:\n{_indented(stacks)}"
             )
         if isinstance(error, Garbled):
             return ForkFailed(
-                f"fork {self.fork} sent something else than a message while it {self._doing}: {error}. Does the test "
+                f"{self._name} sent something else than a message while it {self._doing}: {error}. Does the test "
                 f"write to file descriptors that it did not open?{self._quoted()}"
             )
         self._wait(EXIT_S)  # its end of the socket may close before it is gone
@@ -272,7 +312,7 @@ class ForkWorker:
         killed = self._status() == -signal.SIGKILL
         memory = " The kernel sends it when memory runs out: look at dmesg." if killed else ""
         return ForkFailed(
-            f"fork {self.fork} {self._death()} while it {self._doing}{cut}.{memory} {_ADVICE}.{self._quoted()}"
+            f"{self._name} {self._death()} while it {self._doing}{cut}.{memory} {_ADVICE}.{self._quoted()}"
         )
 
     def _stacks(self) -> str:
@@ -343,15 +383,17 @@ class ForkWorker:
 class Crew:
     """Forks that measure one sweep together, and the directory of their output and temporary files."""
 
-    def __init__(self, item: pytest.Item, count: int, seed: int) -> None:
+    def __init__(self, item: pytest.Item, count: int, seed: int, role: Role | None = None) -> None:
         """Nothing is started yet.
 
         Args:
             item: the test.
             count: how many forks.
             seed: seed of whatever the engine draws at random.
+            role: what they are in a comparison; None: there is none.
         """
         self.workers: list[ForkWorker] = []
+        self._role = role
         self._item = item
         self._count = count
         self._seed = seed
@@ -381,6 +423,7 @@ class Crew:
             math_threads=first.math_threads,
             gil="unknown" if len(known) != 1 else known.pop(),
             facts={**first.facts, "forks": str(len(self.workers))},
+            identity=first.identity,
         )
 
     def prepare(self, threads: int, side_by_side: int) -> None:
@@ -396,8 +439,10 @@ class Crew:
         """
         while len(self.workers) < self._count:
             before = len(self.workers)
-            for fork in range(before + 1, min(before + side_by_side, self._count) + 1):
-                self.workers.append(ForkWorker(fork, self._item, self._seed, self._directory / f"fork{fork}"))
+            first = 1 if self._role is None else self._role.first
+            for fork in range(first + before, first + min(before + side_by_side, self._count)):
+                directory = self._directory / f"fork{fork}"
+                self.workers.append(ForkWorker(fork, self._item, self._seed, directory, self._role))
             together = self.workers[before:]
             for worker in together:
                 worker.greet()
@@ -437,7 +482,7 @@ class Crew:
 
 def _check_same(one: Subject, other: Subject, fork: int) -> None:
     """Refuse forks that serve different things: their rounds could not be averaged."""
-    for what in ("engine", "device", "batch_size", "pool", "math_threads", "facts"):
+    for what in ("engine", "device", "batch_size", "pool", "math_threads", "facts", "identity"):
         first, second = getattr(one, what), getattr(other, what)
         if first != second:
             raise ForkFailed(

@@ -3,6 +3,9 @@
 A fork runs one test as the parent does, and reports to nobody but the parent. So it gets every option that fixtures,
 parametrisation or the test may read (of pytest, of plugins, of a user's conftest.py) and none that writes a file,
 selects tests, runs them again, or runs them elsewhere. Plugins passed to ``pytest.main`` as objects stay behind.
+
+A fork of another interpreter (a ``Place``) has the same options, and nothing that says where this interpreter finds its
+modules. Paths below this rootdir become the same paths below the other one.
 """
 
 from __future__ import annotations
@@ -13,20 +16,26 @@ import os
 import pickle
 import subprocess
 import sys
+import sysconfig
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pytest_paddle_mt.records import record
 from pytest_paddle_mt.workers.protocol import Start
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     import pytest
+
+    from pytest_paddle_mt.records import Side
 
 #: Tells user code in a fork which one it is, counted from 1; not set in the parent.
 FORK_VARIABLE = "PYTEST_PADDLE_MT_FORK"
 
 #: Options by their name in ``config.option``, and what a fork has in their place.
 _REPLACED: dict[str, Any] = {
+    # The parent's alone: a fork compares with nobody.
+    "paddle_against": None,
+    "paddle_against_rootdir": None,
     # Said by an argument instead.
     "plugins": [],
     "basetemp": None,
@@ -114,8 +123,33 @@ _BOOTSTRAP = (
 )
 
 
-def command(descriptor: int) -> list[str]:
-    """The command line of a fork that talks over the inherited file ``descriptor``."""
+#: Run by another interpreter: its own modules, without the working directory, which may be a checkout of ours that is
+#: not installed. Where the parent has the working directory among its modules, the fork gets its own, behind ours.
+_BOOTSTRAP_ELSEWHERE = (
+    "import os, sys; sys.path[:] = [one for one in sys.path if one]; "
+    "from pytest_paddle_mt.workers.child import main; "
+    "sys.path[:0] = [os.getcwd()] * int(sys.argv[1]); sys.exit(main(*map(int, sys.argv[2:])))"
+)
+
+#: Variables that are about this interpreter, or ask for what a fork must not do.
+_NOT_ELSEWHERE = ("PYTHONHOME", "PYTHONEXECUTABLE", "PYTHONPATH", "VIRTUAL_ENV", "__PYVENV_LAUNCHER__")
+
+
+@record
+class Place:
+    """Where the other side of a comparison runs."""
+
+    #: Its interpreter, absolute. A link is not followed: it may be what makes it that of a virtual environment.
+    python: Path
+    #: Its rootdir, absolute.
+    rootdir: Path
+
+
+def command(descriptor: int, place: Place | None = None) -> list[str]:
+    """The command line of a fork that talks over the inherited file ``descriptor``, here or at ``place``."""
+    if place is not None:
+        with_cwd = str(int("" in sys.path or os.getcwd() in sys.path))
+        return [str(place.python), "-u", "-c", _BOOTSTRAP_ELSEWHERE, with_cwd, str(descriptor), str(os.getpid())]
     # -u: what it printed before it crashed is in its log.
     flags = ["-u", *subprocess._args_from_interpreter_flags()]  # type: ignore[attr-defined]
     return [sys.executable, *flags, "-c", _BOOTSTRAP, json.dumps(sys.path), str(descriptor), str(os.getpid())]
@@ -129,34 +163,83 @@ def environment_of(fork: int) -> dict[str, str]:
     return kept
 
 
-def start(item: pytest.Item, seed: int, basetemp: Path) -> Start:
+def environment_elsewhere(environ: dict[str, str], rootdir: Path, place: Place) -> dict[str, str]:
+    """``environ`` without what leads another interpreter to the modules of this one.
+
+    Of ``PYTHONPATH``, relative entries stay, entries below ``rootdir`` become those below the other rootdir, and others
+    go. Gone is also what points into this interpreter's own packages: Paddle sets such variables when it is imported.
+    """
+    own = tuple({sysconfig.get_path(name) + os.sep for name in ("purelib", "platlib")})
+    kept = {name: value for name, value in environ.items() if name not in _NOT_ELSEWHERE and not value.startswith(own)}
+    entries = [Path(entry) for entry in environ.get("PYTHONPATH", "").split(os.pathsep) if entry]
+    moved = [str(there(entry, rootdir, place)) for entry in entries if not entry.is_absolute() or rootdir in _up(entry)]
+    if moved:
+        kept["PYTHONPATH"] = os.pathsep.join(moved)
+    return kept
+
+
+def there(path: Path, rootdir: Path, place: Place | None) -> Path:
+    """The same path below the other rootdir; ``path`` itself where it does not stand below this one."""
+    if place is None or rootdir not in _up(path):
+        return path
+    return place.rootdir / path.relative_to(rootdir)
+
+
+def working_directory(config: pytest.Config, place: Place | None) -> Path:
+    """Where a fork runs: where this pytest was started, or the same place below the other rootdir."""
+    directory = there(config.invocation_params.dir, config.rootpath, place)
+    return directory if place is None or directory.is_dir() else place.rootdir
+
+
+def start(
+    item: pytest.Item,
+    seed: int,
+    basetemp: Path,
+    place: Place | None = None,
+    side: Side = "this",
+    describe: bool = False,
+) -> Start:
     """What a fork is told to run ``item``.
 
     Args:
         item: the test.
         seed: seed of whatever the engine draws at random.
         basetemp: directory for the fork's own temporary files.
+        place: where it runs; None: here.
+        side: which of the two things that ``compare`` was given it serves.
+        describe: whether it says what exactly it serves.
     """
     return Start(
         nodeid=item.nodeid,
-        path=str(item.path),
-        arguments=tuple(_arguments(item, basetemp)),
+        path=str(there(item.path, item.config.rootpath, place)),
+        arguments=tuple(_arguments(item, basetemp, place)),
         options=_options(item.config),
         seed=seed,
+        side=side,
+        describe=describe,
     )
 
 
-def _arguments(item: pytest.Item, basetemp: Path) -> list[str]:
+def _arguments(item: pytest.Item, basetemp: Path, place: Place | None) -> list[str]:
     config = item.config
+    rootdir = config.rootpath
     plugins = [part for plugin in config.option.plugins or () for part in ("-p", plugin)]
+    ini = None if config.inipath is None else there(config.inipath, rootdir, place)
+    if place is not None and ini is not None and not ini.is_file():
+        ini = None
+    confcutdir = config.known_args_namespace.confcutdir
     return [
-        _collected(item.path),
-        f"--rootdir={config.rootpath}",
-        f"--config-file={config.inipath or os.devnull}",  # none: else the fork would look for one
-        f"--confcutdir={config.known_args_namespace.confcutdir}",
+        _collected(there(item.path, rootdir, place)),
+        f"--rootdir={there(rootdir, rootdir, place)}",
+        f"--config-file={ini or os.devnull}",  # none: else the fork would look for one
+        f"--confcutdir={confcutdir if confcutdir is None else there(Path(confcutdir), rootdir, place)}",
         f"--basetemp={basetemp}",
         *plugins,
     ]
+
+
+def _up(path: Path) -> tuple[Path, ...]:
+    return (path, *path.parents)
 
 
 def _collected(path: Path) -> str:

@@ -21,13 +21,13 @@ from typing import TYPE_CHECKING, Any, Callable
 import numpy as np
 
 from pytest_paddle_mt.errors import PaddleMtError
-from pytest_paddle_mt.records import Latencies, Noise, Subject, ThreadWindow, Window, WindowPlan, record
+from pytest_paddle_mt.records import Latencies, Noise, Side, Subject, ThreadWindow, Window, WindowPlan, record
 
 if TYPE_CHECKING:
     import socket
 
 #: Version of everything below ``Hello``.
-PROTOCOL = 1
+PROTOCOL = 2
 
 _MAGIC = b"PMT\n"
 #: Before each frame: the magic, bytes of JSON, bytes of everything that JSON cannot hold.
@@ -66,6 +66,10 @@ class Start:
     options: dict[str, bytes]
     #: Seed of whatever the engine draws at random.
     seed: int
+    #: Which of the two things that ``compare`` was given it serves: this side's or the other's.
+    side: Side
+    #: Whether to say what exactly it serves, which means reading the model's files.
+    describe: bool
 
 
 @record
@@ -126,6 +130,8 @@ class Ended:
 
     #: What went wrong in the test there, for people.
     problems: tuple[str, ...]
+    #: Why there is nothing to measure there, though nothing broke: no such test, or it is skipped; None otherwise.
+    absent: str | None
 
 
 _RECORDS: dict[str, type[Any]] = {

@@ -9,6 +9,7 @@ import pytest
 from pytest_paddle_mt.records import STATUSES_WORST_FIRST, Interval, Sweep
 from pytest_paddle_mt.reporters import terminal
 from pytest_paddle_mt.reporters.terminal import TerminalTableReporter
+from pytest_paddle_mt.reporters.text import number
 from tests.builders import latency_summary, point, subject, sweep, verdict, warning
 
 WIDTH = 80
@@ -134,7 +135,7 @@ def test_the_columns_stand_under_their_names():
     ],
 )
 def test_numbers_have_three_digits_that_say_something(value, text):
-    assert terminal._number(value) == text
+    assert number(value) == text
 
 
 def test_the_heading_says_what_was_measured():

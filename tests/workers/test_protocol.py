@@ -71,13 +71,21 @@ def same(one: object, other: object) -> bool:
 MESSAGES = [
     HELLO,
     Prepared(),
-    Start(nodeid="a::t[x::[y]-é\n]", path="/a b", arguments=("-p", "x"), options={"a": b"\0\xff", "b": b""}, seed=7),
+    Start(
+        nodeid="a::t[x::[y]-é\n]",
+        path="/a b",
+        arguments=("-p", "x"),
+        options={"a": b"\0\xff", "b": b""},
+        seed=7,
+        side="other",
+        describe=True,
+    ),
     Measure(threads=4, plan=WindowPlan(window_s=0.5, min_queries=20, warmup_s=0.1, warmup_queries=3)),
     Measured(window=window(Latencies(values_ns=np.array([8, 9, 12]), counts=None))),
     Measured(window=window(Latencies(values_ns=np.array([8, 9]), counts=np.array([1, 2])))),
     Measured(window=window(Latencies(values_ns=np.arange(500_000), counts=None))),
     Failed(error="QueryFailed", text="no", arguments={"thread": 1, "message": "m"}),
-    Ended(problems=("one\ntwo", "")),
+    Ended(problems=("one\ntwo", ""), absent=None),
 ]
 
 
@@ -94,7 +102,7 @@ def test_a_message_arrives_as_it_was_sent(ends, message):
 def test_messages_arrive_one_by_one(ends):
     channel = Channel(ends[0])
     for problem in ("a", "b"):
-        channel.send(Ended(problems=(problem,)))
+        channel.send(Ended(problems=(problem,), absent=None))
     received = Channel(ends[1])
     assert [received.receive(60).problems, received.receive(60).problems] == [("a",), ("b",)]
 
@@ -113,7 +121,7 @@ def sent(message: object) -> bytes:
 
 @pytest.mark.parametrize("kept", [1, 10, 19, 20, 21, 60, -1])
 def test_an_end_inside_a_message_is_told_from_an_end_between_messages(ends, kept):
-    ends[0].sendall(sent(Ended(problems=("something",)))[:kept])
+    ends[0].sendall(sent(Ended(problems=("something",), absent=None))[:kept])
     ends[0].close()
     with pytest.raises(Cut, match="in the middle of a message"):
         Channel(ends[1]).receive(60)
@@ -163,7 +171,7 @@ def test_a_dead_end_is_noticed_although_a_process_that_it_started_holds_the_sock
 
 
 def test_what_was_sent_before_its_sender_died_is_still_read(ends):
-    Channel(ends[0]).send(Ended(problems=("last words",)))
+    Channel(ends[0]).send(Ended(problems=("last words",), absent=None))
     assert Channel(ends[1], alive=lambda: False).receive(60).problems == ("last words",)
 
 

@@ -1,0 +1,401 @@
+"""How often a comparison is wrong: A/A false alarms, and slow-downs of 5 and 10 % found, quiet and beside a neighbour.
+
+    python benchmarks/against.py DIRECTORY [--seconds-at-most 3600] [--condition quiet|noisy|both]
+    python benchmarks/against.py DIRECTORY --report
+    python benchmarks/against.py --quick
+
+A trial is one comparison as a test would make it, by the code that ships: two workers in this process, alternating
+windows, looks, stop rule. Trials of all scenarios are interleaved, so that they see the same machine. Each is written
+to DIRECTORY as soon as it has ended; started again, the benchmark goes on where it stopped. The noisy condition starts
+a neighbour of its own, which computes and rests in turn, and ends it again.
+
+The report gives, for each scenario and condition: verdicts with Clopper-Pearson 95 % bounds, seconds to verdict, what
+other floors under the autocorrelation would have said of the same rounds, and what pytest-benchmark's ``mean:10%`` says
+of them: of the same interleaved windows, and of the first half of one side's against the second half of the other's,
+as two runs one after the other would give them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import os
+import random
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Callable
+
+import numpy as np
+from figures import load_average, number
+
+import pytest_paddle_mt
+from pytest_paddle_mt import comparison, environment, paired, runner, validity
+from pytest_paddle_mt.checks import against as check
+from pytest_paddle_mt.engines import SyntheticWork, Workload
+from pytest_paddle_mt.engines.native import NativeEngine
+from pytest_paddle_mt.engines.synthetic import SyntheticEngine
+from pytest_paddle_mt.predictors import PredictorPool
+from pytest_paddle_mt.records import WindowPlan, record
+from pytest_paddle_mt.statistics import intervals, pairs, scaling
+from pytest_paddle_mt.workers.in_process import InProcessWorker
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    import numpy.typing as npt
+
+    from pytest_paddle_mt.records import PairedRound, Verdict
+    from pytest_paddle_mt.workers import Worker
+
+THREADS = (1, 2)
+SPIN_NS = 2e6
+#: Floors under the autocorrelation that the report compares; the one that ships is among them.
+FLOORS = (0.0, 0.3, 0.5)
+PLAN = WindowPlan(window_s=0.1, min_queries=20, warmup_s=0.02, warmup_queries=3)
+#: By ``max_drift``, and in the noisy condition: how long a trial may take, in seconds, which is what a target allows,
+#: and fewest and most rounds.
+EFFORT = {"0.05": (120.0, (12, 120)), "0.02": (300.0, (24, 300)), "noisy": (300.0, (24, 300))}
+
+_NEIGHBOUR = """
+import os, random, sys, time
+rng, ends_s, parent = random.Random(int(sys.argv[1])), time.monotonic() + float(sys.argv[2]), os.getppid()
+memory = bytearray(4 << 20)
+while time.monotonic() < ends_s and os.getppid() == parent:
+    rests_s = min(ends_s, time.monotonic() + rng.expovariate(1.0))
+    while time.monotonic() < rests_s:
+        sum(range(20_000))
+        memory[:] = bytes(len(memory))
+    time.sleep(rng.expovariate(1.0))
+"""
+
+
+@record
+class Scenario:
+    """Two workloads, and what the verdict on the second against the first must be."""
+
+    name: str
+    #: How much longer a query of the judged side takes, as it was made: 0 for A/A.
+    slower: float
+    max_drift: float
+    #: Workers of the judged side and the other, ready for the largest thread count.
+    opened: Callable[[Path], tuple[Worker, Worker]]
+
+    @property
+    def wrong(self) -> str:
+        """The verdict that is an error here."""
+        return "pass" if self.slower > self.max_drift else "fail"
+
+
+def synthetic(slower: float) -> Callable[[Path], tuple[Worker, Worker]]:
+    """Known work on both sides, the judged side's longer by a share."""
+
+    def opened(_: Path) -> tuple[Worker, Worker]:
+        return tuple(
+            _ready(
+                SyntheticEngine().open(
+                    Workload(pool=None, inputs=(), query=None, synthetic=SyntheticWork(spin_ns=ns), seed=0)
+                )
+            )
+            for ns in (SPIN_NS * (1 + slower), SPIN_NS)
+        )  # type: ignore[return-value]
+
+    return opened
+
+
+def real(layers: int) -> Callable[[Path], tuple[Worker, Worker]]:
+    """A multilayer perceptron against one of 20 layers: ``layers`` of the same kind, so known work up to its ends."""
+
+    def opened(directory: Path) -> tuple[Worker, Worker]:
+        return _served(directory, layers), _served(directory, 20)
+
+    return opened
+
+
+def _served(directory: Path, layers: int) -> Worker:
+    import paddle
+    from paddle import inference, nn
+
+    environment.park_idle_math_threads()
+    stem = directory / f"mlp{layers}"
+    if not stem.with_suffix(".pdiparams").exists():
+        width = 512
+        network = nn.Sequential(*(part for _ in range(layers) for part in (nn.Linear(width, width), nn.ReLU())))
+        network.eval()
+        paddle.jit.save(network, str(stem), input_spec=[paddle.static.InputSpec([8, width], "float32", name="x")])
+    program = next(path for path in map(stem.with_suffix, (".json", ".pdmodel")) if path.exists())
+    config = inference.Config(str(program), str(stem.with_suffix(".pdiparams")))
+    config.disable_glog_info()
+    config.disable_mkldnn()
+    values = np.arange(8 * 512, dtype=np.float32).reshape(8, 512) % 255 * 0.001
+    pool = PredictorPool(config)
+    return _ready(NativeEngine().open(Workload(pool=pool, inputs=[{"x": values}], query=None, synthetic=None, seed=0)))
+
+
+def _ready(session: Any) -> Worker:
+    worker = InProcessWorker(session)
+    worker.prepare(max(THREADS))
+    return worker
+
+
+SCENARIOS = (
+    Scenario(name="A/A, 5 %", slower=0.0, max_drift=0.05, opened=synthetic(0.0)),
+    Scenario(name="A/A, 2 %", slower=0.0, max_drift=0.02, opened=synthetic(0.0)),
+    Scenario(name="+10 %, 5 %", slower=0.10, max_drift=0.05, opened=synthetic(0.10)),
+    Scenario(name="+5 %, 2 %", slower=0.05, max_drift=0.02, opened=synthetic(0.05)),
+    Scenario(name="model A/A, 5 %", slower=0.0, max_drift=0.05, opened=real(20)),
+    Scenario(name="model +10 %, 5 %", slower=0.10, max_drift=0.05, opened=real(22)),
+)
+
+
+def trial(scenario: Scenario, directory: Path, seed: int, budget_s: float, rounds: tuple[int, int]) -> dict[str, Any]:
+    """One comparison, as plain data."""
+    looks = scaling.looks(*rounds)
+    schedule = runner.Schedule(thread_counts=THREADS, window=PLAN, looks=looks, budget_s=budget_s)
+    confidence = comparison.confidence_of(schedule)
+    cpu = validity.Cpu(usable_cores=environment.cores().usable, math_threads=1)
+
+    def judge(so_far: Sequence[PairedRound]) -> tuple[Verdict, ...]:
+        return check.judge(
+            so_far,
+            THREADS,
+            cpu=cpu,
+            max_drift=scenario.max_drift,
+            confidence=confidence,
+            names=("this side", "the other"),
+        )
+
+    this, other = scenario.opened(directory)
+    try:
+        began_s = time.monotonic()
+        measured = paired.run(
+            [(this, other)],
+            schedule,
+            np.random.default_rng(seed),
+            decided=lambda so_far: all(verdict.status != "inconclusive" for verdict in judge(so_far)),
+            clock=time.monotonic,
+            progress=lambda _: None,
+        )
+        elapsed_s = time.monotonic() - began_s
+    finally:
+        this.close()
+        other.close()
+    statuses = [verdict.status for verdict in judge(measured)]
+    return {
+        "scenario": scenario.name,
+        "seed": seed,
+        "status": next(one for one in ("fail", "inconclusive", "pass") if one in statuses),
+        "elapsed_s": elapsed_s,
+        "budget_s": budget_s,
+        "looks": looks,
+        "confidence": confidence,
+        "max_drift": scenario.max_drift,
+        "round_s": elapsed_s / len(measured),
+        "log_ratios": {
+            str(n): pairs.ratio_series(measured, n, lambda window: check.throughput(window, cpu)).tolist()
+            for n in THREADS
+        },
+        "as_measured": {str(n): pairs.ratio_series(measured, n).tolist() for n in THREADS},
+        "seconds_per_query": {
+            side: {str(n): [[1 / window.qps for window in one.at(n, side)] for one in measured] for n in THREADS}
+            for side in comparison.SIDES
+        },
+    }
+
+
+@contextlib.contextmanager
+def neighbour(seed: int, seconds: float) -> Iterator[None]:
+    """A noisy neighbour, for at most so many seconds."""
+    process = subprocess.Popen([sys.executable, "-c", _NEIGHBOUR, str(seed), str(seconds)])
+    try:
+        yield
+    finally:
+        process.kill()
+        process.wait()
+
+
+def record_trials(directory: Path, conditions: Sequence[str], ends_s: float, scenarios: Sequence[Scenario]) -> None:
+    """Make trials until the time is up, those first of which there are fewest."""
+    directory.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory() as models:
+        while True:
+            done = load(directory)
+            todo = [(scenario, condition) for condition in conditions for scenario in scenarios]
+            random.shuffle(todo)
+            scenario, condition = min(
+                todo,
+                key=lambda one: sum(1 for t in done if (t["scenario"], t["condition"]) == (one[0].name, one[1])),
+            )
+            budget_s, rounds = EFFORT["noisy" if condition == "noisy" else f"{scenario.max_drift:g}"]
+            left_s = ends_s - time.monotonic()
+            if left_s < budget_s:
+                return
+            seed = random.SystemRandom().randrange(2**31)
+            load_before = load_average()
+            disturbed = neighbour(seed, budget_s + 60) if condition == "noisy" else contextlib.nullcontext()
+            with disturbed:
+                made = trial(scenario, Path(models), seed, budget_s, rounds)
+            made |= {"condition": condition, "load_before": load_before, "machine": environment.machine_key()}
+            _store(directory, made)
+
+
+def _store(directory: Path, made: dict[str, Any]) -> None:
+    path = directory / f"{made['seed']}.json"
+    temporary = path.with_suffix(".part")
+    with temporary.open("w") as file:
+        json.dump(made, file)
+        file.flush()
+        os.fsync(file.fileno())
+    temporary.replace(path)
+
+
+def load(directory: Path) -> list[dict[str, Any]]:
+    """The trials that were recorded."""
+    return [json.loads(path.read_text()) for path in sorted(directory.glob("*.json"))]
+
+
+def bounds(count: int, trials: int) -> tuple[float, float]:
+    """Two-sided 95 % interval of a proportion (Clopper & Pearson, Biometrika 26, 1934)."""
+    alpha = 0.05
+
+    def solve(target: Callable[[float], float]) -> float:
+        low, high = 0.0, 1.0
+        for _ in range(60):
+            middle = (low + high) / 2
+            low, high = (middle, high) if target(middle) < 0 else (low, middle)
+        return (low + high) / 2
+
+    # P(X >= count) = I_p(count, trials - count + 1); P(X <= count) = 1 - I_p(count + 1, trials - count)
+    beta = intervals.regularized_incomplete_beta
+    low = 0.0 if count == 0 else solve(lambda p: beta(count, trials - count + 1, p) - alpha / 2)
+    high = 1.0 if count == trials else solve(lambda p: beta(count + 1, trials - count, p) - (1 - alpha / 2))
+    return low, high
+
+
+def replayed(made: dict[str, Any], floor: float, ratios: str = "log_ratios") -> tuple[str, float]:
+    """What another floor, or another reading of throughput, would have said of the same rounds, and when in seconds."""
+    least = np.log(check.limit(made["max_drift"]))
+    series = {n: np.array(values) for n, values in made[ratios].items()}
+    measured = min(len(values) for values in series.values())
+    for look in sorted({*(one for one in made["looks"] if one < measured), measured}):
+        statuses = {_status(values[:look], made["confidence"], floor, least) for values in series.values()}
+        if "inconclusive" not in statuses:
+            return ("fail" if "fail" in statuses else "pass"), look * made["round_s"]
+    return ("fail" if "fail" in statuses else "inconclusive"), measured * made["round_s"]
+
+
+def _status(values: npt.NDArray[np.float64], confidence: float, floor: float, least: float) -> str:
+    interval = intervals.mean_interval(values, confidence, floor)
+    if interval is None:
+        return "inconclusive"
+    return "pass" if interval.low >= least else "fail" if interval.high < least else "inconclusive"
+
+
+def mean_rule(made: dict[str, Any], apart: bool) -> str:
+    """``--benchmark-compare-fail=mean:10%``: fails when the mean time of a query grew by more than 10 % anywhere.
+
+    Args:
+        made: a trial.
+        apart: compare the first half of the other side's rounds with the second half of this side's.
+    """
+    grew = []
+    for n in made["log_ratios"]:
+        this, other = (np.array(made["seconds_per_query"][side][n]) for side in comparison.SIDES)
+        half = len(this) // 2
+        if apart and half:
+            this, other = this[half:], other[:half]
+        grew.append(100 * this.mean() / other.mean() - 100 > 10)
+    return "fail" if any(grew) else "pass"
+
+
+def report(trials: Sequence[dict[str, Any]], scenarios: Sequence[Scenario]) -> None:
+    """Print what came of the trials."""
+    for condition in sorted({made["condition"] for made in trials}):
+        for scenario in scenarios:
+            mine = [one for one in trials if (one["scenario"], one["condition"]) == (scenario.name, condition)]
+            if not mine:
+                continue
+            print(
+                f"{condition}, {scenario.name} (slower by {scenario.slower:.0%}, judged with {scenario.max_drift:.0%})"
+            )
+            _print_rule("as shipped, live", [(one["status"], one["elapsed_s"]) for one in mine], scenario)
+            for floor in FLOORS:
+                _print_rule(f"floor {floor:g}, replayed", [replayed(one, floor) for one in mine], scenario)
+            as_measured = [replayed(one, pairs.MIN_AUTOCORRELATION, "as_measured") for one in mine]
+            _print_rule("throughput as measured, replayed", as_measured, scenario)
+            for apart, name in ((False, "same windows"), (True, "one run after the other")):
+                _print_rule(
+                    f"pytest-benchmark mean:10%, {name}",
+                    [(mean_rule(one, apart), one["elapsed_s"]) for one in mine],
+                    scenario,
+                )
+            print(f"    a round takes {np.median([one['round_s'] for one in mine]):.2f} s")
+            for ratios, name in (("log_ratios", "as shipped"), ("as_measured", "as measured")):
+                spreads = "; ".join(_spread([one[ratios][str(n)] for one in mine], n) for n in THREADS)
+                print(f"    throughput {name}: {spreads}")
+
+
+def _spread(series: Sequence[Sequence[float]], threads: int) -> str:
+    sd = np.median([np.std(one, ddof=1) for one in series])
+    rho = np.median([intervals.autocorrelation(np.array(one)) or 0.0 for one in series])
+    return f"{threads} thread{'s' if threads > 1 else ''}: sd of ln ratio {sd:.3f}, lag-1 autocorrelation {rho:.2f}"
+
+
+def _print_rule(name: str, outcomes: Sequence[tuple[str, float]], scenario: Scenario) -> None:
+    n = len(outcomes)
+    failed = sum(1 for status, _ in outcomes if status == "fail")
+    low, high = bounds(failed, n)
+    open_ones = sum(1 for status, _ in outcomes if status == "inconclusive")
+    what = "found" if scenario.slower else "false alarms"
+    seconds = sorted(elapsed_s for _, elapsed_s in outcomes)
+    print(
+        f"    {name:<50} {what} {failed}/{n} = {failed / n:.1%} ({low:.1%} to {high:.1%}), "
+        f"undecided {open_ones / n:.1%}, {number(float(np.median(seconds)))} s "
+        f"(95 % within {number(float(np.quantile(seconds, 0.95)))} s)"
+    )
+
+
+def main() -> int:
+    """Record and print; the exit status."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("directory", nargs="?", type=Path, metavar="DIRECTORY", help="where trials are kept")
+    parser.add_argument("--seconds-at-most", type=float, default=3600.0, help="no trial begins that may end later")
+    parser.add_argument("--condition", choices=("quiet", "noisy", "both"), default="quiet")
+    parser.add_argument("--report", action="store_true", help="only print what was recorded")
+    parser.add_argument("--quick", action="store_true", help="one short trial a scenario, to see that it runs; exits 0")
+    options = parser.parse_args()
+    if options.quick:
+        with tempfile.TemporaryDirectory() as directory:
+            made = [
+                {**trial(scenario, Path(directory), seed, 1.0, (4, 4)), "condition": "quick"}
+                for seed, scenario in enumerate(SCENARIOS)
+                if environment.paddle_version() is not None or not scenario.name.startswith("model")
+            ]
+        _print_head()
+        report(made, SCENARIOS)
+        print("--quick: far too short to judge anything by, so nothing was judged")
+        return 0
+    if options.directory is None:
+        parser.error("name a DIRECTORY to keep the trials in, or say --quick")
+    if not options.report:
+        conditions = ("quiet", "noisy") if options.condition == "both" else (options.condition,)
+        record_trials(options.directory, conditions, time.monotonic() + options.seconds_at_most, SCENARIOS)
+    _print_head()
+    report(load(options.directory), SCENARIOS)
+    return 0
+
+
+def _print_head() -> None:
+    print("Two sides in turn: how often the verdict is wrong, and how soon it comes")
+    print(
+        f"  {environment.cpu_model()}, {environment.cores().text}; pytest-paddle-mt {pytest_paddle_mt.__version__}, "
+        f"paddlepaddle {environment.paddle_version()}; windows of {PLAN.window_s:g} s with at least "
+        f"{PLAN.min_queries} queries a thread"
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())
