@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING, Any, Callable
 import numpy as np
 
 from pytest_paddle_mt import diagnosis, environment, gil, runner, summary, validity
-from pytest_paddle_mt.checks import Evidence, comparisons
+from pytest_paddle_mt.baselines import rule
+from pytest_paddle_mt.checks import Evidence, comparisons, drift
 from pytest_paddle_mt.engines import SyntheticWork, Workload
 from pytest_paddle_mt.errors import PaddleMtError, UsageError
 from pytest_paddle_mt.inputs import DefaultInputs, checked_inputs, default_inputs, input_sets
+from pytest_paddle_mt.ledger import identity_of
 from pytest_paddle_mt.predictors import PredictorPool
 from pytest_paddle_mt.records import Subject, Sweep, Verdict, Warning, WindowPlan
 from pytest_paddle_mt.reporters import Finished
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
     import pytest
 
+    from pytest_paddle_mt.baselines import Stored
     from pytest_paddle_mt.engines import Engine
     from pytest_paddle_mt.inputs import InputSet
     from pytest_paddle_mt.records import Round
@@ -139,21 +142,32 @@ class ConcurrentRunner:
             else self._in_process(*self._opened(engine, pool, served, query, seed), counts[-1])
         )
         with opened as (workers, subject):
-            until, until_reason = linear_until(self._settings, counts, cpu, subject.device)
+            test = identity_of(self._item)
+            stored = (
+                None if smoke else self._session.ledger().look_up(self._item.nodeid, test, subject, counts, gate=gate)
+            )
+            until, until_reason = linear_until(self._settings, counts, cpu, subject.device, stored)
 
-            def judge(rounds: Sequence[Round]) -> tuple[Verdict, ...]:
-                evidence = Evidence(
+            def evidence_of(rounds: Sequence[Round]) -> Evidence:
+                return Evidence(
                     rounds=tuple(rounds),
                     thread_counts=counts,
                     limits=self._settings.limits,
                     linear_until=until,
                     cpu=cpu,
                     confidence=confidence,
+                    stored=stored,
                 )
+
+            def judge(rounds: Sequence[Round]) -> tuple[Verdict, ...]:
+                evidence = evidence_of(rounds)
                 return tuple(verdict for check in self._session.checks() for verdict in check.judge(evidence))
 
             rounds = self._measure(workers, schedule, seed, judge)
-        verdicts = () if smoke else _explained(judge(rounds), subject, rounds, cpu)
+        verdicts, notes_on_drift = (
+            ((), ()) if smoke else drift.settled(judge(rounds), evidence_of(rounds), subject.device)
+        )
+        verdicts = _explained(verdicts, subject, rounds, cpu)
         points = summary.points(rounds, counts, cpu, confidence)
         sweep = Sweep(
             nodeid=self._item.nodeid,
@@ -170,6 +184,7 @@ class ConcurrentRunner:
             if smoke
             else (
                 *_warnings(subject, rounds, points, cpu, self._settings.threads_note),
+                *notes_on_drift,
                 *(Warning(kind="fork_ended_badly", text=note) for note in notes),
             ),
             verdicts=verdicts,
@@ -178,6 +193,7 @@ class ConcurrentRunner:
             smoke_reason=smoke,
             elapsed_s=time.monotonic() - started_s,
         )
+        self._session.ledger().measured(sweep, test, stored, cpu, complete=len(rounds) >= schedule.looks[0])
         self._session.sweep_finished(Finished(sweep=sweep, item=self._item, benchmark=self._benchmark))
         if gate and sweep.status == "fail":
             raise GateFailure(failure_message(sweep))
@@ -365,10 +381,15 @@ def _batch_size(array: Any) -> int | None:
     return int(shape[0]) if shape else None
 
 
-def linear_until(settings: Settings, counts: tuple[int, ...], cpu: validity.Cpu, device: str) -> tuple[int, str]:
+def linear_until(
+    settings: Settings, counts: tuple[int, ...], cpu: validity.Cpu, device: str, stored: Stored | None = None
+) -> tuple[int, str]:
     """The largest thread count that the linear check judges, and why, for people."""
     if settings.limits.linear_until is not None:
         return settings.limits.linear_until, "as asked for"
+    if device != "cpu" and stored is not None and stored.baseline is not None and stored.objection is None:
+        reached = rule.linear_up_to(stored.baseline.series, counts, settings.limits.min_efficiency)
+        return reached, "up to which the stored curve of this GPU is linear"
     if device != "cpu":
         return counts[-1], "the largest count asked for, since a GPU's threads do not compete for cores"
     each = f" over {cpu.math_threads} math threads a predictor" if cpu.math_threads > 1 else ""
@@ -404,12 +425,12 @@ def _announcement(
 def _explained(
     verdicts: tuple[Verdict, ...], subject: Subject, rounds: Sequence[Round], cpu: validity.Cpu
 ) -> tuple[Verdict, ...]:
-    """The verdicts, with the visible causes added to every failure of ours."""
+    """The verdicts, with the visible causes why it does not scale added to every failure, except drift."""
     explained = []
     for verdict in verdicts:
         causes = (
             diagnosis.causes(subject, rounds, verdict.threads, cpu)
-            if verdict.status == "fail" and verdict.threads is not None
+            if verdict.status == "fail" and verdict.threads is not None and verdict.check != drift.NAME
             else []
         )
         if causes:

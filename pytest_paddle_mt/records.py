@@ -130,6 +130,8 @@ class Noise:
     process_cpu_ns: int
     #: Wall time of the observation, in ns.
     wall_ns: int
+    #: The most memory that the process had had when the window ended, in bytes; None where unknown.
+    peak_rss_bytes: int | None = None
 
 
 @record
@@ -230,6 +232,8 @@ class Point:
     rounds: int
     #: Rounds of those in which the machine took the cores away, so that they were set aside.
     preempted_rounds: int
+    #: The most memory that a process had had when this thread count was first measured, in bytes; None where unknown.
+    peak_rss_bytes: int | None = None
 
     @property
     def speedup(self) -> float | None:
@@ -282,6 +286,10 @@ class Limits:
     max_collapse: float
     #: Largest thread count that the linear check judges; None: decide by the usable cores.
     linear_until: int | None
+    #: Largest accepted growth of latency, and loss of throughput and efficiency, over a stored baseline: 0.1 is 10 %.
+    max_drift: float
+    #: The same for the 99th percentile of latency.
+    max_p99_drift: float
 
 
 @record

@@ -134,9 +134,22 @@ def evidence(
     )
 
 
-def limits(*, min_efficiency: float = 0.85, max_collapse: float = 0.15, linear_until: int | None = None) -> Limits:
+def limits(
+    *,
+    min_efficiency: float = 0.85,
+    max_collapse: float = 0.15,
+    linear_until: int | None = None,
+    max_drift: float = 0.10,
+    max_p99_drift: float = 0.25,
+) -> Limits:
     """Limits; those that are the default unless said otherwise."""
-    return Limits(min_efficiency=min_efficiency, max_collapse=max_collapse, linear_until=linear_until)
+    return Limits(
+        min_efficiency=min_efficiency,
+        max_collapse=max_collapse,
+        linear_until=linear_until,
+        max_drift=max_drift,
+        max_p99_drift=max_p99_drift,
+    )
 
 
 def subject(**changes: Any) -> Subject:

@@ -17,13 +17,14 @@ LAYERS = (
     ("plugin",),
     ("collection",),
     ("fixtures",),
-    ("pool_setup",),
+    ("pool_setup", "recorder"),
     ("gate",),
     ("session", "progress"),
     ("hookspec", "settings"),
-    ("options", "results"),
+    ("options", "results", "ledger"),
     ("runner",),
     ("checks", "reporters", "workers"),
+    ("baselines",),
     ("summary", "diagnosis"),
     ("engines",),
     ("inputs", "gil", "predictors"),
@@ -31,12 +32,13 @@ LAYERS = (
     ("environment",),
     ("statistics",),
     ("records",),
-    ("errors", "units", "_native"),
+    ("errors", "units", "files", "_native"),
 )
 RANKS = {part: rank for rank, layer in enumerate(LAYERS) for part in layer}
 
 #: What modules of one package share besides their ``__init__``.
 SHARED = {
+    "baselines": {"rule", "schema"},
     "checks": {"margin"},
     "engines": {"closed_loop"},
     "statistics": {"intervals"},

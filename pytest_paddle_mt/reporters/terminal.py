@@ -5,8 +5,8 @@ from __future__ import annotations
 import textwrap
 from typing import TYPE_CHECKING
 
-from pytest_paddle_mt.records import GATED_STATUSES
-from pytest_paddle_mt.units import counted, ms
+from pytest_paddle_mt.records import GATED_STATUSES, STATUSES_WORST_FIRST
+from pytest_paddle_mt.units import counted, megabytes, ms
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -32,7 +32,7 @@ class TerminalTableReporter:
         """A table per sweep, and how many of them were gated."""
         terminal.section("paddle thread scaling")
         for sweep in sweeps:
-            for line in [*heading(sweep), *table(sweep), *remarks(sweep), ""]:
+            for line in [*heading(sweep), *table(sweep), *memory(sweep), *remarks(sweep), ""]:
                 terminal.write_line(line)
         gated = [sweep for sweep in sweeps if sweep.gate]
         not_gated = [sweep for sweep in gated if sweep.status not in GATED_STATUSES]
@@ -68,6 +68,16 @@ def table(sweep: Sweep) -> list[str]:
     return [_HEADER, *(_row(sweep, point) for point in sweep.points)]
 
 
+def memory(sweep: Sweep) -> list[str]:
+    """The most memory that a process had had by the time each thread count was first measured."""
+    known = [
+        f"{megabytes(point.peak_rss_bytes):.0f} MB with {counted(point.threads, 'thread')}"
+        for point in sweep.points
+        if point.peak_rss_bytes is not None
+    ]
+    return _wrapped(f"peak memory {', '.join(known)}") if known else []
+
+
 def remarks(sweep: Sweep) -> list[str]:
     """What the verdicts and the doubts say, wrapped."""
     lines = []
@@ -92,9 +102,7 @@ def _row(sweep: Sweep, point: Point) -> str:
 
 def _verdict(sweep: Sweep, point: Point) -> str:
     statuses = [verdict.status for verdict in sweep.verdicts if verdict.threads == point.threads]
-    from_worst = [status for status in ("fail", "inconclusive", "not_comparable", "no_data") if status in statuses]
-    word = from_worst[0] if from_worst else (statuses[0] if statuses else "")
-    return _SHORT.get(word, word)
+    return next((_SHORT.get(status, status) for status in STATUSES_WORST_FIRST if status in statuses), "")
 
 
 #: The statuses that are too long for the table.
