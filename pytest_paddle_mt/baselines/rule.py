@@ -70,7 +70,7 @@ class Comparison:
     worse: float
     #: How much worse it may be, as a logarithm.
     limit: float
-    #: Spread between the accepted runs, as a standard deviation of logarithms.
+    #: Spread between the accepted runs, for the anchor between neighbours, as a standard deviation of logarithms.
     spread: float
     #: The drift that is found 19 times in 20, as a logarithm.
     detectable: float
@@ -124,18 +124,17 @@ def accepted(
 ) -> Baseline:
     """``baseline`` with ``run`` accepted: added to its series, or the first of a new series where it does not belong.
 
-    It does not belong where the setting is another one, or where a quantity lies beyond its limit, for better or
+    It does not belong where setting or machine are others, or where a quantity lies beyond its limit, for better or
     worse. The series that is replaced is kept as ``before``.
     """
     if baseline is None:
         return Baseline(test=test, engine=engine, machine=machine, series=_new_series(run, setting), before=None)
     old = baseline.series
-    if dict(old.setting) != dict(setting) or any(
-        one.drifted or one.improved for one in compare(old, run.points, limits)
-    ):
+    same = dict(old.setting) == dict(setting) and dict(baseline.machine) == dict(machine)
+    if not same or any(one.drifted or one.improved for one in compare(old, run.points, limits)):
         return Baseline(test=test, engine=engine, machine=machine, series=_new_series(run, setting), before=old)
     runs = (*old.runs, run)
-    anchor = old.anchor if old.anchor.runs >= ANCHOR_RUNS else _anchor(runs[:ANCHOR_RUNS])
+    anchor = old.anchor if old.anchor.runs >= ANCHOR_RUNS else anchor_of(runs[:ANCHOR_RUNS])
     series = Series(setting=setting, anchor=anchor, runs=runs[-WINDOW_RUNS:])
     return Baseline(test=test, engine=engine, machine=machine, series=series, before=baseline.before)
 
@@ -164,10 +163,11 @@ def linear_up_to(series: Series, thread_counts: Sequence[int], min_efficiency: f
 
 
 def _new_series(run: Run, setting: Mapping[str, Fact]) -> Series:
-    return Series(setting=setting, anchor=_anchor((run,)), runs=(run,))
+    return Series(setting=setting, anchor=anchor_of((run,)), runs=(run,))
 
 
-def _anchor(runs: Sequence[Run]) -> Anchor:
+def anchor_of(runs: Sequence[Run]) -> Anchor:
+    """The anchor of a series that begins with these runs, at most ``ANCHOR_RUNS``."""
     by_threads = [{point.threads: point for point in run.points} for run in runs]
     common = sorted(set.intersection(*(set(points) for points in by_threads)))
     points = tuple(_anchor_figures([one[threads] for one in by_threads]) for threads in common)
@@ -216,6 +216,8 @@ def _comparison(
     spread = drift.between_runs(in_window)
     mean, runs = float(in_window.mean()), len(in_window)
     if anchored:
+        if len(in_window) >= drift.FULL_RUNS:  # else the assumption is part of it
+            spread = drift.between_neighbours(in_window)
         mean, runs = math.log(_accepted(series, own.threads, quantity, True)[0]), series.anchor.runs
     limit = drift.limit(spread, runs, quantity.margin(limits), alpha)
     change = math.log(new) - mean

@@ -36,7 +36,9 @@ def file_name(test: str, engine: str) -> str:
 
 def stem(test: str) -> str:
     """What the names of a test's files begin with, whatever the engine."""
-    return f"{_plain(test)[-_READABLE:].lstrip('-.')}-{hashlib.sha256(test.encode()).hexdigest()[:8]}"
+    readable = _plain(test)[-_READABLE:].lstrip("-.")
+    own = hashlib.sha256(test.encode()).hexdigest()[:8]
+    return f"{readable}-{own}" if readable else own
 
 
 def _plain(text: str) -> str:

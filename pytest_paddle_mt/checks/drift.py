@@ -132,9 +132,8 @@ def _limit(one: Comparison, limits: Limits) -> str:
     else:
         of = f"the mean of {counted(one.runs, 'accepted run')}"
     word = "beyond" if one.drifted else "within"
-    spread = (
-        f"{'an assumed' if one.runs < drift.FULL_RUNS else 'a'} spread between runs of {math.expm1(one.spread):.1%}"
-    )
+    how = "an assumed " if one.runs == 1 else "a partly assumed " if one.runs < drift.FULL_RUNS else "a "
+    spread = f"{how}spread between runs of {math.expm1(one.spread):.1%}"
     return (
         f"{word} the limit of {words.percent(math.exp(sign * one.limit))} against {of} ({one.quantity.option()} "
         f"{one.quantity.margin(limits):.0%}, and {spread}); {words.percent(math.exp(sign * one.detectable))} would be "

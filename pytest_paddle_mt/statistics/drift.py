@@ -59,6 +59,23 @@ def between_runs(logarithms: npt.NDArray[np.float64]) -> Spread:
     return Spread(sd=math.sqrt((PRIOR_DF * PRIOR_SPREAD**2 + squares) / df), df=df)
 
 
+def between_neighbours(logarithms: npt.NDArray[np.float64]) -> Spread:
+    """The spread of runs in the order in which they were made, shape (m,), m >= 2, whatever they slowly drifted by.
+
+    s^2 = sum of (x[i+1] - x[i])^2 / (2 (m - 1)), which for independent normal values is worth 2 (m - 1)^2 / (3 m - 4)
+    degrees of freedom (von Neumann, Kent, Bellinson & Hart, Annals of Mathematical Statistics 12, 1941). A trend, which
+    widens the standard deviation until it hides itself, leaves this alone.
+
+    Raises:
+        ValueError: there are fewer than two runs.
+    """
+    m = len(logarithms)
+    if m < 2:
+        raise ValueError(f"neighbours need two runs at least, not {m}")
+    squares = float(np.sum(np.diff(logarithms) ** 2))
+    return Spread(sd=math.sqrt(squares / (2 * (m - 1))), df=2 * (m - 1) ** 2 / (3 * m - 4))
+
+
 def limit(spread: Spread, runs: int, margin: float, alpha: float) -> float:
     """How much larger a new logarithm may be than the mean of ``runs`` others: ln(1 + margin) + t s sqrt(1 + 1/m).
 
