@@ -256,7 +256,7 @@ def sweep(**changes: Any) -> Sweep:
 
 
 def run_figures(threads: int, qps: float, **changes: Any) -> Figures:
-    """What a run measured with ``threads`` threads, all latencies around ``threads / qps`` and 40 QPS with one thread, unless said otherwise."""
+    """What a run measured, latencies around ``threads / qps`` and one thread at 40 QPS, unless said otherwise."""
     mean_ns = threads / qps * NS_PER_S
     known: dict[str, Any] = {
         "threads": threads,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from typing import TYPE_CHECKING
 
@@ -24,6 +25,9 @@ PRIOR_DF = 8.0
 
 #: Chance that a drift of exactly the margin fails a test, all that is judged in it together.
 ALPHA = 0.05
+
+#: Few degrees of freedom occur, and a test asks for each of them many times.
+_quantile = functools.lru_cache(maxsize=256)(student_t_quantile)
 
 #: The power at which the smallest drift that is found is given.
 POWER = 0.95
@@ -89,12 +93,12 @@ def limit(spread: Spread, runs: int, margin: float, alpha: float) -> float:
         margin: accepted drift, above 0; 0.1 is 10 %.
         alpha: as above, in (0, 1).
     """
-    return math.log1p(margin) + student_t_quantile(1 - alpha, spread.df) * _deviation(spread, runs)
+    return math.log1p(margin) + _quantile(1 - alpha, spread.df) * _deviation(spread, runs)
 
 
 def detectable(spread: Spread, runs: int, beyond: float) -> float:
     """The logarithm of the drift that is found in ``POWER`` of all runs, given the limit ``beyond`` and this spread."""
-    return beyond + student_t_quantile(POWER, spread.df) * _deviation(spread, runs)
+    return beyond + _quantile(POWER, spread.df) * _deviation(spread, runs)
 
 
 def _deviation(spread: Spread, runs: int) -> float:

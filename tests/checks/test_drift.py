@@ -57,7 +57,7 @@ def test_a_run_like_those_before_passes_and_says_what_it_could_have_found():
     assert found.status == "pass"
     assert "within the limit of" in found.reason
     assert (
-        "against the mean of 8 accepted runs (--paddle-max-drift 10%, and a spread between runs of 0.7%)"
+        "against the mean of 8 accepted runs (--paddle-max-drift 10%, and a spread between runs of 0.6%)"
         in found.reason
     )
     assert "would be found 19 times in 20" in found.reason
@@ -79,7 +79,7 @@ def test_for_throughput_the_limit_is_below_one():
     )
     found = the_verdict(60, base)
     assert found.status == "fail"
-    assert found.reason.startswith("QPS with 2 threads 79.35 -> 60 (-24.4%), beyond the limit of -1")
+    assert found.reason.startswith("QPS with 2 threads 79.35 -> 60 (-24.4%), beyond the limit of -9.8% against")
     assert found.observed < found.limit < 1
 
 
