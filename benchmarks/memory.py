@@ -96,7 +96,7 @@ def sweep_of(rounds: tuple[Round, ...], cpu: validity.Cpu) -> Sweep:
             engine="synthetic", device="cpu", batch_size=None, pool=None, math_threads=None, gil=None, facts={}
         ),
         thread_counts=counts,
-        limits=Limits(min_efficiency=0.85, max_collapse=0.15, linear_until=None),
+        limits=Limits(min_efficiency=0.85, max_collapse=0.15, linear_until=None, max_drift=0.1, max_p99_drift=0.25),
         linear_until=cpu.usable_cores,
         linear_until_reason="",
         usable_cores=cpu.usable_cores,

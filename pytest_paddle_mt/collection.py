@@ -9,7 +9,7 @@ import pytest
 from pytest_paddle_mt import fixtures, hookspec
 from pytest_paddle_mt.errors import PaddleMtError
 from pytest_paddle_mt.options import MARKER
-from pytest_paddle_mt.session import checked_settings, session_of
+from pytest_paddle_mt.session import checked_settings, session_of, updates_baselines
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Sequence
@@ -34,6 +34,10 @@ def configure(config: pytest.Config) -> None:
     with_benchmark = config.pluginmanager.hasplugin("benchmark")
     runner = fixtures.WithBenchmark() if with_benchmark else fixtures.WithoutBenchmark()
     config.pluginmanager.register(runner, "paddle_mt_runner")
+    if updates_baselines(config):
+        from pytest_paddle_mt.recorder import Recorder
+
+        config.pluginmanager.register(Recorder(config), "paddle_mt_recorder")
 
 
 def parametrize_engines(metafunc: pytest.Metafunc) -> None:

@@ -13,11 +13,13 @@ import numpy as np
 
 from pytest_paddle_mt import comparison, diagnosis, environment, gil, identity, runner, summary, validity
 from pytest_paddle_mt import confirmation as confirming
-from pytest_paddle_mt.checks import Evidence, comparisons
+from pytest_paddle_mt.baselines import rule
+from pytest_paddle_mt.checks import Evidence, comparisons, drift
 from pytest_paddle_mt.comparison import SIDES
 from pytest_paddle_mt.engines import SyntheticWork, Workload
 from pytest_paddle_mt.errors import PaddleMtError, UsageError
 from pytest_paddle_mt.inputs import DefaultInputs, InputsOnDemand, checked_inputs, default_inputs, input_sets
+from pytest_paddle_mt.ledger import identity_of
 from pytest_paddle_mt.predictors import PredictorPool, model_name
 from pytest_paddle_mt.records import Confirmation, Subject, Sweep, Verdict, Warning, WindowPlan
 from pytest_paddle_mt.reporters import Finished
@@ -36,6 +38,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
     import pytest
 
+    from pytest_paddle_mt.baselines import Stored
     from pytest_paddle_mt.engines import Engine
     from pytest_paddle_mt.inputs import InputSet
     from pytest_paddle_mt.records import Decided, Round, Side, Window
@@ -180,10 +183,14 @@ class ConcurrentRunner:
             else self._in_process(*self._opened(engine, pool, served, query, seed), counts[-1])
         )
         with opened as (workers, subject):
-            until, until_reason = linear_until(self._settings, counts, cpu, subject.device)
+            test = identity_of(self._item)
+            stored = (
+                None if smoke else self._session.ledger().look_up(self._item.nodeid, test, subject, counts, gate=gate)
+            )
+            until, until_reason = linear_until(self._settings, counts, cpu, subject.device, stored)
 
-            def judge(rounds: Sequence[Round], beside_control: bool) -> tuple[Verdict, ...]:
-                evidence = Evidence(
+            def evidence_of(rounds: Sequence[Round], beside_control: bool) -> Evidence:
+                return Evidence(
                     rounds=tuple(rounds),
                     thread_counts=counts,
                     limits=self._settings.limits,
@@ -191,7 +198,11 @@ class ConcurrentRunner:
                     cpu=cpu,
                     confidence=confidence,
                     relative_to_control=beside_control,
+                    stored=stored,
                 )
+
+            def judge(rounds: Sequence[Round], beside_control: bool) -> tuple[Verdict, ...]:
+                evidence = evidence_of(rounds, beside_control)
                 return tuple(verdict for check in self._session.checks() for verdict in check.judge(evidence))
 
             rounds = self._measure(
@@ -200,7 +211,9 @@ class ConcurrentRunner:
                 np.random.default_rng(seed),
                 lambda so_far: all(verdict.status != "inconclusive" for verdict in judge(so_far, False)),
             )
-            verdicts = () if smoke else judge(rounds, False)
+            verdicts, notes_on_drift = (
+                ((), ()) if smoke else drift.settled(judge(rounds, False), evidence_of(rounds, False), subject.device)
+            )
             confirmation = None
             if confirming.needed(verdicts):
                 confirmation, verdicts = self._confirm(verdicts, workers, schedule, seed, cores.usable, judge, notes)
@@ -222,6 +235,7 @@ class ConcurrentRunner:
             if smoke
             else (
                 *_warnings(subject, rounds, points, cpu, self._settings.threads_note),
+                *notes_on_drift,
                 *(Warning(kind="fork_ended_badly", text=note) for note in notes),
             ),
             verdicts=verdicts,
@@ -230,6 +244,7 @@ class ConcurrentRunner:
             smoke_reason=smoke,
             elapsed_s=time.monotonic() - started_s,
         )
+        self._session.ledger().measured(sweep, test, stored, cpu, complete=len(rounds) >= schedule.looks[0])
         self._session.sweep_finished(Finished(sweep=sweep, item=self._item, benchmark=self._benchmark))
         if gate and sweep.status == "fail":
             raise GateFailure(failure_message(sweep))
@@ -535,14 +550,14 @@ class ConcurrentRunner:
     ) -> Iterator[tuple[Sequence[Worker], Subject]]:
         """Workers in fresh processes, ready for ``threads`` threads; what goes wrong later is added to ``notes``."""
         crew = Crew(self._item, forks, seed)
-        hurry = True
+        hurry, told = True, False
         try:
             try:
                 crew.prepare(threads, side_by_side)
                 yield crew.workers, crew.subject
                 hurry = False
             except Exception:
-                hurry = False  # an error is no reason to leave fixtures standing; Ctrl-C is
+                hurry, told = False, True  # an error is no reason to leave fixtures standing; Ctrl-C is
                 raise
         finally:
             try:
@@ -550,7 +565,7 @@ class ConcurrentRunner:
             finally:
                 for fork, text in crew.outputs.items():
                     self._item.add_report_section("call", f"output of fork {fork}", text)
-                notes += crew.notes
+                notes += [] if told else crew.notes
 
     def _measure(
         self,
@@ -619,14 +634,16 @@ class ConcurrentRunner:
                     rounds = again(fresh)
             except PaddleMtError as error:
                 failed = str(error)
-                notes.append(f"a fresh process could not confirm the failure, so this one did: {failed}")
+                notes.append(f"a fresh process could not confirm the failure, so what had measured it did: {failed}")
                 rounds = again(workers)
         finally:
             control.close()
-        fresh_ones = "a fresh process" if self._settings.forks <= 1 else f"{self._settings.forks} fresh processes"
-        verdicts = confirming.confirmed(
-            first, judge(rounds, False), judge(rounds, True), "this process" if failed else fresh_ones
-        )
+        several = self._settings.forks > 1
+        if failed is None:
+            where = f"{self._settings.forks} fresh processes" if several else "a fresh process"
+        else:
+            where = "the same processes" if self._settings.forks else "this process"
+        verdicts = confirming.confirmed(first, judge(rounds, False), judge(rounds, True), where)
         return Confirmation(in_this_process=failed, rounds=rounds), verdicts
 
 
@@ -641,10 +658,15 @@ def _described(served: object, pool: PredictorPool | None) -> str:
     return identity.name_of(served) if pool is None else model_name(pool.config)
 
 
-def linear_until(settings: Settings, counts: tuple[int, ...], cpu: validity.Cpu, device: str) -> tuple[int, str]:
+def linear_until(
+    settings: Settings, counts: tuple[int, ...], cpu: validity.Cpu, device: str, stored: Stored | None = None
+) -> tuple[int, str]:
     """The largest thread count that the linear check judges, and why, for people."""
     if settings.limits.linear_until is not None:
         return settings.limits.linear_until, "as asked for"
+    if device != "cpu" and stored is not None and stored.baseline is not None and stored.objection is None:
+        reached = rule.linear_up_to(stored.baseline.series, counts, settings.limits.min_efficiency)
+        return reached, "up to which the stored curve of this GPU is linear"
     if device != "cpu":
         return counts[-1], "the largest count asked for, since a GPU's threads do not compete for cores"
     each = f" over {cpu.math_threads} math threads a predictor" if cpu.math_threads > 1 else ""
@@ -680,12 +702,12 @@ def _announcement(
 def _explained(
     verdicts: tuple[Verdict, ...], subject: Subject, rounds: Sequence[Round], cpu: validity.Cpu
 ) -> tuple[Verdict, ...]:
-    """The verdicts, with the visible causes added to every failure of ours."""
+    """The verdicts, with the visible causes why it does not scale added to every failure, except drift."""
     explained = []
     for verdict in verdicts:
         causes = (
             diagnosis.causes(subject, rounds, verdict.threads, cpu)
-            if verdict.status == "fail" and verdict.threads is not None
+            if verdict.status == "fail" and verdict.threads is not None and verdict.check != drift.NAME
             else []
         )
         if causes:

@@ -30,6 +30,8 @@ DEFAULT_MIN_EFFICIENCY = "0.85"
 DEFAULT_LINEAR_UNTIL = "auto"
 DEFAULT_MAX_COLLAPSE = "0.15"
 DEFAULT_MAX_DRIFT = "0.10"
+DEFAULT_MAX_P99_DRIFT = "0.25"
+DEFAULT_BASELINES = "baselines"
 
 #: A window given in seconds lasts at least this many queries of every thread.
 MIN_QUERIES = 20
@@ -173,9 +175,18 @@ OPTIONS: tuple[Option, ...] = (
     Option(
         name="--paddle-max-drift",
         metavar="SHARE",
-        help="largest accepted growth of the time that a query takes, over the other side of a comparison "
+        help="largest accepted growth of latency, and loss of throughput and efficiency, over the stored baseline or "
+        "the other side of a comparison "
         f"(default: {DEFAULT_MAX_DRIFT})",
         default=DEFAULT_MAX_DRIFT,
+        per_test=True,
+    ),
+    Option(
+        name="--paddle-max-p99-drift",
+        metavar="SHARE",
+        help="largest accepted growth of the 99th percentile of latency over the stored baseline "
+        f"(default: {DEFAULT_MAX_P99_DRIFT})",
+        default=DEFAULT_MAX_P99_DRIFT,
         per_test=True,
     ),
     Option(
@@ -191,6 +202,34 @@ OPTIONS: tuple[Option, ...] = (
         metavar="DIR",
         help="where the other interpreter finds the tests, another checkout for instance (default: the same rootdir)",
         default=None,
+        per_test=False,
+    ),
+    Option(
+        name="--paddle-baselines",
+        metavar="DIR",
+        help=f"where baselines are stored, relative to the root directory (default: {DEFAULT_BASELINES})",
+        default=DEFAULT_BASELINES,
+        per_test=False,
+    ),
+    Option(
+        name="--paddle-baseline-update",
+        metavar=None,
+        help="accept what the tests that pass measure now as their baseline; drift does not gate (default: false)",
+        default="false",
+        per_test=False,
+    ),
+    Option(
+        name="--paddle-baseline-update-new-only",
+        metavar=None,
+        help="the same for tests without a baseline; drift gates the others (default: false)",
+        default="false",
+        per_test=False,
+    ),
+    Option(
+        name="--paddle-baseline-required",
+        metavar=None,
+        help="a test without a stored baseline fails (default: false)",
+        default="false",
         per_test=False,
     ),
     Option(

@@ -133,6 +133,8 @@ class Noise:
     process_cpu_ns: int
     #: Wall time of the observation, in ns.
     wall_ns: int
+    #: The most memory that the process had had when the window ended, in bytes; None where unknown.
+    peak_rss_bytes: int | None = None
 
 
 @record
@@ -269,6 +271,8 @@ class Point:
     preempted_rounds: int
     #: Mean share of the threads' time that other work took; it is taken out of throughput and efficiency.
     lost_share: float
+    #: The most memory that a process had had when this thread count was first measured, in bytes; None where unknown.
+    peak_rss_bytes: int | None = None
 
     @property
     def speedup(self) -> float | None:
@@ -336,8 +340,11 @@ class Limits:
     max_collapse: float
     #: Largest thread count that the linear check judges; None: decide by the usable cores.
     linear_until: int | None
-    #: Largest accepted growth of the time that a query takes, over the other side of a comparison: 0.1 is 10 %.
+    #: Largest accepted growth of latency, and loss of throughput and efficiency, over a stored baseline or the other
+    #: side of a comparison: 0.1 is 10 %.
     max_drift: float
+    #: The same for the 99th percentile of latency.
+    max_p99_drift: float
 
 
 @record

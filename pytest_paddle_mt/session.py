@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from pytest_paddle_mt.checks import Check
     from pytest_paddle_mt.engines import Engine
+    from pytest_paddle_mt.ledger import Ledger
     from pytest_paddle_mt.records import Sweep
     from pytest_paddle_mt.reporters import Finished, Reporter
     from pytest_paddle_mt.settings import Settings
@@ -49,6 +50,7 @@ class Session:
         self._engines: dict[str, Engine] | None = None
         self._checks: list[Check] | None = None
         self._reporters: list[Reporter] | None = None
+        self._ledger: Ledger | None = None
 
     @property
     def sweeps(self) -> list[Sweep]:
@@ -88,6 +90,14 @@ class Session:
             self._reporters = list(_by_name("reporter", _flat(registered)).values())
         return self._reporters
 
+    def ledger(self) -> Ledger:
+        """What this session does with stored baselines."""
+        if self._ledger is None:
+            from pytest_paddle_mt.ledger import Ledger
+
+            self._ledger = Ledger(self.settings(), self.config.rootpath)
+        return self._ledger
+
     def smoke_reason(self) -> str | None:
         """Why nothing can be measured in this session; None when it can."""
         config = self.config
@@ -125,6 +135,11 @@ class Session:
             return None
         settings = self.settings()
         return elsewhere.place(settings.against, settings.against_rootdir, self.config.rootpath, settings.sources)
+
+    def begins(self, item: pytest.Item) -> None:
+        """A test begins, perhaps once more: what an earlier attempt offered as a baseline does not count."""
+        if self._ledger is not None:
+            self._ledger.again(item.nodeid)
 
     def sweep_finished(self, finished: Finished) -> None:
         """Take a finished sweep, in place of an earlier attempt of the same test, and tell everybody.
@@ -170,6 +185,7 @@ class Session:
         if self.finished:
             for reporter in self.reporters():
                 reporter.session_finished(self.sweeps, terminal)
+            self._write_about_baselines(terminal)
             return
         # Under pytest-xdist the sweeps happened in other processes; their reports arrive here.
         skipped = [report.longrepr for report in terminal.getreports("skipped")]
@@ -178,9 +194,48 @@ class Session:
             terminal.section("paddle thread scaling")
             reason = not_gated[0][2].partition(NOT_GATED)[2]
             terminal.write_line(f"{counted(len(not_gated), 'test')} NOT gated: {reason}")
+        self._write_about_baselines(terminal)
+
+    def _write_about_baselines(self, terminal: pytest.TerminalReporter) -> None:
+        if self._ledger is None:  # nothing was measured, and no update was asked for
+            return
+        for line in self._ledger.summary():
+            terminal.write_line(line)
+        whole = whole_run(self.config, terminal)
+        if whole is not None and self.finished:
+            from pytest_paddle_mt.ledger import identity_of
+
+            unused = self._ledger.unused([identity_of(item) for item in whole])
+            if unused:
+                terminal.write_line(
+                    f"paddle-mt: {counted(len(unused), 'baseline')} of no test: {', '.join(unused)}; delete what is "
+                    "not needed any more"
+                )
 
     def _registered(self, hook: str) -> Iterable[Any]:
         return _flat(getattr(self.config.hook, hook)())
+
+
+def whole_run(config: pytest.Config, terminal: pytest.TerminalReporter) -> list[pytest.Item] | None:
+    """Every test that there is, where all of them were collected and none was left out; None otherwise."""
+    session: Any = config.pluginmanager.get_plugin("session")
+    if session is None or session.shouldstop or session.shouldfail:
+        return None
+    named = config.args_source is pytest.Config.ArgsSource.ARGS
+    paths = [config.invocation_params.dir / argument for argument in config.args]
+    if named and config.rootpath not in [path.resolve() for path in paths]:
+        return None
+    if (
+        config.args_source is pytest.Config.ArgsSource.INVOCATION_DIR
+        and config.invocation_params.dir != config.rootpath
+    ):
+        return None
+    narrowed = ("deselect", "ignore", "ignore_glob", "lf", "stepwise", "keyword", "markexpr")
+    if any(config.getoption(name, None) for name in narrowed) or terminal.getreports("deselected"):
+        return None
+    if any(report.when != "call" for report in terminal.getreports("error")):
+        return None
+    return list(session.items)
 
 
 def not_gated_reason(sweep: Sweep) -> str:
@@ -213,6 +268,15 @@ def checked_settings(config: pytest.Config) -> None:
             session.against()
     except PaddleMtError as error:
         raise pytest.UsageError(str(error)) from error
+
+
+def updates_baselines(config: pytest.Config) -> bool:
+    """Whether this session is to accept runs as baselines; a fork leaves that to its parent."""
+    if not options.anything_given(config) or session_of(config).settings().baseline_update == "none":
+        return False
+    from pytest_paddle_mt.workers import SERVER
+
+    return SERVER not in config.stash
 
 
 def _flat(nested: Iterable[Iterable[Any] | None]) -> list[Any]:

@@ -15,12 +15,13 @@ import shutil
 import sys
 import warnings
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Callable
+from typing import TYPE_CHECKING, Any, Callable, Literal
 
 import pytest
 
 from pytest_paddle_mt.errors import UsageError
 from pytest_paddle_mt.options import (
+    DEFAULT_BASELINES,
     DEFAULT_BUDGET,
     DEFAULT_ENGINE,
     DEFAULT_FORKS,
@@ -54,6 +55,10 @@ MAX_FORKS = 64
 POOLS: tuple[PoolMethod, ...] = ("clone", "predictor_pool")
 #: Arguments that only the marker has, and what holds without them.
 MARKER_ONLY: dict[str, object] = {"pool": "clone", "allow_nonfinite": False}
+
+
+#: Whose baselines are updated.
+BaselineUpdate = Literal["none", "new", "all"]
 
 
 @record
@@ -94,6 +99,11 @@ class Settings:
     against_rootdir: Path | None
     #: Where results for programs go, absolute; None: nowhere.
     json_path: Path | None
+    #: Where baselines are stored, absolute.
+    baselines: Path
+    baseline_update: BaselineUpdate
+    #: Whether a test without a stored baseline fails.
+    baseline_required: bool
     #: Where each value that was given came from, as the user wrote it, by marker argument (``strict``, ``json`` too).
     sources: dict[str, str]
 
@@ -335,6 +345,15 @@ def _directory(value: object) -> Path:
     return Path(value).expanduser()
 
 
+def _folder(value: object) -> Path:
+    step = f"give the name of a folder, such as {DEFAULT_BASELINES}"
+    if not isinstance(value, str):
+        raise _Refused(f"{value!r} is not the name of a folder; {step}")
+    if not value.strip():
+        raise _Refused(f"the value is empty; {step}")
+    return Path(value).expanduser()
+
+
 def _pool(value: object) -> str:
     name = value.strip() if isinstance(value, str) else ""
     if name in POOLS:
@@ -364,8 +383,13 @@ PARSERS: dict[str, Callable[[object], Any]] = {
     "linear_until": _linear_until,
     "max_collapse": _max_collapse,
     "max_drift": _drift,
+    "max_p99_drift": _drift,
     "against": _interpreter,
     "against_rootdir": _directory,
+    "baselines": _folder,
+    "baseline_update": _truth,
+    "baseline_update_new_only": _truth,
+    "baseline_required": _truth,
     "strict": _truth,
     "json": _file,
     "pool": _pool,
@@ -436,6 +460,14 @@ def resolve(
             f"({sources.get('rounds', 'the default')}); give --paddle-rounds={chosen['forks']}:{chosen['forks']} or "
             "more, or fewer forks"
         )
+    if chosen["baseline_update"] and chosen["baseline_update_new_only"]:
+        raise UsageError(
+            f"{sources['baseline_update']} and {sources['baseline_update_new_only']} contradict each other: accept new "
+            "figures for every test, or for those without a baseline only; give one of them"
+        )
+    baselines = config.rootpath / chosen["baselines"]
+    if baselines.exists() and not baselines.is_dir():
+        raise UsageError(f"{sources.get('baselines', 'the default of --paddle-baselines')}: {baselines} is no folder")
     return Settings(
         thread_counts=thread_counts,
         threads_note=threads_note,
@@ -458,6 +490,7 @@ def resolve(
             max_collapse=chosen["max_collapse"],
             linear_until=chosen["linear_until"],
             max_drift=chosen["max_drift"],
+            max_p99_drift=chosen["max_p99_drift"],
         ),
         pool=chosen["pool"],
         allow_nonfinite=chosen["allow_nonfinite"],
@@ -465,6 +498,11 @@ def resolve(
         against=chosen["against"],
         against_rootdir=chosen["against_rootdir"],
         json_path=chosen["json"],
+        baselines=baselines,
+        baseline_update=(
+            "all" if chosen["baseline_update"] else "new" if chosen["baseline_update_new_only"] else "none"
+        ),
+        baseline_required=chosen["baseline_required"],
         sources=sources,
     )
 

@@ -76,7 +76,18 @@ def _point(rounds: Sequence[Round], threads: int, cpu: Cpu, confidence: float) -
         rounds=len(rounds),
         preempted_rounds=len(rounds) - len(usable),
         lost_share=float(np.mean([validity.lost_share(window, cpu) for window in windows])),
+        peak_rss_bytes=_peak_rss_bytes(rounds, threads),
     )
+
+
+def _peak_rss_bytes(rounds: Sequence[Round], threads: int) -> int | None:
+    """What the largest process had had after its first window with ``threads`` threads: a peak only grows."""
+    first: dict[int, int] = {}
+    for one in rounds:
+        for window in one.at(threads):
+            if window.noise is not None and window.noise.peak_rss_bytes is not None:
+                first.setdefault(one.fork, window.noise.peak_rss_bytes)
+    return max(first.values(), default=None)
 
 
 def _efficiency(log_efficiencies: np.ndarray, confidence: float) -> tuple[float | None, Interval | None]:

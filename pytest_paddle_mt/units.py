@@ -4,6 +4,7 @@ from __future__ import annotations
 
 NS_PER_S = 1_000_000_000
 NS_PER_MS = 1_000_000
+BYTES_PER_MB = 1_000_000
 
 
 def ms(duration_ns: float) -> float:
@@ -14,6 +15,11 @@ def ms(duration_ns: float) -> float:
 def seconds(duration_ns: float) -> float:
     """Convert nanoseconds to seconds."""
     return duration_ns / NS_PER_S
+
+
+def megabytes(size_bytes: float) -> float:
+    """Convert bytes to megabytes (10^6)."""
+    return size_bytes / BYTES_PER_MB
 
 
 def counted(number: int, noun: str) -> str:

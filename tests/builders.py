@@ -4,12 +4,25 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from pytest_paddle_mt.baselines import (
+    ANCHOR_RUNS,
+    WINDOW_RUNS,
+    Baseline,
+    Fact,
+    Figures,
+    Run,
+    Series,
+    Stored,
+    rule,
+)
 from pytest_paddle_mt.checks import Evidence
 from pytest_paddle_mt.engines import Workload
+from pytest_paddle_mt.environment import measured_versions
 from pytest_paddle_mt.records import (
     Against,
     Interval,
@@ -187,17 +200,26 @@ def evidence(
     math_threads: int = 1,
     confidence: float = 0.95,
     relative_to_control: bool = False,
+    stored: Stored | None = None,
+    max_drift: float = 0.10,
+    max_p99_drift: float = 0.25,
 ) -> Evidence:
     """Evidence as ``concurrent_runner`` gives it to the checks."""
     counts = tuple(sorted({window.threads for one in rounds for window in one.windows}))
     return Evidence(
         rounds=tuple(rounds),
         thread_counts=counts,
-        limits=limits(min_efficiency=min_efficiency, max_collapse=max_collapse),
+        limits=limits(
+            min_efficiency=min_efficiency,
+            max_collapse=max_collapse,
+            max_drift=max_drift,
+            max_p99_drift=max_p99_drift,
+        ),
         linear_until=linear_until,
         cpu=Cpu(usable_cores=usable_cores, math_threads=math_threads),
         confidence=confidence,
         relative_to_control=relative_to_control,
+        stored=stored,
     )
 
 
@@ -207,10 +229,15 @@ def limits(
     max_collapse: float = 0.15,
     linear_until: int | None = None,
     max_drift: float = 0.10,
+    max_p99_drift: float = 0.25,
 ) -> Limits:
     """Limits; those that are the default unless said otherwise."""
     return Limits(
-        min_efficiency=min_efficiency, max_collapse=max_collapse, linear_until=linear_until, max_drift=max_drift
+        min_efficiency=min_efficiency,
+        max_collapse=max_collapse,
+        linear_until=linear_until,
+        max_drift=max_drift,
+        max_p99_drift=max_p99_drift,
     )
 
 
@@ -295,6 +322,76 @@ def sweep(**changes: Any) -> Sweep:
         "elapsed_s": 12.3,
     }
     return Sweep(**{**known, **changes})
+
+
+def run_figures(threads: int, qps: float, **changes: Any) -> Figures:
+    """What a run measured, latencies around ``threads / qps`` and one thread at 40 QPS, unless said otherwise."""
+    mean_ns = threads / qps * NS_PER_S
+    known: dict[str, Any] = {
+        "threads": threads,
+        "rounds": 12,
+        "queries": 2400,
+        "qps": qps,
+        "efficiency": qps / (40.0 * threads) if threads > 1 else 1.0,
+        "p5_ns": 0.95 * mean_ns,
+        "p50_ns": mean_ns,
+        "p90_ns": 1.2 * mean_ns,
+        "p99_ns": 1.6 * mean_ns,
+        "control_qps": None,
+        "peak_rss_bytes": 300_000_000,
+        "forks": (),
+    }
+    return Figures(**{**known, **changes})
+
+
+def run_of(*points: Figures, **changes: Any) -> Run:
+    """An accepted run."""
+    known: dict[str, Any] = {
+        "date": "2026-01-31T12:00:00Z",
+        "commit": "0123456789abcdef0123456789abcdef01234567",
+        "versions": measured_versions(),
+    }
+    return Run(points=points, **{**known, **changes})
+
+
+#: A machine, and a setting, for a baseline.
+MACHINE: dict[str, Fact] = {
+    "cpu_model": "Fake CPU",
+    "instruction_set": "avx2",
+    "usable_cores": 2,
+    "quota_cores": None,
+    "smt": "off",
+}
+SETTING: dict[str, Fact] = {
+    "device": "cpu",
+    "batch_size": 1,
+    "pool": "clone",
+    "math_threads": 1,
+    "onednn": "off",
+    "idle_math_threads": "KMP_BLOCKTIME=0",
+}
+
+
+def series_of(*runs: Run, setting: Mapping[str, Fact] = SETTING) -> Series:
+    """Accepted runs, and the anchor that they have."""
+    return Series(setting=setting, anchor=rule.anchor_of(runs[:ANCHOR_RUNS]), runs=runs[-WINDOW_RUNS:])
+
+
+def baseline(*qps: float, threads: int = 2, **changes: Any) -> Baseline:
+    """A baseline of as many accepted runs, given the throughput of each with ``threads`` threads."""
+    known: dict[str, Any] = {
+        "test": "test_scaling.py::test_serving_scales",
+        "engine": "native",
+        "machine": MACHINE,
+        "series": series_of(*(run_of(run_figures(threads, one)) for one in qps or (40.0,))),
+        "before": None,
+    }
+    return Baseline(**{**known, **changes})
+
+
+def stored(baseline: Baseline | None, *, objection: str | None = None, accepting: bool = False) -> Stored:
+    """What was looked up for a test."""
+    return Stored(baseline=baseline, path=Path("baselines/fake/test.json"), objection=objection, accepting=accepting)
 
 
 def warning(text: str, kind: str = "preempted") -> Warning:

@@ -89,6 +89,10 @@ class Suite:
         program, *rest = arguments
         return self._pytester.run(Path(sys.executable).with_name(program), *rest)
 
+    def command_anywhere(self, *arguments: str) -> pytest.RunResult:
+        """Run a command of the system."""
+        return self._pytester.run(*arguments)
+
     def popen(self, arguments: list[str], **streams: Any) -> Any:
         """Start a program in the directory of the suite."""
         return self._pytester.popen(arguments, **streams)

@@ -75,6 +75,22 @@ def test_memory_gives_peaks_and_the_error_of_thinned_percentiles():
     assert printed[2].startswith("percentiles of thinned against exact")
 
 
+def test_baseline_store_compares_a_session_with_a_full_store_and_one_without():
+    printed = figures("baseline_store")
+    assert printed[0].startswith("a session that compares one test, on top of one without a baseline")
+    assert printed[1] == "reading and checking one file"
+
+
+def test_drift_simulates_the_rule_and_judges_recorded_runs(tmp_path):
+    done = run("drift", "simulate", "--builds=20")
+    assert done.returncode == 0, done.stderr
+    rows = [line.split() for line in done.stdout.splitlines() if line.strip()[:1].isdigit()]
+    assert [row[0] for row in rows] == ["1"] * 5 + ["8"] * 5
+    assert rows[5][-1] == "100.0%"  # half as slow again, with a spread of 1 %, and eight accepted runs
+    done = run("drift", "judge", str(tmp_path))
+    assert "too few: a build needs 8 accepted runs" in done.stdout
+
+
 @pytest.mark.parametrize(
     "path",
     sorted(path for path in BENCHMARKS.glob("*.py") if "[--quick]" in path.read_text()),

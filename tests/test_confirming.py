@@ -195,7 +195,7 @@ def test_where_no_fresh_process_can_run_the_test_this_one_confirms_and_says_so(c
     result = confirming.run("stays")
     result.assert_outcomes(failed=1)
     assert f"{FAILED}. Confirmed in this process: 0.51, and 0.51 relative to a control workload" in text(result)
-    begins = "a fresh process could not confirm the failure, so this one did: fork 1 ended"
+    begins = "a fresh process could not confirm the failure, so what had measured it did: fork 1 ended"
     [warning] = [one for one in confirming.sweep()["warnings"] if one["text"].startswith(begins)]
     assert warning["kind"] == "fork_ended_badly"
     assert "the licence is taken" in warning["text"]
@@ -208,7 +208,7 @@ def test_where_a_fresh_process_breaks_halfway_this_one_measures_all_of_it(confir
     result.assert_outcomes(failed=1)
     assert "Confirmed in this process: 0.51" in text(result)
     [warning] = confirming.sweep()["warnings"]
-    assert "so this one did: query 7 of thread 1 failed while 2 threads ran: out of memory" in warning["text"]
+    assert "so what had measured it did: query 7 of thread 1 failed while 2 threads ran: out of memory" in warning["text"]
     assert [one["fork"] for one in confirming.confirmation()] == [0] * 24
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import platform
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Callable
@@ -153,15 +155,30 @@ def test_cores_outside_the_affinity_are_not_counted():
 def machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., str]:
     """The key of a machine with this /proc/cpuinfo and these cores."""
 
-    def key(*, model: str = "Fake(R) CPU E5-2690 @ 2.60GHz", mhz: str = "2600.000", cores: int = 2) -> str:
-        cpuinfo = tmp_path / "cpuinfo"
-        cpuinfo.write_text(f"processor\t: 0\nmodel name\t: {model}\ncpu MHz\t\t: {mhz}\n")
+    def key(
+        *,
+        model: str = "Fake(R) CPU E5-2690 @ 2.60GHz",
+        mhz: str = "2600.000",
+        flags: str = "",
+        cores: int = 2,
+        quota: float | None = None,
+        smt: str | None = None,
+        driver: str | None = None,
+        device: str = "cpu",
+    ) -> str:
+        said = {
+            "cpuinfo": [f"model name\t: {model}", f"cpu MHz\t\t: {mhz}", f"flags\t\t: {flags}"],
+            "active": [] if smt is None else [smt],
+            "version": [] if driver is None else [driver],
+        }
         lines = environment._lines
-        monkeypatch.setattr(environment, "_lines", lambda path: lines(cpuinfo if path.name == "cpuinfo" else path))
-        monkeypatch.setattr(environment, "cores", lambda: Cores(affinity=cores, quota=None))
-        found = environment.machine_key()
-        monkeypatch.undo()
-        return found
+        with monkeypatch.context() as faked:
+            faked.setattr(environment, "_lines", lambda path: said[path.name] if path.name in said else lines(path))
+            faked.setattr(environment, "cores", lambda: Cores(affinity=cores, quota=quota))
+            faked.setattr(environment, "_gpu_model", lambda number: f"Fake GPU {number}")
+            faked.setattr(environment, "_paddle_built_with", lambda what: {"cuda_version": "12.3"}.get(what))
+            facts = environment.machine_facts(device)
+        return environment.machine_key(facts)
 
     return key
 
@@ -176,6 +193,53 @@ def test_the_machine_key_does_not_change_with_the_frequency_of_the_moment(machin
 
 def test_the_machine_key_changes_with_the_usable_cores(machine):
     assert machine(cores=2) != machine(cores=4)
+
+
+@pytest.mark.parametrize(
+    ("flags", "named"),
+    [
+        ("sse4_1 avx avx2 fma", "avx2"),
+        ("sse4_1 avx avx2 avx_vnni", "avx2-vnni"),
+        ("avx2 avx512f avx512bw avx512vl avx512dq", "avx512"),
+        ("avx2 avx512f avx512bw avx512vl avx512dq avx512_vnni", "avx512-vnni"),
+        ("avx512f avx512_vnni avx512_bf16 amx_tile amx_int8", "amx"),
+        ("sse4_1", "sse4"),
+        ("fpu", None),
+    ],
+)
+def test_the_machine_key_changes_with_the_best_instruction_set(machine, flags: str, named: str | None):
+    plain = machine(model="Fake", flags="")
+    assert machine(model="Fake", flags=flags) == (plain if named is None else f"fake-{named}-2c")
+
+
+def test_the_machine_key_changes_with_quota_and_smt(machine):
+    assert machine(model="Fake", cores=8, quota=2.5) == "fake-2c-quota2-5"
+    assert machine(model="Fake", smt="1") == "fake-2c-smt"
+    assert machine(model="Fake", smt="0") == machine(model="Fake", smt=None) == "fake-2c"
+
+
+def test_the_machine_key_of_a_gpu_has_the_gpu_its_driver_and_what_paddle_was_built_with(machine):
+    key = machine(model="Fake", device="gpu:1", driver="560.35.05")
+    assert key == "fake-2c-fake-gpu-1-driver560-35-05-cuda12-3"
+    assert machine(model="Fake", driver="560.35.05") == "fake-2c"
+
+
+def test_a_gpu_that_is_not_there_has_no_name():
+    if Path("/proc/driver/nvidia").exists():
+        pytest.skip("there is one")
+    assert environment.machine_facts("gpu:0")["gpu_model"] is None
+
+
+def test_what_paddle_was_built_with_is_read_and_not_imported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    version = tmp_path / "paddle" / "version" / "__init__.py"
+    version.parent.mkdir(parents=True)
+    (tmp_path / "paddle" / "__init__.py").write_text("raise ImportError('it was imported')")
+    version.write_text("cuda_version    = '12.3'\ncudnn_version   = 'False'\n")
+    monkeypatch.setitem(sys.modules, "paddle", None)
+    monkeypatch.delitem(sys.modules, "paddle")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    facts = environment.machine_facts("gpu:0")
+    assert (facts["cuda"], facts["cudnn"]) == ("12.3", None)
 
 
 def test_the_machine_key_is_fit_for_a_file_name(machine):
@@ -232,3 +296,23 @@ def test_a_noise_sensor_sees_the_cpu_time_of_this_process():
     assert noise.process_cpu_ns > 0
     assert noise.wall_ns > 0
     assert noise.steal_ns is None or noise.steal_ns >= 0
+
+
+def test_a_noise_sensor_knows_the_most_memory_that_this_process_has_had():
+    before = environment.NoiseSensor().read().peak_rss_bytes
+    held = bytearray(b"x") * 50_000_000
+    after = environment.NoiseSensor().read().peak_rss_bytes
+    assert len(held) == 50_000_000
+    assert before is not None
+    assert after is not None
+    assert after >= before
+    assert after > 50_000_000
+
+
+def test_the_memory_of_a_process_is_not_that_of_the_one_that_started_it():
+    """What getrusage says of a new process begins with what its parent had."""
+    held = bytearray(b"x") * 200_000_000
+    program = "from pytest_paddle_mt.environment import _peak_rss_bytes; print(_peak_rss_bytes())"
+    printed = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout
+    assert len(held) == 200_000_000
+    assert int(printed) < 150_000_000

@@ -17,15 +17,16 @@ LAYERS = (
     ("plugin",),
     ("collection",),
     ("fixtures",),
-    ("pool_setup",),
+    ("pool_setup", "recorder"),
     ("gate",),
     ("comparison",),
     ("session", "progress"),
     ("hookspec", "settings"),
-    ("options", "results"),
+    ("options", "results", "ledger"),
     ("paired",),
     ("runner",),
     ("checks", "reporters", "workers"),
+    ("baselines",),
     ("summary", "diagnosis", "confirmation"),
     ("engines",),
     ("inputs", "gil", "predictors", "identity"),
@@ -33,12 +34,13 @@ LAYERS = (
     ("environment",),
     ("statistics",),
     ("records",),
-    ("errors", "units", "_native"),
+    ("errors", "units", "files", "_native"),
 )
 RANKS = {part: rank for rank, layer in enumerate(LAYERS) for part in layer}
 
 #: What modules of one package share besides their ``__init__``.
 SHARED = {
+    "baselines": {"rule", "schema"},
     "checks": {"margin"},
     "engines": {"closed_loop"},
     "statistics": {"intervals"},

@@ -88,6 +88,11 @@ def test_nothing_given_means_the_documented_defaults(read: Read) -> None:
     assert settings.against is None
     assert settings.against_rootdir is None
     assert settings.limits.linear_until is None
+    assert settings.limits.max_drift == float(options.DEFAULT_MAX_DRIFT)
+    assert settings.limits.max_p99_drift == float(options.DEFAULT_MAX_P99_DRIFT)
+    assert settings.baselines.name == options.DEFAULT_BASELINES
+    assert settings.baseline_update == "none"
+    assert settings.baseline_required is False
     assert settings.pool == "clone"
     assert settings.allow_nonfinite is False
     assert settings.strict is False
@@ -359,6 +364,7 @@ SINGLE_NUMBERS = {
     "--paddle-min-efficiency": "give a share above 0 and up to 1, such as 0.85",
     "--paddle-max-collapse": "give the share of throughput that may be lost, above 0 and below 1, such as 0.15",
     "--paddle-max-drift": "give the share by which it may drift, above 0, such as 0.10 for 10 %",
+    "--paddle-max-p99-drift": "give the share by which it may drift, above 0, such as 0.10 for 10 %",
 }
 
 
@@ -400,6 +406,8 @@ SINGLE_NUMBERS = {
         ("--paddle-max-collapse", "nan", "'nan' is not a number"),
         ("--paddle-max-drift", "0", "0 leaves no room for noise"),
         ("--paddle-max-drift", "10%", "'10%' is not a number"),
+        ("--paddle-max-p99-drift", "-0.1", "-0.1 leaves no room for noise"),
+        ("--paddle-max-p99-drift", "inf", "'inf' is not finite"),
     ],
 )
 def test_a_number_out_of_range_is_refused_with_the_range(
@@ -552,6 +560,65 @@ def test_a_results_file_that_is_none_is_refused(refusal: Callable[..., str], wri
     assert refusal(f"--paddle-json={written}") == f"--paddle-json={written}: {told}"
 
 
+# Baselines
+
+
+def test_baselines_are_relative_to_the_root_directory_wherever_that_was_written(
+    read: Read, pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytester.makeini("[pytest]\npaddle-baselines = stored")
+    monkeypatch.chdir(pytester.mkdir("below"))
+    assert read().baselines == pytester.path / "stored"
+    assert read("--paddle-baselines=of/cli").baselines == pytester.path / "of" / "cli"
+    assert read(PYTEST_PADDLE_BASELINES="e").baselines == pytester.path / "e"
+
+
+def test_an_absolute_folder_of_baselines_stays_where_it_is(read: Read, tmp_path: Path) -> None:
+    assert read(f"--paddle-baselines={tmp_path}").baselines == tmp_path
+
+
+@pytest.mark.parametrize(
+    ("written", "told"),
+    [
+        ("", "the value is empty; give the name of a folder, such as baselines"),
+        ("file/", "{path}/file is no folder"),
+    ],
+)
+def test_a_folder_of_baselines_that_is_none_is_refused(
+    refusal: Callable[..., str], pytester: pytest.Pytester, written: str, told: str
+) -> None:
+    (pytester.path / "file").write_text("")
+    told = told.format(path=pytester.path)
+    assert refusal(f"--paddle-baselines={written}") == f"--paddle-baselines={written}: {told}"
+
+
+def test_a_file_in_the_place_of_the_default_folder_is_refused(
+    refusal: Callable[..., str], pytester: pytest.Pytester
+) -> None:
+    (pytester.path / "baselines").write_text("")
+    assert refusal() == f"the default of --paddle-baselines: {pytester.path}/baselines is no folder"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "update"),
+    [((), "none"), (("--paddle-baseline-update",), "all"), (("--paddle-baseline-update-new-only",), "new")],
+)
+def test_the_flags_say_whose_baseline_is_updated(read: Read, arguments: tuple[str, ...], update: str) -> None:
+    assert read(*arguments).baseline_update == update
+
+
+def test_a_baseline_may_be_required(read: Read) -> None:
+    assert read("--paddle-baseline-required").baseline_required is True
+
+
+def test_both_kinds_of_update_at_once_are_refused(refusal: Callable[..., str]) -> None:
+    told = refusal("--paddle-baseline-update", PYTEST_PADDLE_BASELINE_UPDATE_NEW_ONLY="1")
+    assert told.startswith(
+        "--paddle-baseline-update and PYTEST_PADDLE_BASELINE_UPDATE_NEW_ONLY=1 contradict each other"
+    )
+    assert told.endswith("give one of them")
+
+
 # Who wins
 
 
@@ -608,6 +675,7 @@ PER_TEST = {
     "linear_until": "2",
     "max_collapse": "0.3",
     "max_drift": "0.2",
+    "max_p99_drift": "0.4",
 }
 
 
@@ -630,10 +698,11 @@ def flat(settings: Settings) -> list[object]:
         limits.linear_until,
         limits.max_collapse,
         limits.max_drift,
+        limits.max_p99_drift,
     ]
 
 
-ALL_GIVEN = [(1, 2, 4, 8), ("python",), 0.0, 9, 7.0, 2, 3, 9, 3, 11.0, 5, "gpu:1", 0.5, 2, 0.3, 0.2]
+ALL_GIVEN = [(1, 2, 4, 8), ("python",), 0.0, 9, 7.0, 2, 3, 9, 3, 11.0, 5, "gpu:1", 0.5, 2, 0.3, 0.2, 0.4]
 
 
 @pytest.mark.parametrize("source", ["cli", "environment", "ini", "underscores", "override", "marker"])
@@ -855,6 +924,10 @@ def test_a_marker_argument_like_no_other_is_refused_with_the_known_ones(refusal:
         ("json", "f", "--paddle-json"),
         ("against", "p", "--paddle-against"),
         ("against_rootdir", "d", "--paddle-against-rootdir"),
+        ("baselines", "b", "--paddle-baselines"),
+        ("baseline_update", True, "--paddle-baseline-update"),
+        ("baseline_update_new_only", True, "--paddle-baseline-update-new-only"),
+        ("baseline_required", True, "--paddle-baseline-required"),
     ],
 )
 def test_an_option_of_the_whole_run_is_refused_in_a_marker(

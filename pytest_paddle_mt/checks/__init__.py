@@ -12,6 +12,7 @@ from pytest_paddle_mt.records import Verdict, record
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from pytest_paddle_mt.baselines import Stored
     from pytest_paddle_mt.records import Limits, Round
     from pytest_paddle_mt.validity import Cpu
 
@@ -31,6 +32,8 @@ class Evidence:
     confidence: float
     #: Divide every throughput by that of the control workload, measured beside it.
     relative_to_control: bool = False
+    #: What is stored for this test; None where nothing was looked up.
+    stored: Stored | None = None
 
 
 class Check(Protocol):
@@ -47,9 +50,10 @@ class Check(Protocol):
 def built_in() -> list[Check]:
     """The checks that this package brings."""
     from pytest_paddle_mt.checks.collapse import CollapseCheck
+    from pytest_paddle_mt.checks.drift import DriftCheck
     from pytest_paddle_mt.checks.linear import LinearCheck
 
-    return [LinearCheck(), CollapseCheck()]
+    return [LinearCheck(), CollapseCheck(), DriftCheck()]
 
 
 def comparisons(evidence_counts: Sequence[int]) -> int:

@@ -61,7 +61,7 @@ def judge(question: Question, evidence: Evidence) -> Verdict:
         step = "run it on a quieter machine" if aside else "give more --paddle-rounds or a larger --paddle-budget"
         return _verdict(question, observed, "inconclusive", f"{question.what} could not be judged: {cause}; {step}")
     low, high = math.exp(interval.low), math.exp(interval.high)
-    measured = f"{question.what} is {observed:.2f} ({low:.2f} to {high:.2f}, {counted(rounds, 'round')})"
+    measured = f"{question.what} is {observed:.2f} ({low:.2f} to {high:.2f}, {counted(len(log_ratios), 'round')})"
     if low >= question.limit:
         return _verdict(question, observed, "pass", f"{measured}, at or above the limit {question.limit:.2f}")
     if high < question.limit:

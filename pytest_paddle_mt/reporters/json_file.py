@@ -5,13 +5,12 @@ Written after every sweep, so that a later failure loses nothing: to a temporary
 
 from __future__ import annotations
 
-import contextlib
 import datetime
 import json
-import os
 from typing import TYPE_CHECKING, Any
 
 from pytest_paddle_mt import __version__, environment, validity
+from pytest_paddle_mt.files import write_atomically
 from pytest_paddle_mt.statistics import latency
 from pytest_paddle_mt.units import counted, ms, seconds
 
@@ -45,26 +44,6 @@ class JsonReporter:
     def session_finished(self, sweeps: Sequence[Sweep], terminal: pytest.TerminalReporter) -> None:
         """Say where the file is."""
         terminal.write_line(f"paddle-mt: results of {counted(len(self._entries), 'sweep')} in {self._path}")
-
-
-def write_atomically(path: Path, text: str) -> None:
-    """Replace ``path`` by ``text``, whole or not at all.
-
-    Raises:
-        OSError: it cannot be written; what was there before is untouched.
-    """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        with temporary.open("w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            temporary.unlink()
-        raise
 
 
 def document(entries: Sequence[dict[str, Any]], created: datetime.datetime) -> dict[str, Any]:
@@ -179,6 +158,7 @@ def _point(point: Point) -> dict[str, Any]:
         "rounds": point.rounds,
         "preempted_rounds": point.preempted_rounds,
         "lost_share": point.lost_share,
+        "peak_rss_bytes": point.peak_rss_bytes,
     }
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from pytest_paddle_mt.records import GATED_STATUSES
 from pytest_paddle_mt.reporters import sides, text
-from pytest_paddle_mt.units import counted, ms
+from pytest_paddle_mt.units import counted, megabytes, ms
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -32,7 +32,7 @@ class TerminalTableReporter:
         """A table per sweep, and how many of them were gated."""
         terminal.section("paddle thread scaling")
         for sweep in sweeps:
-            for line in [*heading(sweep), *table(sweep), *remarks(sweep), ""]:
+            for line in [*heading(sweep), *table(sweep), *memory(sweep), *remarks(sweep), ""]:
                 terminal.write_line(line)
         gated = [sweep for sweep in sweeps if sweep.gate]
         not_gated = [sweep for sweep in gated if sweep.status not in GATED_STATUSES]
@@ -74,6 +74,16 @@ def table(sweep: Sweep) -> list[str]:
     if sweep.against is not None:
         return sides.table(sweep, sweep.against)
     return [_HEADER, *(_row(sweep, point) for point in sweep.points)]
+
+
+def memory(sweep: Sweep) -> list[str]:
+    """The most memory that a process had had by the time each thread count was first measured."""
+    known = [
+        f"{megabytes(point.peak_rss_bytes):.0f} MB with {counted(point.threads, 'thread')}"
+        for point in sweep.points
+        if point.peak_rss_bytes is not None
+    ]
+    return text.wrapped(f"peak memory {', '.join(known)}") if known else []
 
 
 def remarks(sweep: Sweep) -> list[str]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import textwrap
 from typing import TYPE_CHECKING
 
+from pytest_paddle_mt.records import STATUSES_WORST_FIRST
+
 if TYPE_CHECKING:
     from pytest_paddle_mt.records import Sweep
 
@@ -17,9 +19,7 @@ _SHORT = {"inconclusive": "unclear", "not_comparable": "not comp", "no_data": "n
 def verdict(sweep: Sweep, threads: int) -> str:
     """The worst verdict on a thread count, in at most eight characters; empty without one."""
     statuses = [verdict.status for verdict in sweep.verdicts if verdict.threads == threads]
-    from_worst = [status for status in ("fail", "inconclusive", "not_comparable", "no_data") if status in statuses]
-    word = from_worst[0] if from_worst else (statuses[0] if statuses else "")
-    return _SHORT.get(word, word)
+    return next((_SHORT.get(status, status) for status in STATUSES_WORST_FIRST if status in statuses), "")
 
 
 def fixed(value: float | None) -> str:

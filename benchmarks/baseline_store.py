@@ -1,0 +1,195 @@
+"""What comparing with a stored baseline costs a session, in a store of 1,000 baselines with 30 runs each.
+
+    python benchmarks/baseline_store.py [--quick]
+
+Two stores take turns: an empty one, and one with 1,000 baselines of this machine, one of which is the test's. A session
+is a fresh pytest with one test on an engine that builds its windows instead of measuring, so that nothing else varies;
+the test stands alone in its suite, so the session also looks for baselines of no test. Target: at most 0.2 s more.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from figures import QUICK_BLOCKS, Figure, Target, load_average, median, number, parser, report
+
+from pytest_paddle_mt.baselines import WINDOW_RUNS, schema, store
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+BASELINES = 1_000
+SESSIONS = 30
+
+_LIMIT_MS = 200.0
+
+_CONFTEST = '''
+"""An engine that builds its windows."""
+
+import numpy as np
+
+from pytest_paddle_mt.records import ThreadWindow, Window
+from pytest_paddle_mt.statistics import latency
+
+QUERIES = 50
+LATENCIES_NS = np.random.default_rng(0).integers(24_000_000, 26_000_000, QUERIES)
+
+
+class Built:
+    name = "built"
+    needs_pool = False
+    takes_query = False
+
+    def open(self, workload):
+        return self
+
+    def prepare(self, threads):
+        pass
+
+    def measure(self, threads, plan):
+        total_ns = int(LATENCIES_NS.sum())
+        thread = ThreadWindow(
+            queries=QUERIES,
+            first_completion_ns=int(LATENCIES_NS[0]),
+            last_completion_ns=total_ns,
+            busy_ns=total_ns,
+            latencies=latency.exact(LATENCIES_NS),
+            wall_ns=total_ns,
+            cpu_ns=total_ns,
+            voluntary_switches=0,
+            involuntary_switches=0,
+            run_delay_ns=0,
+        )
+        return Window(threads=threads, opened_ns=0, open_ns=total_ns, per_thread=(thread,) * threads, noise=None)
+
+    def close(self):
+        pass
+
+
+def pytest_paddle_mt_engines():
+    return [Built()]
+'''
+
+_TEST = """
+def test_it(concurrent_runner):
+    concurrent_runner(None)
+"""
+
+_INI = """
+[pytest]
+paddle-engine = built
+paddle-threads = 8
+paddle-linear-until = 8
+paddle-rounds = 12
+"""
+
+
+class Bench:
+    """A suite with one test, an empty store, and a full one."""
+
+    def __init__(self, directory: Path, baselines: int) -> None:
+        self._suite = directory / "suite"
+        self._suite.mkdir()
+        for name, text in (("conftest.py", _CONFTEST), ("test_it.py", _TEST), ("pytest.ini", _INI)):
+            (self._suite / name).write_text(text)
+        self.empty, self.full = directory / "empty", directory / "full"
+        self.empty.mkdir()
+        self.session_ms(self.full, "--paddle-baseline-update")
+        (own,) = self.full.glob("*/*.json")
+        self.path = own
+        first = schema.from_text(own.read_text())
+        document = json.loads(own.read_text())
+        document["runs"] *= WINDOW_RUNS
+        document["anchor"]["runs"] = 8
+        text = json.dumps(document, indent=2) + "\n"
+        own.write_text(text)
+        for index in range(1, baselines):
+            test = f"test_other_{index // 10}.py::test_{index}"
+            path = own.with_name(store.file_name(test, first.engine))
+            path.write_text(text.replace(first.test, test))
+
+    def session_ms(self, baselines: Path, *options: str) -> float:
+        """Wall time of one session, in ms."""
+        command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", f"--paddle-baselines={baselines}"]
+        environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
+        started_s = time.perf_counter()
+        done = subprocess.run(
+            [*command, *options], cwd=self._suite, env=environment, capture_output=True, text=True, check=False
+        )
+        took_s = time.perf_counter() - started_s
+        if done.returncode != 0:
+            raise SystemExit(f"the session failed:\n{done.stdout}{done.stderr}")
+        compared = "PASS drift" in done.stdout
+        if compared != (baselines == self.full and not options):
+            raise SystemExit(f"the session {'compared' if compared else 'did not compare'}:\n{done.stdout}")
+        return 1e3 * took_s
+
+    def load_ms(self) -> float:
+        """Time to read and check one file with all its runs, in ms."""
+        started_s = time.perf_counter()
+        baseline = schema.from_text(self.path.read_text())
+        took_s = time.perf_counter() - started_s
+        assert len(baseline.series.runs) == WINDOW_RUNS, "the file has as many runs as a file can have"
+        return 1e3 * took_s
+
+
+def session_figures(bench: Bench, sessions: int, baselines: int) -> list[Figure]:
+    """Sessions with either store, in turns, every other turn backwards; one turn before it fills the caches."""
+    costs: dict[Path, list[float]] = {bench.empty: [], bench.full: []}
+    for turn in range(-1, sessions):
+        for directory in list(costs) if turn % 2 else list(reversed(costs)):
+            cost_ms = bench.session_ms(directory)
+            if turn >= 0:
+                costs[directory].append(cost_ms)
+    empty: npt.NDArray[np.float64] = np.array(costs[bench.empty])
+    full: npt.NDArray[np.float64] = np.array(costs[bench.full])
+    value, interval = median(full - empty)
+    return [
+        Figure(
+            name="a session that compares one test, on top of one without a baseline, median difference",
+            value=value,
+            interval=interval,
+            n=f"{sessions} sessions each, taken in turns",
+            unit="ms wall",
+            target=Target(limit=_LIMIT_MS, at_least=False),
+            note=f"the session without takes {number(float(np.median(empty)))} ms; "
+            f"{baselines} baselines with {WINDOW_RUNS} runs of 4 thread counts each",
+        )
+    ]
+
+
+def load_figure(bench: Bench, loads: int) -> Figure:
+    """Reading one baseline."""
+    value, interval = median(np.array([bench.load_ms() for _ in range(loads)]))
+    return Figure(
+        name="reading and checking one file",
+        value=value,
+        interval=interval,
+        n=f"{loads} times",
+        unit="ms wall",
+        target=None,
+        note=f"{bench.path.stat().st_size / 1e3:.0f} kB",
+    )
+
+
+def main() -> int:
+    """Measure and print; the exit status."""
+    quick = parser(__doc__).parse_args().quick
+    load = load_average()
+    baselines, sessions = (20, QUICK_BLOCKS) if quick else (BASELINES, SESSIONS)
+    with tempfile.TemporaryDirectory() as directory:
+        bench = Bench(Path(directory), baselines)
+        figures = [*session_figures(bench, sessions, baselines), load_figure(bench, 10 * sessions)]
+    return report(f"a store of {baselines} baselines", figures, quick=quick, load_before=load)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

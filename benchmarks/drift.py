@@ -1,0 +1,367 @@
+"""How often is the verdict on drift wrong, and what does it find? By simulation, and by runs in processes of their own.
+
+    python benchmarks/drift.py simulate [--builds N]
+    python benchmarks/drift.py record DIR [--runs N] [--pause SECONDS] [--seconds-at-most SECONDS] [--work mobilenet]
+    python benchmarks/drift.py judge DIR
+    python benchmarks/drift.py [--quick]          all three, in a temporary directory, a few runs only
+
+``record`` measures one unchanged workload again and again, each time in a pytest session of its own, and keeps the
+figures that the session would store, so that it may be stopped and started again; the longer the pause, the more of
+the machine's moods are in it. ``judge`` takes those runs in their order: eight accepted ones, and the next is the
+build. The rule is the one that ships; pytest-benchmark's ``mean:10%``, each run against the one before, stands beside
+it. ``record`` wants the machine to itself.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import math
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Callable, NamedTuple
+
+import numpy as np
+from figures import load_average
+from replay_rule import upper_bound
+
+from pytest_paddle_mt import environment
+from pytest_paddle_mt.baselines import Figures, Run, Series, rule, schema
+from pytest_paddle_mt.options import DEFAULT_MAX_COLLAPSE, DEFAULT_MAX_DRIFT, DEFAULT_MAX_P99_DRIFT
+from pytest_paddle_mt.records import Limits
+from pytest_paddle_mt.statistics import drift
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+LIMITS = Limits(
+    min_efficiency=0.85,
+    max_collapse=float(DEFAULT_MAX_COLLAPSE),
+    linear_until=None,
+    max_drift=float(DEFAULT_MAX_DRIFT),
+    max_p99_drift=float(DEFAULT_MAX_P99_DRIFT),
+)
+
+#: Spreads between runs that are simulated: a quiet machine's, and those of worse ones.
+SPREADS = (0.01, 0.02, 0.03, 0.05, 0.10)
+#: Slowdowns that are judged, as factors of latency.
+SLOWDOWNS = (1.0, 1.05, 1.1, 1.2, 1.3, 1.5)
+#: Part of a simulated spread, as a variance, that all figures of a run share: the machine's mood.
+COMMON = 0.7
+THREADS = (1, 2)
+QUERY_NS = 22e6
+#: pytest-benchmark's comparison that users write: a mean may grow by so much.
+MEAN_LIMIT = 1.10
+
+#: How the work of a recorded run is made; the tests of one file, one of which runs.
+_SUITE = """
+import os
+from pathlib import Path
+
+import pytest
+
+from pytest_paddle_mt import SyntheticWork
+
+HERE = Path(__file__).parent
+
+
+@pytest.fixture
+def paddle_config():
+    from paddle import inference
+
+    program = next(path for path in (HERE / "model.json", HERE / "model.pdmodel") if path.exists())
+    config = inference.Config(str(program), str(HERE / "model.pdiparams"))
+    config.disable_glog_info()
+    return config
+
+
+def test_mobilenet(predictor_pool, concurrent_runner):
+    concurrent_runner(predictor_pool)
+
+
+def test_synthetic(concurrent_runner):
+    concurrent_runner(SyntheticWork(spin_ns=2e6, stream_bytes=1 << 20))
+"""
+
+#: Nothing but what is to be recorded decides: whether it scales is not asked here.
+_OPTIONS = ("--paddle-threads=2", "--paddle-min-efficiency=0.01", "--paddle-linear-until=2")
+
+
+class Recorded(NamedTuple):
+    """One recorded run."""
+
+    run: Run
+    #: Mean time of a query by pytest-benchmark's entry name, in seconds; None where it recorded none.
+    means_s: dict[str, float] | None
+
+
+class Build(NamedTuple):
+    """What was said of a run."""
+
+    drifted: bool
+    #: ``mean:10%``; None where there is no run before it.
+    by_mean: bool | None
+
+
+# Simulation.
+
+
+def simulated_run(rng: np.random.Generator, spread: float, slower: float) -> Run:
+    """A run at one and two threads with this spread (a standard deviation of logarithms) between runs."""
+    common = rng.normal(0.0, spread * math.sqrt(COMMON))
+
+    def noisy(value: float) -> float:
+        return value * math.exp(common + rng.normal(0.0, spread * math.sqrt(1 - COMMON)))
+
+    points = []
+    for threads in THREADS:
+        query_ns = QUERY_NS * slower
+        points.append(
+            Figures(
+                threads=threads,
+                rounds=12,
+                queries=1200,
+                qps=threads * 1e9 / noisy(query_ns),
+                efficiency=None if threads == 1 else math.exp(rng.normal(0.0, spread)),
+                p5_ns=noisy(0.95 * query_ns),
+                p50_ns=noisy(query_ns),
+                p90_ns=noisy(1.1 * query_ns),
+                p99_ns=noisy(1.4 * query_ns),
+                control_qps=None,
+                peak_rss_bytes=None,
+                forks=(),
+            )
+        )
+    return Run(date="", commit=None, versions={}, points=tuple(points))
+
+
+def drifted(accepted: Sequence[Run], new: Run) -> bool:
+    """What the rule says of ``new``."""
+    series = Series(setting={}, anchor=rule.anchor_of(accepted[: drift.FULL_RUNS]), runs=tuple(accepted))
+    return any(one.drifted for one in rule.compare(series, new.points, LIMITS))
+
+
+def simulate(builds: int) -> None:
+    """Print the share of simulated builds that fail, by spread and slowdown, for one and eight accepted runs."""
+    print(f"simulated, {builds} builds each, margins {LIMITS.max_drift:g} and {LIMITS.max_p99_drift:g} (p99),")
+    print(f"alpha {drift.ALPHA:g}; share that fails, and the 95 % upper bound of false alarms (Clopper & Pearson)")
+    header = "  ".join(f"{f'+{slower - 1:.0%}':>6}" for slower in SLOWDOWNS[1:])
+    print(f"  accepted  spread   false alarms          {header}")
+    rng = np.random.default_rng(0)
+    for runs in (1, drift.FULL_RUNS):
+        for spread in SPREADS:
+            failed = [
+                sum(
+                    drifted([simulated_run(rng, spread, 1.0) for _ in range(runs)], simulated_run(rng, spread, slower))
+                    for _ in range(builds)
+                )
+                for slower in SLOWDOWNS
+            ]
+            bound = upper_bound(failed[0], builds)
+            found = "  ".join(f"{count / builds:6.1%}" for count in failed[1:])
+            print(f"  {runs:8}  {spread:6.0%}   {failed[0] / builds:5.2%} (<= {bound:5.2%})      {found}")
+
+
+# Live runs.
+
+
+def record(directory: Path, runs: int, pause_s: float, seconds_at_most: float, work: str) -> None:
+    """Measure until there are ``runs`` runs in the directory, or the time is up; goes on where it was."""
+    directory.mkdir(parents=True, exist_ok=True)
+    (directory / "test_run.py").write_text(_SUITE)
+    (directory / "pytest.ini").write_text("[pytest]\n")
+    if work == "mobilenet" and not (directory / "model.pdiparams").exists():
+        _export(directory)
+    deadline_s = time.monotonic() + seconds_at_most
+    while (index := len(list(directory.glob("run-*")))) < runs and time.monotonic() < deadline_s:
+        load = load_average()
+        kept = _one_run(directory, index, work)
+        print(
+            f"run {index + 1} of {runs}: {'kept' if kept else 'not to be used'}, load before it {load:.1f}", flush=True
+        )
+        if index + 1 < runs:
+            time.sleep(min(pause_s, max(0.0, deadline_s - time.monotonic())))
+
+
+def _export(directory: Path) -> None:
+    import paddle
+    from paddle.vision import models
+
+    network = models.mobilenet_v1()
+    network.eval()
+    shape = paddle.static.InputSpec([1, 3, 224, 224], "float32", name="x")
+    paddle.jit.save(network, str(directory / "model"), input_spec=[shape])
+
+
+def _one_run(directory: Path, index: int, work: str) -> bool:
+    """Measure once, in a process of its own; whether the run passed."""
+    unfinished = directory / f"unfinished-{index:04}"
+    shutil.rmtree(unfinished, ignore_errors=True)
+    unfinished.mkdir()
+    environment_ = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
+    done = subprocess.run(
+        [
+            *(sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", f"test_run.py::test_{work}"),
+            *(*_OPTIONS, "--paddle-baseline-update", f"--paddle-baselines={unfinished}"),
+            f"--benchmark-json={unfinished / 'benchmark.json'}",
+        ],
+        cwd=directory,
+        env=environment_,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    (unfinished / "output.txt").write_text(done.stdout + done.stderr)
+    unfinished.rename(directory / f"run-{index:04}")
+    return done.returncode == 0
+
+
+def recorded(directory: Path) -> list[Recorded]:
+    """The runs in their order, without those that did not pass."""
+    found = []
+    for folder in sorted(directory.glob("run-*")):
+        files = list(folder.glob("*/*.json"))
+        if files:
+            baseline = schema.from_text(files[0].read_text())
+            found.append(Recorded(run=baseline.series.runs[0], means_s=_means_s(folder / "benchmark.json")))
+    return found
+
+
+def _means_s(path: Path) -> dict[str, float] | None:
+    if not path.exists() or not path.stat().st_size:
+        return None
+    entries = json.loads(path.read_text())["benchmarks"]
+    return {entry["name"]: entry["stats"]["mean"] for entry in entries}
+
+
+def slowed(run: Run, slower: float) -> Run:
+    """The same run, had every query taken ``slower`` times as long."""
+
+    def longer(value: float | None) -> float | None:
+        return None if value is None else value * slower
+
+    points = tuple(
+        dataclasses.replace(
+            point,
+            qps=point.qps / slower,
+            p5_ns=longer(point.p5_ns),
+            p50_ns=longer(point.p50_ns),
+            p90_ns=longer(point.p90_ns),
+            p99_ns=longer(point.p99_ns),
+        )
+        for point in run.points
+    )
+    return dataclasses.replace(run, points=points)
+
+
+def builds_of(runs: Sequence[Recorded], slower: float, step: int) -> list[Build]:
+    """Every ``step``-th run that has eight before it, ``slower`` times as slow as it was."""
+    found = []
+    for index in range(drift.FULL_RUNS, len(runs), step):
+        before, now = runs[index - 1].means_s, runs[index].means_s
+        by_mean = None
+        if before and now:
+            by_mean = any(slower * now[name] > MEAN_LIMIT * before[name] for name in now if name in before)
+        accepted = [one.run for one in runs[index - drift.FULL_RUNS : index]]
+        found.append(Build(drifted=drifted(accepted, slowed(runs[index].run, slower)), by_mean=by_mean))
+    return found
+
+
+def smallest_found(runs: Sequence[Recorded], share: float = drift.POWER) -> float | None:
+    """The smallest slowdown, in steps of 1 %, of which this share is found; None below a hundred percent."""
+    for percent in range(1, 101):
+        builds = builds_of(runs, 1 + percent / 100, 1)
+        if sum(build.drifted for build in builds) >= share * len(builds):
+            return percent / 100
+    return None
+
+
+def judge(directory: Path) -> None:
+    """Print what the rule and ``mean:10%`` say of the recorded runs, as they are and slowed down."""
+    runs = recorded(directory)
+    all_runs = len(list(directory.glob("run-*")))
+    print(f"recorded: {len(runs)} of {all_runs} runs passed; {environment.cpu_model()}, {environment.cores().text}")
+    if len(runs) <= drift.FULL_RUNS:
+        print(f"  too few: a build needs {drift.FULL_RUNS} accepted runs before it")
+        return
+    for key in ("p50_ns", "p5_ns", "p99_ns", "qps", "efficiency"):
+        print(f"  spread between runs of {key}: {_spreads(runs, key)}")
+    apart = drift.FULL_RUNS + 1
+    print("  disjoint: no run is used twice; in brackets the 95 % upper bound of Clopper & Pearson. Overlapping: every")
+    print("  run with eight before it; they share runs, so there is no bound.")
+    for slower in SLOWDOWNS:
+        disjoint, overlapping = builds_of(runs, slower, apart), builds_of(runs, slower, 1)
+        what = "unchanged" if slower == 1 else f"+{slower - 1:.0%}"
+        drift_rule = _told(disjoint, overlapping, lambda build: build.drifted)
+        print(f"  {what:>9}: drift check fails {drift_rule}")
+        print(f"  {'':>9}  mean:10% fails     {_told(disjoint, overlapping, lambda build: build.by_mean)}")
+    smallest = smallest_found(runs)
+    found = "more than doubled" if smallest is None else f"+{smallest:.0%}"
+    print(f"  found in {drift.POWER:.0%} of the overlapping builds from {found} on")
+
+
+def _spreads(runs: Sequence[Recorded], key: str) -> str:
+    told = []
+    for threads in sorted({point.threads for one in runs for point in one.run.points}):
+        values = [getattr(point, key) for one in runs for point in one.run.points if point.threads == threads]
+        known = np.log([value for value in values if value is not None])
+        if len(known) > 1 and not (key == "efficiency" and threads == 1):
+            told.append(f"{math.expm1(float(np.std(known, ddof=1))):.1%} with {threads}")
+    return ", ".join(told) or "unknown"
+
+
+def _told(disjoint: Sequence[Build], overlapping: Sequence[Build], failed: Callable[[Build], bool | None]) -> str:
+    cells = []
+    for builds, bounded in ((disjoint, True), (overlapping, False)):
+        known = [value for value in map(failed, builds) if value is not None]
+        if not known:
+            cells.append("unknown")
+            continue
+        bound = f" (<= {upper_bound(sum(known), len(known)):.0%})" if bounded else ""
+        cells.append(
+            f"{sum(known) / len(known):6.1%}{bound} of {len(known)} {'disjoint' if bounded else 'overlapping'}"
+        )
+    return "; ".join(cells)
+
+
+def main() -> int:
+    """Do what was asked for; the exit status."""
+    made = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    made.add_argument("--quick", action="store_true", help="a few builds and runs, to see that it runs; judges nothing")
+    commands = made.add_subparsers(dest="command")
+    of_simulate = commands.add_parser("simulate")
+    of_simulate.add_argument("--builds", type=int, default=2_000)
+    of_record = commands.add_parser("record")
+    of_record.add_argument("directory", type=Path)
+    of_record.add_argument("--runs", type=int, default=100)
+    of_record.add_argument("--pause", type=float, default=0.0, help="seconds between two runs")
+    of_record.add_argument("--seconds-at-most", type=float, default=3600.0)
+    of_record.add_argument("--work", choices=("mobilenet", "synthetic"), default="mobilenet")
+    of_judge = commands.add_parser("judge")
+    of_judge.add_argument("directory", type=Path)
+    asked = made.parse_args()
+    if asked.quick:
+        simulate(20)
+        with tempfile.TemporaryDirectory() as directory:
+            record(Path(directory), drift.FULL_RUNS + 1, 0.0, 60.0, "synthetic")
+            judge(Path(directory))
+        print("--quick: far too short to judge anything by, so nothing was judged")
+    elif asked.command == "simulate":
+        simulate(asked.builds)
+    elif asked.command == "record":
+        record(asked.directory, asked.runs, asked.pause, asked.seconds_at_most, asked.work)
+    elif asked.command == "judge":
+        judge(asked.directory)
+    else:
+        made.error("say simulate, record or judge, or --quick")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,176 @@
+"""Stored baselines: what a test measured before, one file for each machine and test.
+
+``figures`` makes a run of a sweep, ``rule`` compares it with those that were accepted, ``schema`` and ``store`` keep
+them. A file holds a rolling window of accepted runs and an anchor, the mean of the first of them, so that many small
+drifts do not add up unseen.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Union
+
+from pytest_paddle_mt.errors import PaddleMtError
+from pytest_paddle_mt.records import record
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+#: A fact as JSON has it.
+Fact = Union[str, int, float, None]
+
+#: Accepted runs that a file keeps, the latest ones.
+WINDOW_RUNS = 30
+#: The anchor is the mean of so many first accepted runs, and fixed from then on.
+ANCHOR_RUNS = 8
+
+
+class BaselineError(PaddleMtError):
+    """A stored baseline cannot be read, is not there though one is required, or cannot be written."""
+
+
+@record
+class ForkFigures:
+    """What one fresh process measured with one thread count."""
+
+    #: Which one, from 1.
+    fork: int
+    #: Rounds that it measured.
+    rounds: int
+    #: Throughput in queries per second, geometric mean over its rounds.
+    qps: float
+    #: Median latency in ns; None where its queries do not support it.
+    p50_ns: float | None
+
+
+@record
+class Figures:
+    """What one run measured with one thread count."""
+
+    threads: int
+    #: Rounds that were measured.
+    rounds: int
+    #: Completed queries inside the windows.
+    queries: int
+    #: Throughput in queries per second, geometric mean over rounds.
+    qps: float
+    #: Scaling efficiency; None when no round could be used.
+    efficiency: float | None
+    #: Latency percentiles in ns: None when the sample cannot support them, or other work disturbed every round.
+    p5_ns: float | None
+    p50_ns: float | None
+    p90_ns: float | None
+    p99_ns: float | None
+    #: Throughput of a control workload beside it, in queries per second; None where there was none.
+    control_qps: float | None
+    #: The most memory that a process had had when this thread count was first measured, in bytes; None where unknown.
+    peak_rss_bytes: int | None
+    #: One entry for each fresh process; none where this process measured.
+    forks: tuple[ForkFigures, ...]
+
+
+@record
+class Run:
+    """One accepted run: one pytest session in which the test passed."""
+
+    #: When, in UTC: ``2026-01-31T12:00:00Z``.
+    date: str
+    #: Of the user's own code; None where nobody says.
+    commit: str | None
+    #: Versions by name: of this plugin, of Paddle, of Python. None: not installed.
+    versions: Mapping[str, str | None]
+    #: One entry for each thread count, ascending.
+    points: tuple[Figures, ...]
+
+
+@record
+class AnchorFigures:
+    """Means of the first accepted runs with one thread count; None where one of those runs lacks the figure."""
+
+    threads: int
+    qps: float
+    efficiency: float | None
+    p5_ns: float | None
+    p50_ns: float | None
+    p99_ns: float | None
+
+
+@record
+class Anchor:
+    """Geometric means of the first accepted runs of a series."""
+
+    #: How many, at most ``ANCHOR_RUNS``.
+    runs: int
+    #: One entry for each thread count that all of them have, ascending.
+    points: tuple[AnchorFigures, ...]
+
+
+@record
+class Series:
+    """Accepted runs that belong together."""
+
+    #: What must be the same for a run to be compared: device, batch size, pool method, math threads ...
+    setting: Mapping[str, Fact]
+    anchor: Anchor
+    #: The latest accepted runs, at least one and at most ``WINDOW_RUNS``, oldest first.
+    runs: tuple[Run, ...]
+
+
+@record
+class Baseline:
+    """What is stored for one test and engine on one machine."""
+
+    #: Node id of the test, without the engine.
+    test: str
+    engine: str
+    #: Facts about the machine, see ``environment.machine_facts``.
+    machine: Mapping[str, Fact]
+    series: Series
+    #: The series that this one replaced; None when it is the first.
+    before: Series | None
+
+
+@record
+class Stored:
+    """What is stored for a test that is measured now, and what may be done with it."""
+
+    #: None: nothing on this machine.
+    baseline: Baseline | None
+    #: Its file, whether it is there or not.
+    path: Path
+    #: Why this run cannot be compared with what is stored, for people; None when it can, or nothing is stored.
+    objection: str | None
+    #: Whether this run is meant to be accepted as it is, so that drift does not gate.
+    accepting: bool
+
+
+#: For people, by the name in ``Series.setting`` and ``Baseline.machine``.
+FACT_NAMES: Mapping[str, str] = {
+    "batch_size": "batch size",
+    "pool": "pool method",
+    "math_threads": "math threads",
+    "onednn": "oneDNN",
+    "idle_math_threads": "idle math threads",
+    "cpu_model": "CPU",
+    "instruction_set": "instruction set",
+    "usable_cores": "usable cores",
+    "quota_cores": "CPU quota",
+    "smt": "SMT",
+    "gpu_model": "GPU",
+    "gpu_driver": "GPU driver",
+    "cuda": "CUDA",
+    "cudnn": "cuDNN",
+}
+
+
+def differences(stored: Mapping[str, Fact], now: Mapping[str, Fact]) -> list[str]:
+    """``batch size 1 there and 8 here`` for every fact that differs."""
+    return [
+        f"{FACT_NAMES.get(name, name)} {_shown(stored.get(name))} there and {_shown(now.get(name))} here"
+        for name in dict.fromkeys((*stored, *now))
+        if stored.get(name) != now.get(name)
+    ]
+
+
+def _shown(fact: Fact) -> str:
+    return "unknown" if fact is None else str(fact)

@@ -1,0 +1,68 @@
+"""What of a sweep goes into a baseline."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pytest_paddle_mt import summary, validity
+from pytest_paddle_mt.baselines import Figures, ForkFigures
+from pytest_paddle_mt.statistics import latency, scaling
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from pytest_paddle_mt.records import Latencies, Point, Round
+    from pytest_paddle_mt.validity import Cpu
+
+
+def of_sweep(points: Sequence[Point], rounds: Sequence[Round], cpu: Cpu) -> tuple[Figures, ...]:
+    """One entry for each point. Latencies are those of rounds that other work left alone, and None without one.
+
+    Args:
+        points: made of ``rounds``.
+        rounds: what was measured.
+        cpu: how many threads can run at once.
+    """
+    return tuple(_figures(point, rounds, cpu) for point in points)
+
+
+def _figures(point: Point, rounds: Sequence[Round], cpu: Cpu) -> Figures:
+    left_alone = [one for one in rounds if validity.undisturbed(one, point.threads, cpu)]
+    latencies = summary.pooled_latencies(left_alone, point.threads) if left_alone else None
+    return Figures(
+        threads=point.threads,
+        rounds=point.rounds,
+        queries=point.queries,
+        qps=point.qps,
+        efficiency=point.efficiency,
+        p5_ns=_percentile(latencies, 0.05),
+        p50_ns=_percentile(latencies, 0.50),
+        p90_ns=_percentile(latencies, 0.90),
+        p99_ns=_percentile(latencies, 0.99),
+        control_qps=None,
+        peak_rss_bytes=point.peak_rss_bytes,
+        forks=_of_forks(left_alone or rounds, point.threads, cpu),
+    )
+
+
+def _percentile(latencies: Latencies | None, q: float) -> float | None:
+    return None if latencies is None else latency.percentile(latencies, q)
+
+
+def _of_forks(rounds: Sequence[Round], threads: int, cpu: Cpu) -> tuple[ForkFigures, ...]:
+    found = []
+    for fork in sorted({one.fork for one in rounds if one.fork}):
+        own = [one for one in rounds if one.fork == fork]
+        qps = scaling.geometric_mean(
+            scaling.throughput_series(own, threads, qps=lambda window: validity.qps(window, cpu))
+        )
+        assert qps is not None, "a fork is listed because it has a round"
+        found.append(
+            ForkFigures(
+                fork=fork,
+                rounds=len(own),
+                qps=qps,
+                p50_ns=latency.percentile(summary.pooled_latencies(own, threads), 0.50),
+            )
+        )
+    return tuple(found)

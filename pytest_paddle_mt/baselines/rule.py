@@ -1,0 +1,235 @@
+"""The rule that drift is judged by: every quantity of a new run against the accepted runs and against their anchor.
+
+Pure functions. The check on drift asks them, and whoever accepts a run asks whether it still belongs to its series.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Union
+
+import numpy as np
+
+from pytest_paddle_mt.baselines import ANCHOR_RUNS, WINDOW_RUNS, Anchor, AnchorFigures, Baseline, Series
+from pytest_paddle_mt.records import record
+from pytest_paddle_mt.statistics import drift
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from pytest_paddle_mt.baselines import Fact, Figures, Run
+    from pytest_paddle_mt.records import Limits
+
+    AnyFigures = Union[Figures, AnchorFigures]
+
+
+@record
+class Quantity:
+    """Something that may drift."""
+
+    #: Its attribute in ``Figures``.
+    key: str
+    #: For people.
+    name: str
+    #: Whether more of it is worse: latencies; False: throughput and efficiency.
+    more_is_worse: bool
+
+    def margin(self, limits: Limits) -> float:
+        """Accepted drift."""
+        return limits.max_p99_drift if self.key == "p99_ns" else limits.max_drift
+
+    def option(self) -> str:
+        """The option that sets it."""
+        return "--paddle-max-p99-drift" if self.key == "p99_ns" else "--paddle-max-drift"
+
+
+#: Mean latency is threads / QPS in a closed loop, so it is not judged as well; p90 is kept and shown.
+QUANTITIES = (
+    Quantity(key="p50_ns", name="p50 latency", more_is_worse=True),
+    Quantity(key="p5_ns", name="p5 latency", more_is_worse=True),
+    Quantity(key="p99_ns", name="p99 latency", more_is_worse=True),
+    Quantity(key="qps", name="QPS", more_is_worse=False),
+    Quantity(key="efficiency", name="scaling efficiency", more_is_worse=False),
+)
+
+
+@record
+class Comparison:
+    """One quantity of a new run, with one thread count, against what was accepted."""
+
+    threads: int
+    quantity: Quantity
+    #: Geometric mean of the accepted runs, in the unit of the quantity.
+    old: float
+    new: float
+    #: How many accepted runs that mean is of.
+    runs: int
+    #: Whether ``old`` is the anchor, and not the mean of the rolling window.
+    anchored: bool
+    #: How much worse the new value is, as a logarithm; below 0: better.
+    worse: float
+    #: How much worse it may be, as a logarithm.
+    limit: float
+    #: Spread between the accepted runs, for the anchor between neighbours, as a standard deviation of logarithms.
+    spread: float
+    #: The drift that is found 19 times in 20, as a logarithm.
+    detectable: float
+
+    @property
+    def drifted(self) -> bool:
+        """Whether it is worse than it may be."""
+        return self.worse > self.limit
+
+    @property
+    def improved(self) -> bool:
+        """Whether it is better by more than it might be worse."""
+        return -self.worse > self.limit
+
+    @property
+    def severity(self) -> float:
+        """How much of the limit is used up: above 1 it is drift."""
+        return self.worse / self.limit
+
+
+def compare(series: Series, figures: Sequence[Figures], limits: Limits) -> tuple[Comparison, ...]:
+    """Every quantity that both the accepted runs and the new one have, thread count by thread count.
+
+    The chance of a wrong alarm, ``drift.ALPHA`` for what has drifted by its margin exactly, is shared evenly by all of
+    them (Bonferroni).
+    """
+    asked = [
+        (own, quantity, anchored)
+        for own in figures
+        for quantity in QUANTITIES
+        for anchored in (False, True)
+        if _value(own, quantity) is not None
+        and _accepted(series, own.threads, quantity, anchored)
+        and _accepted(series, own.threads, quantity, False)  # whose spread the limit is made of
+    ]
+    return tuple(
+        _comparison(series, own, quantity, anchored, limits, drift.ALPHA / len(asked))
+        for own, quantity, anchored in asked
+    )
+
+
+def accepted(
+    baseline: Baseline | None,
+    run: Run,
+    *,
+    test: str,
+    engine: str,
+    machine: Mapping[str, Fact],
+    setting: Mapping[str, Fact],
+    limits: Limits,
+) -> Baseline:
+    """``baseline`` with ``run`` accepted: added to its series, or the first of a new series where it does not belong.
+
+    It does not belong where setting or machine are others, or where a quantity lies beyond its limit, for better or
+    worse. The series that is replaced is kept as ``before``.
+    """
+    if baseline is None:
+        return Baseline(test=test, engine=engine, machine=machine, series=_new_series(run, setting), before=None)
+    old = baseline.series
+    same = dict(old.setting) == dict(setting) and dict(baseline.machine) == dict(machine)
+    if not same or any(one.drifted or one.improved for one in compare(old, run.points, limits)):
+        return Baseline(test=test, engine=engine, machine=machine, series=_new_series(run, setting), before=old)
+    runs = (*old.runs, run)
+    anchor = old.anchor if old.anchor.runs >= ANCHOR_RUNS else anchor_of(runs[:ANCHOR_RUNS])
+    series = Series(setting=setting, anchor=anchor, runs=runs[-WINDOW_RUNS:])
+    return Baseline(test=test, engine=engine, machine=machine, series=series, before=baseline.before)
+
+
+def runs_with(series: Series, threads: int) -> int:
+    """How many accepted runs measured this thread count."""
+    return sum(1 for run in series.runs for point in run.points if point.threads == threads)
+
+
+def mean(series: Series, threads: int, quantity: Quantity) -> float | None:
+    """Geometric mean of a quantity over the accepted runs; None where none of them has it."""
+    values = _accepted(series, threads, quantity, False)
+    return math.exp(math.fsum(map(math.log, values)) / len(values)) if values else None
+
+
+def linear_up_to(series: Series, thread_counts: Sequence[int], min_efficiency: float) -> int:
+    """The largest of these counts, ascending, up to which the stored curve has the efficiency asked for."""
+    reached = 1
+    for threads in thread_counts:
+        values = [point.efficiency for run in series.runs for point in run.points if point.threads == threads]
+        known = [value for value in values if value is not None]
+        if not known or math.exp(math.fsum(map(math.log, known)) / len(known)) < min_efficiency:
+            break
+        reached = threads
+    return reached
+
+
+def _new_series(run: Run, setting: Mapping[str, Fact]) -> Series:
+    return Series(setting=setting, anchor=anchor_of((run,)), runs=(run,))
+
+
+def anchor_of(runs: Sequence[Run]) -> Anchor:
+    """The anchor of a series that begins with these runs, at most ``ANCHOR_RUNS``."""
+    by_threads = [{point.threads: point for point in run.points} for run in runs]
+    common = sorted(set.intersection(*(set(points) for points in by_threads)))
+    points = tuple(_anchor_figures([one[threads] for one in by_threads]) for threads in common)
+    return Anchor(runs=len(runs), points=points)
+
+
+def _anchor_figures(points: Sequence[Figures]) -> AnchorFigures:
+    def mean(key: str) -> float | None:
+        values = [getattr(point, key) for point in points]
+        return None if None in values else math.exp(math.fsum(math.log(value) for value in values) / len(values))
+
+    qps = mean("qps")
+    assert qps is not None, "every run has a throughput"
+    return AnchorFigures(
+        threads=points[0].threads,
+        qps=qps,
+        efficiency=mean("efficiency"),
+        p5_ns=mean("p5_ns"),
+        p50_ns=mean("p50_ns"),
+        p99_ns=mean("p99_ns"),
+    )
+
+
+def _value(figures: AnyFigures, quantity: Quantity) -> float | None:
+    if quantity.key == "efficiency" and figures.threads == 1:
+        return None  # 1 by definition
+    value: float | None = getattr(figures, quantity.key)
+    return value
+
+
+def _accepted(series: Series, threads: int, quantity: Quantity, anchored: bool) -> list[float]:
+    """What was accepted: the value of each run in the window, or the anchor's where it says something else."""
+    if anchored and len(series.runs) <= series.anchor.runs:
+        return []  # it is the mean of the very same runs
+    points = series.anchor.points if anchored else [point for run in series.runs for point in run.points]
+    values = [_value(point, quantity) for point in points if point.threads == threads]
+    return [value for value in values if value is not None]
+
+
+def _comparison(
+    series: Series, own: Figures, quantity: Quantity, anchored: bool, limits: Limits, alpha: float
+) -> Comparison:
+    new = _value(own, quantity)
+    assert new is not None, "only quantities that the run has are compared"
+    in_window = np.log(np.array(_accepted(series, own.threads, quantity, False), dtype=np.float64))
+    spread = drift.between_runs(in_window)
+    mean, runs = float(in_window.mean()), len(in_window)
+    if anchored:
+        if len(in_window) >= drift.FULL_RUNS:  # else the assumption is part of it
+            spread = drift.between_neighbours(in_window)
+        mean, runs = math.log(_accepted(series, own.threads, quantity, True)[0]), series.anchor.runs
+    limit = drift.limit(spread, runs, quantity.margin(limits), alpha)
+    change = math.log(new) - mean
+    return Comparison(
+        threads=own.threads,
+        quantity=quantity,
+        old=math.exp(mean),
+        new=new,
+        runs=runs,
+        anchored=anchored,
+        worse=change if quantity.more_is_worse else -change,
+        limit=limit,
+        spread=spread.sd,
+        detectable=drift.detectable(spread, runs, limit),
+    )

@@ -1,0 +1,143 @@
+"""The folder of baselines: which file, read, and written.
+
+Guarantees
+    * A file is there whole or not at all, and on the disk before anybody hears that it was written.
+    * Two processes that accept runs at the same time wait for each other: what is changed is what the file holds then.
+    * A file that cannot be read is never written over. No file is ever deleted.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import hashlib
+import os
+import re
+import stat
+from typing import TYPE_CHECKING, Callable
+
+from pytest_paddle_mt.baselines import BaselineError, schema
+from pytest_paddle_mt.files import write_atomically
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from pytest_paddle_mt.baselines import Baseline
+
+#: Of the readable part of a file's name: what comes before it must fit a file name, too.
+_READABLE = 100
+
+
+def file_name(test: str, engine: str) -> str:
+    """The name of a test's file: readable, and one of its own for every test and engine."""
+    return f"{stem(test)}-{_plain(engine)}.json"
+
+
+def stem(test: str) -> str:
+    """What the names of a test's files begin with, whatever the engine."""
+    readable = _plain(test)[-_READABLE:].lstrip("-.")
+    own = hashlib.sha256(test.encode()).hexdigest()[:8]
+    return f"{readable}-{own}" if readable else own
+
+
+def _plain(text: str) -> str:
+    return re.sub(r"[^A-Za-z0-9_.]+", "-", text.replace(".py::", "-")).strip("-.")
+
+
+def load(path: Path, test: str, engine: str) -> Baseline | None:
+    """The baseline of ``test`` and ``engine`` in a file; None when there is no such file.
+
+    Raises:
+        BaselineError: the file cannot be read, or holds something else.
+    """
+    try:
+        mode = os.lstat(path).st_mode
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except OSError as error:
+        raise _unreadable(path, error) from error
+    if not stat.S_ISREG(mode):
+        what = "a symbolic link" if stat.S_ISLNK(mode) else "a directory" if stat.S_ISDIR(mode) else "no regular file"
+        raise BaselineError(f"{path} should be the baseline of {test!r} and is {what}; move it out of the way")
+    try:
+        baseline = schema.from_text(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise _unreadable(path, error) from error
+    except UnicodeDecodeError as error:
+        raise BaselineError(
+            f"{path} is no baseline: {error}; restore it from version control, or delete it and record a new one with "
+            "--paddle-baseline-update"
+        ) from None
+    except schema.Unreadable as error:
+        raise BaselineError(f"{path} is no baseline: {error}") from None
+    if (baseline.test, baseline.engine) != (test, engine):
+        raise BaselineError(
+            f"{path} holds the baseline of {baseline.test!r} with the {baseline.engine} engine, and by its name it "
+            f"should be that of {test!r} with the {engine} engine; was it renamed or copied? Put it back, or delete it "
+            "and record a new one with --paddle-baseline-update"
+        )
+    return baseline
+
+
+def change(path: Path, test: str, engine: str, changed: Callable[[Baseline | None], Baseline]) -> Baseline:
+    """Replace what a file holds, while no other process can.
+
+    Args:
+        path: the file.
+        test: node id of the test whose baseline it holds.
+        engine: its engine.
+        changed: given what the file holds at that moment, what it shall hold.
+
+    Returns:
+        What it holds now.
+
+    Raises:
+        BaselineError: the file is no such baseline, or cannot be written; it is untouched.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with _locked(path.parent):
+            baseline = changed(load(path, test, engine))
+            write_atomically(path, schema.to_text(baseline))
+    except OSError as error:
+        raise BaselineError(
+            f"{path} could not be written: {error.strerror or error}; what it held before is untouched. See to room "
+            "and permissions there, or give another folder with --paddle-baselines"
+        ) from error
+    return baseline
+
+
+def elsewhere(directory: Path, machine: str, name: str) -> list[Path]:
+    """The files of this name that belong to machines other than ``machine``."""
+    return sorted(
+        found / name for found in _directories(directory) if found.name != machine and os.path.lexists(found / name)
+    )
+
+
+def names(directory: Path) -> list[str]:
+    """The names of the baselines of one machine."""
+    with contextlib.suppress(OSError):
+        return sorted(name for name in os.listdir(directory) if name.endswith(".json") and not name.startswith("."))
+    return []
+
+
+def _directories(directory: Path) -> list[Path]:
+    with contextlib.suppress(OSError), os.scandir(directory) as entries:
+        return [directory / entry.name for entry in entries if entry.is_dir()]
+    return []
+
+
+@contextlib.contextmanager
+def _locked(directory: Path) -> Iterator[None]:
+    """Hold a directory: nobody else can meanwhile, in this process or another. It is let go when the process ends."""
+    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _unreadable(path: Path, error: OSError) -> BaselineError:
+    return BaselineError(f"{path} cannot be read: {error.strerror or error}; see to its permissions")

@@ -1,0 +1,174 @@
+"""Is it as fast, and does it scale as well, as in the runs that were accepted before?"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from pytest_paddle_mt import environment, summary, validity
+from pytest_paddle_mt.baselines import figures, rule, words
+from pytest_paddle_mt.records import Verdict, Warning
+from pytest_paddle_mt.statistics import drift
+from pytest_paddle_mt.units import counted
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from pytest_paddle_mt.baselines import Series, Stored
+    from pytest_paddle_mt.baselines.rule import Comparison
+    from pytest_paddle_mt.checks import Evidence
+    from pytest_paddle_mt.records import Limits, Status
+
+NAME = "drift"
+
+
+class DriftCheck:
+    """Latency, throughput and efficiency against the stored baseline, at every thread count that it has."""
+
+    name = NAME
+
+    def judge(self, evidence: Evidence) -> list[Verdict]:
+        """One verdict per thread count; none without a baseline, and none where this run is to be accepted.
+
+        Nor any relative to a control: what drifts is measured against other days, which had none.
+        """
+        stored = evidence.stored
+        if stored is None or stored.accepting or evidence.relative_to_control:
+            return []
+        return _verdicts(evidence, stored)
+
+
+def settled(
+    verdicts: Sequence[Verdict], evidence: Evidence, device: str
+) -> tuple[tuple[Verdict, ...], tuple[Warning, ...]]:
+    """What gates of ``verdicts``, and what is only said: about drift, and about the curve of a GPU.
+
+    While a run is to be accepted, drift does not gate. A GPU saturates where its work does, so nobody knows beforehand
+    up to which thread count it should scale: there an accepted curve says so, and to record one it need not scale.
+
+    Args:
+        verdicts: what the checks said.
+        evidence: what they were asked about.
+        device: where the model runs.
+    """
+    stored = evidence.stored
+    if stored is None:
+        return tuple(verdicts), ()
+    notes = []
+    if stored.accepting:
+        notes += [("drift_accepted", verdict.reason) for verdict in _verdicts(evidence, stored)]
+    else:
+        notes += [("not_in_baseline", text) for text in _unknown(evidence, stored)]
+        notes += [("versions_differ", text) for text in _other_versions(stored)]
+    gating = []
+    curve_decides = device != "cpu" and evidence.limits.linear_until is None
+    for verdict in verdicts:
+        if verdict.check == "linear" and curve_decides and stored.accepting and verdict.status != "pass":
+            notes.append(("curve_recorded", f"does not gate while the curve is recorded: {verdict.reason}"))
+        elif verdict.check == "linear" and curve_decides and stored.baseline is not None and verdict.threads is None:
+            least = f"an efficiency of {evidence.limits.min_efficiency:.2f}"
+            text = f"the stored curve is below {least} beyond 1 thread, so linear growth was not judged; drift was"
+            notes.append(("curve_not_linear", text))
+        else:
+            gating.append(verdict)
+    return tuple(gating), tuple(Warning(kind=kind, text=text) for kind, text in notes)
+
+
+def _verdicts(evidence: Evidence, stored: Stored) -> list[Verdict]:
+    if stored.objection is not None:
+        return [_verdict(None, "not_comparable", stored.objection)]
+    if stored.baseline is None:
+        return []
+    series = stored.baseline.series
+    points = summary.points(evidence.rounds, evidence.thread_counts, evidence.cpu, evidence.confidence)
+    measured = figures.of_sweep(points, evidence.rounds, evidence.cpu)
+    comparisons = rule.compare(series, measured, evidence.limits)
+    verdicts = []
+    for point in points:
+        own = [one for one in comparisons if one.threads == point.threads]
+        if not own:
+            continue
+        objection = validity.objection(evidence.rounds, point.threads)
+        if point.preempted_rounds == point.rounds:
+            objection = (
+                f"with {counted(point.threads, 'thread')} other work on this machine took the cores away in every "
+                "round; run it on a quieter machine"
+            )
+        verdicts.append(
+            _verdict(point.threads, "inconclusive", f"not compared with the baseline: {objection}")
+            if objection
+            else _judged(own, series, evidence.limits)
+        )
+    return verdicts
+
+
+def _judged(comparisons: Sequence[Comparison], series: Series, limits: Limits) -> Verdict:
+    """The verdict on one thread count: that of the quantity which uses up most of its limit."""
+    worst = max(comparisons, key=lambda one: one.severity)
+    runs = rule.runs_with(series, worst.threads)
+    reason = f"{_change(worst)}, {_limit(worst, limits)}"
+    better = [one for one in comparisons if one.improved and not one.anchored]
+    if better:
+        reason += f". Improved: {'; '.join(_change(one) for one in better)}"
+    if runs < drift.FULL_RUNS:
+        reason += f". Calibrating: {runs} of {drift.FULL_RUNS} runs accepted, so the limit is still wide"
+    status: Status = "fail" if worst.drifted else "calibrating" if runs < drift.FULL_RUNS else "pass"
+    return Verdict(
+        check=NAME,
+        threads=worst.threads,
+        status=status,
+        observed=worst.new / worst.old,
+        limit=math.exp(worst.limit if worst.quantity.more_is_worse else -worst.limit),
+        reason=reason,
+    )
+
+
+def _change(one: Comparison) -> str:
+    """``p50 latency with 2 threads 22.8 -> 25.1 ms (+10.1 %)``."""
+    changed = words.change(one.quantity.key, one.old, one.new)
+    return f"{one.quantity.name} with {counted(one.threads, 'thread')} {changed}"
+
+
+def _limit(one: Comparison, limits: Limits) -> str:
+    """What the change was held against, and what it could have found."""
+    sign = 1 if one.quantity.more_is_worse else -1
+    if one.anchored:
+        of = f"the first {counted(one.runs, 'accepted run')}, the anchor"
+    else:
+        of = f"the mean of {counted(one.runs, 'accepted run')}"
+    word = "beyond" if one.drifted else "within"
+    how = "an assumed " if one.runs == 1 else "a partly assumed " if one.runs < drift.FULL_RUNS else "a "
+    spread = f"{how}spread between runs of {math.expm1(one.spread):.1%}"
+    return (
+        f"{word} the limit of {words.percent(math.exp(sign * one.limit))} against {of} ({one.quantity.option()} "
+        f"{one.quantity.margin(limits):.0%}, and {spread}); {words.percent(math.exp(sign * one.detectable))} would be "
+        "found 19 times in 20"
+    )
+
+
+def _unknown(evidence: Evidence, stored: Stored) -> list[str]:
+    """What the baseline says nothing about, for people."""
+    if stored.baseline is None or stored.objection is not None:
+        return []
+    unknown = [threads for threads in evidence.thread_counts if not rule.runs_with(stored.baseline.series, threads)]
+    if not unknown:
+        return []
+    counts = ", ".join(map(str, unknown))
+    return [f"drift was not judged with {counts} threads, not in the baseline; --paddle-baseline-update adds them"]
+
+
+def _other_versions(stored: Stored) -> list[str]:
+    """What else is new since the latest accepted run, for people: a drift may have its reason there."""
+    if stored.baseline is None or stored.objection is not None:
+        return []
+    before, now = stored.baseline.series.runs[-1].versions, environment.measured_versions()
+    changed = [
+        f"{name} {before.get(name)} -> {now.get(name)}"
+        for name in dict.fromkeys((*before, *now))
+        if before.get(name) != now.get(name)
+    ]
+    return [f"other versions than in the latest accepted run: {', '.join(changed)}"] if changed else []
+
+
+def _verdict(threads: int | None, status: Status, reason: str) -> Verdict:
+    return Verdict(check=NAME, threads=threads, status=status, observed=None, limit=None, reason=reason)

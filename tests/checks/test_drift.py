@@ -1,0 +1,202 @@
+"""The check on drift: what it says of a sweep beside a stored baseline."""
+
+from __future__ import annotations
+
+import pytest
+
+from pytest_paddle_mt.checks import drift
+from pytest_paddle_mt.checks.drift import DriftCheck
+from tests.builders import baseline, evidence, rounds_of, run_figures, run_of, series_of, stored, verdict
+
+NEARLY = (79.0, 79.8, 78.2, 79.4, 78.6, 79.2, 78.8, 79.0)
+
+
+def judge(qps, base, **changes):
+    """Verdicts on a sweep with this throughput at two threads."""
+    return DriftCheck().judge(evidence(rounds_of({1: 40, 2: qps}), stored=stored(base), **changes))
+
+
+def the_verdict(qps, base, **changes):
+    (found,) = judge(qps, base, **changes)
+    return found
+
+
+# Whether there is a verdict at all.
+
+
+def test_without_a_look_up_there_is_no_verdict():
+    assert DriftCheck().judge(evidence(rounds_of({1: 40, 2: 79}))) == []
+
+
+def test_without_a_baseline_there_is_no_verdict():
+    assert judge(79, None) == []
+
+
+def test_a_run_that_is_to_be_accepted_has_no_verdict():
+    found = evidence(rounds_of({1: 40, 2: 10}), stored=stored(baseline(*NEARLY), accepting=True))
+    assert DriftCheck().judge(found) == []
+
+
+def test_what_cannot_be_compared_is_said_once_and_not_judged():
+    found = evidence(rounds_of({1: 40, 2: 10}), stored=stored(baseline(*NEARLY), objection="batch size 1 there"))
+    (one,) = DriftCheck().judge(found)
+    assert (one.status, one.threads, one.reason) == ("not_comparable", None, "batch size 1 there")
+
+
+def test_only_thread_counts_that_are_stored_are_judged():
+    assert [one.threads for one in judge(79, baseline(*NEARLY))] == [2]
+    both = series_of(*[run_of(run_figures(1, 40), run_figures(2, 79))] * 8)
+    assert [one.threads for one in judge(79, baseline(series=both))] == [1, 2]
+
+
+# What it says.
+
+
+def test_a_run_like_those_before_passes_and_says_what_it_could_have_found():
+    found = the_verdict(79, baseline(*NEARLY))
+    assert found.status == "pass"
+    assert "within the limit of" in found.reason
+    assert (
+        "against the mean of 8 accepted runs (--paddle-max-drift 10%, and a spread between runs of 0.6%)"
+        in found.reason
+    )
+    assert "would be found 19 times in 20" in found.reason
+
+
+def test_a_slower_run_fails_with_the_worst_quantity_old_and_new():
+    found = the_verdict(60, baseline(*NEARLY))
+    assert found.status == "fail"
+    assert found.reason.startswith("p5 latency with 2 threads 24.05 -> 33.33 ms (+38.6%), beyond the limit of")
+    assert found.observed == pytest.approx((2 / 60) / (0.95 * 2 / 79), rel=1e-3)
+    assert 1.1 < found.limit < found.observed
+
+
+def test_for_throughput_the_limit_is_below_one():
+    base = baseline(
+        series=series_of(
+            *[run_of(run_figures(2, 79 + i / 10, p5_ns=None, p50_ns=None, efficiency=None)) for i in range(8)]
+        )
+    )
+    found = the_verdict(60, base)
+    assert found.status == "fail"
+    assert found.reason.startswith("QPS with 2 threads 79.35 -> 60 (-24.4%), beyond the limit of -9.8% against")
+    assert found.observed < found.limit < 1
+
+
+def test_a_larger_margin_lets_it_pass():
+    assert the_verdict(75, baseline(*NEARLY), max_drift=0.01).status == "fail"
+    assert the_verdict(75, baseline(*NEARLY), max_drift=0.2).status == "pass"
+
+
+def test_improvements_are_said_and_never_failed():
+    found = the_verdict(160, baseline(*NEARLY))
+    assert found.status == "pass"
+    assert "Improved: p50 latency with 2 threads 25.32 -> 12.5 ms (-50.6%)" in found.reason
+    assert "QPS with 2 threads 79 -> 160 (+102.5%)" in found.reason
+
+
+@pytest.mark.parametrize("runs", [1, 3, 7])
+def test_few_accepted_runs_are_calibrating_and_say_so(runs):
+    found = the_verdict(75, baseline(*NEARLY[:runs]))
+    assert found.status == "calibrating"
+    assert f"Calibrating: {runs} of 8 runs accepted, so the limit is still wide" in found.reason
+    assert f"{'an' if runs == 1 else 'a partly'} assumed spread" in found.reason
+
+
+def test_gross_drift_fails_while_calibrating():
+    found = the_verdict(20, baseline(79))
+    assert found.status == "fail"
+    assert "Calibrating: 1 of 8" in found.reason
+
+
+def test_the_same_drift_that_calibrating_lets_pass_fails_after_eight_runs():
+    assert the_verdict(60, baseline(*NEARLY[:1])).status == "calibrating"
+    assert the_verdict(60, baseline(*NEARLY)).status == "fail"
+
+
+def test_a_slow_drift_is_held_against_the_anchor():
+    """Each accepted run is 1 % slower than the one before."""
+    qps = [79 * 0.99**index for index in range(30)]
+    found = the_verdict(79 * 0.99**30, baseline(*qps))
+    assert found.status == "fail"
+    assert "against the first 8 accepted runs, the anchor" in found.reason
+
+
+def test_a_measurement_that_is_none_is_not_compared():
+    rounds = rounds_of({1: 40, 2: 79}, outside=0.2, at=2)
+    (found,) = DriftCheck().judge(evidence(rounds, stored=stored(baseline(*NEARLY))))
+    assert found.status == "inconclusive"
+    assert "not compared with the baseline: with 2 threads 25.0% of the time passed outside queries" in found.reason
+
+
+def test_a_thread_count_that_other_work_disturbed_in_every_round_is_not_compared():
+    rounds = rounds_of({1: 40, 2: 30}, at=2, delay_share=0.5)
+    (found,) = DriftCheck().judge(evidence(rounds, stored=stored(baseline(*NEARLY))))
+    assert found.status == "inconclusive"
+    assert "other work on this machine took the cores away in every round" in found.reason
+
+
+# What gates, and what is only said.
+
+
+def settled(verdicts, device="cpu", **changes):
+    found = evidence(rounds_of({1: 40, 2: 60}), stored=stored(**{"baseline": baseline(*NEARLY), **changes}))
+    return drift.settled(verdicts, found, device)
+
+
+def test_without_a_look_up_everything_gates():
+    verdicts = (verdict("fail"),)
+    assert drift.settled(verdicts, evidence(rounds_of({1: 40, 2: 60})), "gpu:0") == (verdicts, ())
+
+
+def test_drift_of_a_run_that_is_to_be_accepted_is_said():
+    verdicts, (note,) = settled([verdict()], accepting=True)
+    assert [one.status for one in verdicts] == ["pass"]
+    assert note.kind == "drift_accepted"
+    assert "24.05 -> 33.33 ms (+38.6%), beyond the limit" in note.text
+
+
+def test_thread_counts_that_are_not_stored_are_said():
+    _, (note,) = settled([verdict()])
+    assert note.kind == "not_in_baseline"
+    assert note.text == "drift was not judged with 1 threads, not in the baseline; --paddle-baseline-update adds them"
+
+
+def test_other_versions_than_before_are_said():
+    both = [run_figures(1, 40), run_figures(2, 79)]
+    old = run_of(*both, versions={"pytest-paddle-mt": None, "paddlepaddle": "2.6.2", "python": "3.9.1"})
+    _, (note,) = settled([verdict()], baseline=baseline(series=series_of(old)))
+    assert note.kind == "versions_differ"
+    assert "paddlepaddle 2.6.2 -> " in note.text
+    assert "python 3.9.1 -> " in note.text
+    assert settled([verdict()], baseline=baseline(series=series_of(run_of(*both))))[1] == ()
+
+
+GPU_FAIL = verdict("fail", reason="0.5")
+NOTHING_LINEAR = verdict("not_comparable", None)
+
+
+def test_on_a_gpu_a_curve_that_is_to_be_recorded_need_not_be_linear():
+    verdicts, notes = settled([GPU_FAIL], "gpu:0", baseline=None, accepting=True)
+    assert verdicts == ()
+    assert [(note.kind, note.text) for note in notes] == [
+        ("curve_recorded", "does not gate while the curve is recorded: 0.5")
+    ]
+
+
+def test_on_a_gpu_a_stored_curve_that_is_not_linear_is_the_gate():
+    verdicts, notes = settled([NOTHING_LINEAR], "gpu:0")
+    assert verdicts == ()
+    assert notes[-1].kind == "curve_not_linear"
+
+
+@pytest.mark.parametrize("asked", [GPU_FAIL, NOTHING_LINEAR])
+def test_on_a_cpu_linear_always_gates(asked):
+    for accepting in (False, True):
+        assert settled([asked], "cpu", accepting=accepting)[0] == (asked,)
+
+
+def test_on_a_gpu_linear_gates_without_a_baseline_and_where_its_verdict_is_on_a_thread_count():
+    assert settled([GPU_FAIL], "gpu:0", baseline=None)[0] == (GPU_FAIL,)
+    assert settled([NOTHING_LINEAR], "gpu:0", baseline=None)[0] == (NOTHING_LINEAR,)
+    assert settled([GPU_FAIL], "gpu:0")[0] == (GPU_FAIL,)
