@@ -101,6 +101,7 @@ def sweep_of(rounds: tuple[Round, ...], cpu: validity.Cpu) -> Sweep:
         linear_until_reason="",
         usable_cores=cpu.usable_cores,
         rounds=rounds,
+        confirmation=None,
         points=points,
         usl=summary.universal_scalability(points),
         warnings=(),

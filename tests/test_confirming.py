@@ -153,6 +153,22 @@ def test_a_sweep_that_passes_is_not_measured_again(confirming: Confirming):
 
 
 def test_a_smoke_run_confirms_nothing(confirming: Confirming):
+    confirming.suite.write(
+        CONFTEST
+        + """
+    from pytest_paddle_mt.records import Verdict
+
+    class FakeCheck:
+        name = "never content"
+
+        def judge(self, evidence):
+            return [Verdict(check=self.name, threads=2, status="fail", observed=0.0, limit=1.0, reason="not enough")]
+
+    def pytest_paddle_mt_checks():
+        return [FakeCheck()]
+        """,
+        "conftest",
+    )
     result = confirming.run("stays", "--benchmark-disable")
     result.assert_outcomes(skipped=1)
     assert "measuring it again" not in text(result)

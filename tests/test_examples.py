@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import os
 import re
 import shutil
 from pathlib import Path
@@ -26,8 +27,10 @@ needs_models = pytest.mark.skipif(
 
 
 @pytest.fixture
-def run_example(pytester: pytest.Pytester) -> Any:
-    """Runs a copy of an example in a process of its own."""
+def run_example(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Runs a copy of an example in a process of its own, which measures although pytest-xdist may run this."""
+    for name in [name for name in os.environ if name.startswith("PYTEST_XDIST")]:
+        monkeypatch.delenv(name)
 
     def run(name: str, *arguments: str) -> tuple[pytest.RunResult, list[dict[str, Any]]]:
         shutil.copytree(EXAMPLES / name, pytester.path, dirs_exist_ok=True)
