@@ -335,9 +335,7 @@ def test_a_link_is_no_baseline(repository, tmp_path):
 def test_the_token_is_shown_to_the_server_and_written_nowhere(repository, tmp_path):
     asked = tmp_path / "bin/git"
     asked.parent.mkdir()
-    asked.write_text(
-        f"#!/bin/sh\nprintf '%s\\n' \"$*\" >> '{tmp_path}/commands'\nexec {shutil.which('git')} \"$@\"\n"
-    )
+    asked.write_text(f"#!/bin/sh\nprintf '%s\\n' \"$*\" >> '{tmp_path}/commands'\nexec {shutil.which('git')} \"$@\"\n")
     asked.chmod(0o755)
     pushing = repository.checkout("pushing", "main")
     record(pushing, "epyc-2c/test_one.json", 1, below="collected")
