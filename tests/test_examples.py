@@ -65,6 +65,18 @@ def test_mobilenet_v1_prints_a_row_and_stores_a_point_for_each_thread_count(run_
 
 
 @needs_paddle
+def test_mobilenet_v1_serves_on_the_gpu_that_the_option_names(pytester: pytest.Pytester) -> None:
+    import paddle
+
+    if paddle.is_compiled_with_cuda():
+        pytest.skip("a CPU build says that it was asked for a GPU, whether or not there is one")
+    shutil.copytree(EXAMPLES / "mobilenet_v1", pytester.path, dirs_exist_ok=True)
+    result = pytester.runpytest_subprocess("--paddle-device=gpu:0", *QUICK)
+    result.assert_outcomes(errors=1)
+    result.stdout.fnmatch_lines(["*paddle_config calls enable_use_gpu()*"])
+
+
+@needs_paddle
 @needs_models
 def test_pp_ocr_measures_each_of_its_three_models(run_example: Any) -> None:
     result, sweeps = run_example("pp_ocr", *QUICK)

@@ -16,11 +16,14 @@ def exported_model(tmp_path_factory):
 
 
 @pytest.fixture
-def paddle_config(exported_model):
+def paddle_config(exported_model, request):
     """The model to serve. Each test needs a Config of its own: Paddle makes one predictor from it."""
     program = exported_model.with_suffix(".json")
     if not program.exists():  # Paddle 2
         program = exported_model.with_suffix(".pdmodel")
     config = paddle.inference.Config(str(program), str(exported_model.with_suffix(".pdiparams")))
     config.disable_glog_info()
+    device = request.config.getoption("--paddle-device") or "cpu"
+    if device.startswith("gpu:"):
+        config.enable_use_gpu(256, int(device[len("gpu:") :]))  # 256 MB to begin with
     return config
