@@ -27,6 +27,10 @@ class ForkFailed(PaddleMtError):
     """A fork died, hung, or did not reach ``concurrent_runner``; the sweep was discarded."""
 
 
+class BaselineError(PaddleMtError):
+    """A stored baseline cannot be read, is not there though one is required, or cannot be written."""
+
+
 class QueryFailed(PaddleMtError):
     """A query failed in one thread; the window was stopped, all threads were joined, its data discarded.
 

@@ -9,11 +9,11 @@ import datetime
 import os
 import re
 import subprocess
+import textwrap
 from typing import TYPE_CHECKING, Callable
 
 from pytest_paddle_mt import environment
 from pytest_paddle_mt.baselines import (
-    BaselineError,
     Figures,
     Run,
     Stored,
@@ -23,6 +23,7 @@ from pytest_paddle_mt.baselines import (
     store,
     words,
 )
+from pytest_paddle_mt.errors import BaselineError
 from pytest_paddle_mt.records import record
 from pytest_paddle_mt.statistics import drift
 from pytest_paddle_mt.units import counted, megabytes
@@ -37,6 +38,9 @@ if TYPE_CHECKING:
     from pytest_paddle_mt.records import Limits, Subject, Sweep
     from pytest_paddle_mt.settings import Settings
     from pytest_paddle_mt.validity import Cpu
+
+#: Columns of the terminal that lines are wrapped to.
+_WIDTH = 80
 
 #: Machines that a message names.
 _NAMED = 3
@@ -366,8 +370,12 @@ def _accepted_lines(one: Accepted) -> list[str]:
     return [
         f"paddle-mt: baseline of {one.offer.nodeid} ({one.offer.engine}): {head}",
         f"  in {one.offer.path}",
-        *(f"  {counted(point.threads, 'thread')}: {_old_to_new(old, point)}" for point in one.offer.points),
+        *(line for point in one.offer.points for line in _wrapped(_old_to_new(old, point))),
     ]
+
+
+def _wrapped(text: str) -> list[str]:
+    return textwrap.wrap(text, _WIDTH, initial_indent="  ", subsequent_indent="    ", break_on_hyphens=False)
 
 
 def _old_to_new(old: Series | None, point: Figures) -> str:
@@ -383,4 +391,4 @@ def _old_to_new(old: Series | None, point: Figures) -> str:
         )
     if point.peak_rss_bytes is not None:
         told.append(f"peak memory {megabytes(point.peak_rss_bytes):.0f} MB")
-    return ", ".join(told)
+    return f"{counted(point.threads, 'thread')}: {', '.join(told)}"

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Union
 
-from pytest_paddle_mt.errors import PaddleMtError
 from pytest_paddle_mt.records import record
 
 if TYPE_CHECKING:
@@ -23,10 +22,6 @@ Fact = Union[str, int, float, None]
 WINDOW_RUNS = 30
 #: The anchor is the mean of so many first accepted runs, and fixed from then on.
 ANCHOR_RUNS = 8
-
-
-class BaselineError(PaddleMtError):
-    """A stored baseline cannot be read, is not there though one is required, or cannot be written."""
 
 
 @record

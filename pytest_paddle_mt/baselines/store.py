@@ -16,7 +16,8 @@ import re
 import stat
 from typing import TYPE_CHECKING, Callable
 
-from pytest_paddle_mt.baselines import BaselineError, schema
+from pytest_paddle_mt.baselines import schema
+from pytest_paddle_mt.errors import BaselineError
 from pytest_paddle_mt.files import write_atomically
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from pytest_paddle_mt.units import ms
 
 def percent(ratio: float) -> str:
     """``+10.1%`` for 1.101."""
-    return f"{ratio - 1:+.1%}"
+    return f"{round(ratio - 1, 3) + 0.0:+.1%}"  # never -0.0%
 
 
 def change(key: str, old: float, new: float) -> str:

@@ -56,7 +56,8 @@ def settled(
         return tuple(verdicts), ()
     notes = []
     if stored.accepting:
-        notes += [("drift_accepted", verdict.reason) for verdict in _verdicts(evidence, stored)]
+        beyond = [verdict for verdict in _verdicts(evidence, stored) if verdict.status in {"fail", "not_comparable"}]
+        notes += [("drift_accepted", verdict.reason) for verdict in beyond]
     else:
         notes += [("not_in_baseline", text) for text in _unknown(evidence, stored)]
         notes += [("versions_differ", text) for text in _other_versions(stored)]

@@ -10,7 +10,8 @@ from textwrap import dedent
 
 import pytest
 
-from pytest_paddle_mt.baselines import BaselineError, schema, store
+from pytest_paddle_mt.baselines import schema, store
+from pytest_paddle_mt.errors import BaselineError
 from tests.builders import baseline
 
 TEST, ENGINE = "test_scaling.py::test_serving_scales", "native"
@@ -180,7 +181,8 @@ def test_a_limit_on_file_size_leaves_the_file_as_it_was(path):
     program = f"""
         import resource, signal
         from pathlib import Path
-        from pytest_paddle_mt.baselines import BaselineError, store
+        from pytest_paddle_mt.baselines import store
+        from pytest_paddle_mt.errors import BaselineError
         from tests.builders import baseline
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
         resource.setrlimit(resource.RLIMIT_FSIZE, (100, 100))

@@ -1,0 +1,45 @@
+"""Files that are there whole or not at all; what a failing write leaves is tested with the results file."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from pytest_paddle_mt.files import write_atomically
+
+
+def test_a_file_is_on_the_disk_before_it_has_its_name_and_its_name_before_the_write_ends(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done = []
+    sync, replace = os.fsync, os.replace
+
+    def watched_sync(descriptor: int) -> None:
+        done.append(("sync", Path(os.readlink(f"/proc/self/fd/{descriptor}")).name.partition(".results")[1:]))
+        sync(descriptor)
+
+    def watched_replace(source: Path, target: Path) -> None:
+        done.append(("replace", target.name))
+        replace(source, target)
+
+    monkeypatch.setattr(os, "fsync", watched_sync)
+    monkeypatch.setattr(os, "replace", watched_replace)
+    write_atomically(tmp_path / "results.json", "x")
+    assert [what for what, _ in done] == ["sync", "replace", "sync"]
+    assert done[0][1][0] == ".results"  # the temporary file
+    assert done[2][1] == ("", "")  # its directory
+
+
+def test_a_directory_that_cannot_be_synced_is_no_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    sync = os.fsync
+
+    def only_files(descriptor: int) -> None:
+        if Path(os.readlink(f"/proc/self/fd/{descriptor}")).is_dir():
+            raise OSError(22, "Invalid argument")
+        sync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", only_files)
+    write_atomically(tmp_path / "results.json", "x")
+    assert (tmp_path / "results.json").read_text() == "x"
