@@ -29,7 +29,7 @@ from typing import TYPE_CHECKING, Callable, NamedTuple
 
 import numpy as np
 from figures import load_average
-from replay_rule import upper_bound
+from operating_characteristics import bounds
 
 from pytest_paddle_mt import environment
 from pytest_paddle_mt.baselines import Figures, Run, Series, rule, schema
@@ -163,7 +163,7 @@ def simulate(builds: int) -> None:
                 )
                 for slower in SLOWDOWNS
             ]
-            bound = upper_bound(failed[0], builds)
+            bound = bounds(failed[0], builds)[1]
             found = "  ".join(f"{count / builds:6.1%}" for count in failed[1:])
             print(f"  {runs:8}  {spread:6.0%}   {failed[0] / builds:5.2%} (<= {bound:5.2%})      {found}")
 
@@ -323,7 +323,7 @@ def _told(disjoint: Sequence[Build], overlapping: Sequence[Build], failed: Calla
         if not known:
             cells.append("unknown")
             continue
-        bound = f" (<= {upper_bound(sum(known), len(known)):.0%})" if bounded else ""
+        bound = f" (<= {bounds(sum(known), len(known))[1]:.0%})" if bounded else ""
         cells.append(
             f"{sum(known) / len(known):6.1%}{bound} of {len(known)} {'disjoint' if bounded else 'overlapping'}"
         )

@@ -57,6 +57,7 @@ RESULTS = HERE / "results"
 
 THREADS = 2
 LIMIT = 0.85
+_LIMITS = Limits(min_efficiency=LIMIT, max_collapse=0.15, linear_until=THREADS, max_drift=0.10, max_p99_drift=0.25)
 CONDITIONS = ("quiet", "neighbour", "quota")
 #: Cores of the quota: enough for one thread, too few for two.
 QUOTA = 1.5
@@ -126,7 +127,7 @@ class Rule:
         evidence = Evidence(
             rounds=tuple(rounds),
             thread_counts=(1, THREADS),
-            limits=Limits(min_efficiency=LIMIT, max_collapse=0.15, linear_until=THREADS),
+            limits=_LIMITS,
             linear_until=THREADS,
             cpu=validity.Cpu(usable_cores=THREADS, math_threads=1),
             confidence=self._confidence,

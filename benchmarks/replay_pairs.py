@@ -1,22 +1,22 @@
 """Recorded windows of one unchanged workload as if they were two sides: is the interval of a comparison right?
 
-    python benchmarks/replay_pairs.py RECORDING.npz [RECORDING.npz ...]
+    python benchmarks/replay_pairs.py
 
-A recording is as ``replay_rule.py`` reads it. Four windows in a row with one thread count make a round: the first and
-the fourth are one side's, the others the other's, or the reverse, drawn at random, as a comparison draws it. Both sides
-are the same workload, so an interval that leaves out a ratio of 1 is wrong. Needs numpy only.
+Reads ``recordings``. Four windows in a row with one thread count make a round: the first and the fourth are one side's,
+the others the other's, or the reverse, drawn at random, as a comparison draws it. Both sides are the same workload, so
+an interval that leaves out a ratio of 1 is wrong.
 """
 
 from __future__ import annotations
 
-import argparse
 import math
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-from replay_rule import load
+import recordings
 
+from pytest_paddle_mt import validity
 from pytest_paddle_mt.statistics import intervals
 
 if TYPE_CHECKING:
@@ -24,8 +24,9 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
+CPU = validity.Cpu(usable_cores=2, math_threads=1)
 FLOORS = (0.0, 0.3, 0.5)
-LENGTHS = (12, 24, 48)
+LENGTHS = (12, 24)
 CONFIDENCES = (0.95, 0.99)
 #: Assignments of the windows to the sides that are drawn.
 DRAWS = 40
@@ -50,15 +51,13 @@ def misses(series: Sequence[npt.NDArray[np.float64]], k: int, confidence: float,
     return missed / len(made), float(np.median([(interval.high - interval.low) / 2 for interval in made]))
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
+def main() -> None:
     """Replay each recording and print what came of it."""
-    parser = argparse.ArgumentParser(description="Recorded windows of one workload, compared with themselves.")
-    parser.add_argument("recordings", nargs="+", type=Path, metavar="RECORDING.npz")
     rng = np.random.default_rng(0)
-    for path in parser.parse_args(arguments).recordings:
-        rounds = load(path)
+    for path in sorted((Path(__file__).resolve().parent / "recordings").glob("*.npz")):
+        rounds = recordings.load(path)
         for threads in (1, 2):
-            log_qps = np.array([math.log(window.qps) for one in rounds for window in one.at(threads)])
+            log_qps = np.array([math.log(validity.qps(window, CPU)) for one in rounds for window in one.at(threads)])
             series = [log_ratios(log_qps, rng) for _ in range(DRAWS)]
             rho = np.mean([intervals.autocorrelation(one) for one in series])
             print(

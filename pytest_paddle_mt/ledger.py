@@ -211,9 +211,7 @@ class Ledger:
             )
         lines += [line for one in self._accepted for line in _accepted_lines(one)]
         if self._kept:
-            lines.append(
-                f"paddle-mt: {counted(len(self._kept), 'baseline')} kept as it is: --paddle-baseline-update-new-only"
-            )
+            lines.append(f"paddle-mt: {counted(len(self._kept), 'baseline')} kept: --paddle-baseline-update-new-only")
         if self.updates and self._closed is not None:
             lines.append(f"paddle-mt: no baseline was updated: {self._closed}")
         else:

@@ -229,7 +229,7 @@ def test_new_only_records_what_is_new_and_judges_the_rest(store: Stored):
     result.assert_outcomes(passed=1, failed=1)
     assert [one["test"] for one in store.documents] == ["test_it.py::test_it", "test_it.py::test_new"]
     assert store.documents[0] == before[0]
-    assert "1 baseline kept as it is: --paddle-baseline-update-new-only" in text(result)
+    assert "1 baseline kept: --paddle-baseline-update-new-only" in text(result)
     assert "baseline of test_it.py::test_new (adjustable): new baseline" in text(result)
 
 

@@ -130,7 +130,7 @@ def test_a_measurement_that_is_none_is_not_compared():
 
 
 def test_a_thread_count_that_other_work_disturbed_in_every_round_is_not_compared():
-    rounds = rounds_of({1: 40, 2: 30}, at=2, delay_share=0.5)
+    rounds = rounds_of({1: 40, 2: 30}, at=2, stolen_cores=0.5)
     (found,) = DriftCheck().judge(evidence(rounds, stored=stored(baseline(*NEARLY))))
     assert found.status == "inconclusive"
     assert "other work on this machine took the cores away in every round" in found.reason
