@@ -29,13 +29,13 @@ from typing import TYPE_CHECKING, Callable, NamedTuple
 
 import numpy as np
 from figures import load_average
-from operating_characteristics import bounds
 
 from pytest_paddle_mt import environment
 from pytest_paddle_mt.baselines import Figures, Run, Series, rule, schema
 from pytest_paddle_mt.options import DEFAULT_MAX_COLLAPSE, DEFAULT_MAX_DRIFT, DEFAULT_MAX_P99_DRIFT
 from pytest_paddle_mt.records import Limits
 from pytest_paddle_mt.statistics import drift
+from pytest_paddle_mt.statistics.intervals import regularized_incomplete_beta
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -109,6 +109,18 @@ class Build(NamedTuple):
     by_mean: bool | None
 
 
+def upper_bound(count: int, trials: int, confidence: float = 0.95) -> float:
+    """One-sided upper bound of a proportion (Clopper & Pearson, Biometrika 26, 1934)."""
+    if count == trials:
+        return 1.0
+    low, high = count / trials, 1.0
+    for _ in range(60):
+        middle = (low + high) / 2
+        at_most = 1 - regularized_incomplete_beta(count + 1, trials - count, middle)
+        low, high = (middle, high) if at_most > 1 - confidence else (low, middle)
+    return high
+
+
 # Simulation.
 
 
@@ -163,7 +175,7 @@ def simulate(builds: int) -> None:
                 )
                 for slower in SLOWDOWNS
             ]
-            bound = bounds(failed[0], builds)[1]
+            bound = upper_bound(failed[0], builds)
             found = "  ".join(f"{count / builds:6.1%}" for count in failed[1:])
             print(f"  {runs:8}  {spread:6.0%}   {failed[0] / builds:5.2%} (<= {bound:5.2%})      {found}")
 
@@ -323,7 +335,7 @@ def _told(disjoint: Sequence[Build], overlapping: Sequence[Build], failed: Calla
         if not known:
             cells.append("unknown")
             continue
-        bound = f" (<= {bounds(sum(known), len(known))[1]:.0%})" if bounded else ""
+        bound = f" (<= {upper_bound(sum(known), len(known)):.0%})" if bounded else ""
         cells.append(
             f"{sum(known) / len(known):6.1%}{bound} of {len(known)} {'disjoint' if bounded else 'overlapping'}"
         )

@@ -13,7 +13,11 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from pytest_paddle_mt.records import Verdict
+    from pytest_paddle_mt.records import Status, Verdict
+
+
+#: What a failure that does not show again ends as.
+_HELD: frozenset[Status] = frozenset({"pass", "calibrating"})
 
 
 def needed(verdicts: Sequence[Verdict]) -> bool:
@@ -24,7 +28,7 @@ def needed(verdicts: Sequence[Verdict]) -> bool:
 def settled(first: Sequence[Verdict], again: Sequence[Verdict], beside_control: Sequence[Verdict]) -> bool:
     """Whether every failure among ``first`` is answered, so that nothing more need be measured."""
     return all(
-        "pass" in statuses or statuses == {"fail"}
+        bool(_HELD & statuses) or statuses == {"fail"}
         for statuses in (
             {answer.status for answer in (_same(verdict, again), _same(verdict, beside_control)) if answer is not None}
             for verdict in first
@@ -60,7 +64,7 @@ def _confirmed(verdict: Verdict, again: Verdict | None, beside_control: Verdict 
             else f", and {_number(beside_control)} relative to a control workload that shares nothing"
         )
         return dataclasses.replace(verdict, reason=f"{verdict.reason}. Confirmed in {where}: {_number(again)}{beside}")
-    if again.status == "pass":
+    if again.status in _HELD:
         doubt = f"measured again in {where} it passed: {again.reason}. Run it again; was something else at work?"
     elif beside_control is not None and beside_control.status == "pass":
         doubt = (

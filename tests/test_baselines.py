@@ -155,6 +155,20 @@ def test_after_eight_runs_a_drift_that_passed_before_fails(store: Stored):
     assert "against the mean of 8 accepted runs" in text(result)
 
 
+def test_a_drift_that_a_fresh_process_does_not_show_is_not_believed(store: Stored):
+    store.record(8)
+    store.suite.write(
+        _CONFTEST.replace(
+            "factor = float(", "import os; factor = 1.0 if 'PYTEST_PADDLE_MT_FORK' in os.environ else float("
+        ),
+        "conftest",
+    )
+    store.factor(0.5)
+    result = store.run("-rs")
+    result.assert_outcomes(skipped=1)
+    assert "but measured again in a fresh process it passed: p50 latency with 1 thread 25 -> 25 ms" in text(result)
+
+
 def test_the_limits_are_options(store: Stored):
     store.record(8)
     store.factor(0.8)

@@ -102,6 +102,7 @@ def test_the_page_shows_every_chapter_of_the_story():
         "PASS drift",
         "updated",
         "beyond the limit",
+        "new series",
         "NOT_COMP",
     ):
         assert word in told

@@ -44,6 +44,15 @@ def test_a_sweep_without_verdicts_needs_no_confirming():
 # When enough has been measured.
 
 
+def test_a_failure_that_is_within_a_wide_limit_when_measured_again_is_settled_and_no_failure():
+    """A check that has no use for a control, and whose limit is wide still."""
+    again = answer("calibrating", reason="within the limit")
+    assert confirmation.settled([FAILED], [again], [])
+    [one] = confirmation.confirmed([FAILED], [again], [], "a fresh process")
+    assert one.status == "inconclusive"
+    assert "measured again in a fresh process it passed: within the limit" in one.reason
+
+
 @pytest.mark.parametrize(("again", "beside"), PAIRS)
 def test_a_failure_is_settled_by_one_pass_or_by_two_failures(again, beside):
     settled = confirmation.settled([FAILED], [answer(again)], [answer(beside)])

@@ -224,7 +224,9 @@ def test_where_a_fresh_process_breaks_halfway_this_one_measures_all_of_it(confir
     result.assert_outcomes(failed=1)
     assert "Confirmed in this process: 0.51" in text(result)
     [warning] = confirming.sweep()["warnings"]
-    assert "what had measured it did: query 7 of thread 1 failed while 2 threads ran: out of memory" in warning["text"]
+    assert (
+        "so what had measured it did: query 7 of thread 1 failed while 2 threads ran: out of memory" in warning["text"]
+    )
     assert [one["fork"] for one in confirming.confirmation()] == [0] * 24
 
 

@@ -27,8 +27,8 @@ def of_sweep(points: Sequence[Point], rounds: Sequence[Round], cpu: Cpu) -> tupl
 
 
 def _figures(point: Point, rounds: Sequence[Round], cpu: Cpu) -> Figures:
-    left_alone = [one for one in rounds if validity.undisturbed(one, point.threads, cpu)]
-    latencies = summary.pooled_latencies(left_alone, point.threads) if left_alone else None
+    alone = [one for one in rounds if validity.undisturbed(one, point.threads, cpu)]
+    latencies = summary.pooled_latencies(alone, point.threads) if alone else None
     return Figures(
         threads=point.threads,
         rounds=point.rounds,
@@ -41,7 +41,7 @@ def _figures(point: Point, rounds: Sequence[Round], cpu: Cpu) -> Figures:
         p99_ns=_percentile(latencies, 0.99),
         control_qps=None,
         peak_rss_bytes=point.peak_rss_bytes,
-        forks=_of_forks(left_alone or rounds, point.threads, cpu),
+        forks=_of_forks(rounds, point.threads, cpu),
     )
 
 
@@ -53,16 +53,16 @@ def _of_forks(rounds: Sequence[Round], threads: int, cpu: Cpu) -> tuple[ForkFigu
     found = []
     for fork in sorted({one.fork for one in rounds if one.fork}):
         own = [one for one in rounds if one.fork == fork]
-        qps = scaling.geometric_mean(
-            scaling.throughput_series(own, threads, qps=lambda window: validity.qps(window, cpu))
-        )
+        qps = scaling.geometric_mean(summary.throughputs(own, threads, cpu))
         assert qps is not None, "a fork is listed because it has a round"
         found.append(
             ForkFigures(
                 fork=fork,
                 rounds=len(own),
                 qps=qps,
-                p50_ns=latency.percentile(summary.pooled_latencies(own, threads), 0.50),
+                p50_ns=latency.percentile(
+                    summary.pooled_latencies(summary.latency_rounds(own, threads, cpu), threads), 0.50
+                ),
             )
         )
     return tuple(found)

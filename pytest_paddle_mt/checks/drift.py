@@ -30,12 +30,11 @@ class DriftCheck:
     def judge(self, evidence: Evidence) -> list[Verdict]:
         """One verdict per thread count; none without a baseline, and none where this run is to be accepted.
 
-        Nor any relative to a control: what drifts is measured against other days, which had none.
+        None relative to a control workload either: nothing is stored that it could be compared with.
         """
         stored = evidence.stored
-        if stored is None or stored.accepting or evidence.relative_to_control:
-            return []
-        return _verdicts(evidence, stored)
+        asked = stored is not None and not stored.accepting and not evidence.relative_to_control
+        return _verdicts(evidence, stored) if asked else []
 
 
 def settled(
@@ -57,7 +56,7 @@ def settled(
     notes = []
     if stored.accepting:
         beyond = [verdict for verdict in _verdicts(evidence, stored) if verdict.status in {"fail", "not_comparable"}]
-        notes += [("drift_accepted", verdict.reason) for verdict in beyond]
+        notes += [("drift_accepted", f"does not gate, as this run is to be accepted: {one.reason}") for one in beyond]
     else:
         notes += [("not_in_baseline", text) for text in _unknown(evidence, stored)]
         notes += [("versions_differ", text) for text in _other_versions(stored)]
@@ -92,8 +91,8 @@ def _verdicts(evidence: Evidence, stored: Stored) -> list[Verdict]:
         objection = validity.objection(evidence.rounds, point.threads)
         if point.preempted_rounds == point.rounds:
             objection = (
-                f"with {counted(point.threads, 'thread')} other work on this machine took the cores away in every "
-                "round; run it on a quieter machine"
+                f"with {counted(point.threads, 'thread')} other work on this machine disturbed every round by nobody "
+                "knows how much; run it on a quieter machine"
             )
         verdicts.append(
             _verdict(point.threads, "inconclusive", f"not compared with the baseline: {objection}")

@@ -37,7 +37,7 @@ def test_a_percentile_that_the_sample_does_not_support_is_none():
 
 
 def test_latencies_of_rounds_that_other_work_disturbed_do_not_count():
-    disturbed = rounds_of({1: 40, 2: 20}, 4, at=2, delay_share=0.5)
+    disturbed = rounds_of({1: 40, 2: 20}, 4, at=2, delay_share=0.3)
     _, two = of((*rounds_of({1: 40, 2: 76}, 4), *disturbed))
     assert two.p99_ns == pytest.approx(2 / 76 * NS_PER_S, rel=1e-6)
     _, two = of(disturbed)

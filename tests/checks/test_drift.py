@@ -37,6 +37,11 @@ def test_a_run_that_is_to_be_accepted_has_no_verdict():
     assert DriftCheck().judge(found) == []
 
 
+def test_relative_to_a_control_workload_there_is_no_verdict():
+    """Nothing is stored that it could be compared with."""
+    assert judge(10, baseline(*NEARLY), relative_to_control=True) == []
+
+
 def test_what_cannot_be_compared_is_said_once_and_not_judged():
     found = evidence(rounds_of({1: 40, 2: 10}), stored=stored(baseline(*NEARLY), objection="batch size 1 there"))
     (one,) = DriftCheck().judge(found)
@@ -133,7 +138,7 @@ def test_a_thread_count_that_other_work_disturbed_in_every_round_is_not_compared
     rounds = rounds_of({1: 40, 2: 30}, at=2, stolen_cores=0.5)
     (found,) = DriftCheck().judge(evidence(rounds, stored=stored(baseline(*NEARLY))))
     assert found.status == "inconclusive"
-    assert "other work on this machine took the cores away in every round" in found.reason
+    assert "other work on this machine disturbed every round by nobody knows how much" in found.reason
 
 
 # What gates, and what is only said.
@@ -153,7 +158,13 @@ def test_drift_of_a_run_that_is_to_be_accepted_is_said():
     verdicts, (note,) = settled([verdict()], accepting=True)
     assert [one.status for one in verdicts] == ["pass"]
     assert note.kind == "drift_accepted"
+    assert note.text.startswith("does not gate, as this run is to be accepted: p5 latency with 2 threads")
     assert "24.05 -> 33.33 ms (+38.6%), beyond the limit" in note.text
+
+
+def test_a_run_that_is_to_be_accepted_and_drifted_by_nothing_is_not_talked_about():
+    found = evidence(rounds_of({1: 40, 2: 79}), stored=stored(baseline(*NEARLY), accepting=True))
+    assert drift.settled([verdict()], found, "cpu")[1] == ()
 
 
 def test_thread_counts_that_are_not_stored_are_said():
