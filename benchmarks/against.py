@@ -60,17 +60,7 @@ PLAN = WindowPlan(window_s=0.1, min_queries=20, warmup_s=0.02, warmup_queries=3)
 #: and fewest and most rounds.
 EFFORT = {"0.05": (120.0, (12, 120)), "0.02": (300.0, (24, 300)), "noisy": (300.0, (24, 300))}
 
-_NEIGHBOUR = """
-import os, random, sys, time
-rng, ends_s, parent = random.Random(int(sys.argv[1])), time.monotonic() + float(sys.argv[2]), os.getppid()
-memory = bytearray(4 << 20)
-while time.monotonic() < ends_s and os.getppid() == parent:
-    rests_s = min(ends_s, time.monotonic() + rng.expovariate(1.0))
-    while time.monotonic() < rests_s:
-        sum(range(20_000))
-        memory[:] = bytes(len(memory))
-    time.sleep(rng.expovariate(1.0))
-"""
+_NEIGHBOUR = Path(__file__).parent / "neighbour.py"
 
 
 @record
@@ -195,8 +185,7 @@ def trial(scenario: Scenario, directory: Path, seed: int, budget_s: float, round
         "max_drift": scenario.max_drift,
         "round_s": elapsed_s / len(measured),
         "log_ratios": {
-            str(n): pairs.ratio_series(measured, n, lambda window: check.throughput(window, cpu)).tolist()
-            for n in THREADS
+            str(n): pairs.ratio_series(measured, n, lambda window: validity.qps(window, cpu)).tolist() for n in THREADS
         },
         "as_measured": {str(n): pairs.ratio_series(measured, n).tolist() for n in THREADS},
         "seconds_per_query": {
@@ -209,7 +198,7 @@ def trial(scenario: Scenario, directory: Path, seed: int, budget_s: float, round
 @contextlib.contextmanager
 def neighbour(seed: int, seconds: float) -> Iterator[None]:
     """A noisy neighbour, for at most so many seconds."""
-    process = subprocess.Popen([sys.executable, "-c", _NEIGHBOUR, str(seed), str(seconds)])
+    process = subprocess.Popen([sys.executable, str(_NEIGHBOUR), str(seed), str(seconds)])
     try:
         yield
     finally:

@@ -91,6 +91,83 @@ def test_drift_simulates_the_rule_and_judges_recorded_runs(tmp_path):
     assert "too few: a build needs 8 accepted runs" in done.stdout
 
 
+def test_against_prints_every_scenario_and_rule():
+    done = run("against", "--quick")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "nothing was judged" in done.stdout
+    for scenario in ("A/A, 5 %", "A/A, 2 %", "+10 %, 5 %", "+5 %, 2 %"):
+        assert f"quick, {scenario} (" in done.stdout
+    for rule in ("as shipped, live", "floor 0.5, replayed", "pytest-benchmark mean:10%, same windows"):
+        assert rule in done.stdout
+
+
+class TestTrials:
+    """What the proof bench concludes from trials made by hand."""
+
+    @pytest.fixture(autouse=True)
+    def _path(self, monkeypatch):
+        monkeypatch.syspath_prepend(str(BENCHMARKS))
+
+    @pytest.fixture
+    def bench(self):
+        import against
+
+        return against
+
+    @staticmethod
+    def made(ratio, *, rounds=24, noise=0.001, seed=0):
+        import numpy as np
+
+        rng = np.random.default_rng(seed)
+        log_ratios = {n: (np.log(ratio) + noise * rng.standard_normal(rounds)).tolist() for n in ("1", "2")}
+        return {
+            "scenario": "A/A, 5 %",
+            "condition": "quiet",
+            "seed": seed,
+            "status": "pass",
+            "elapsed_s": 10.0,
+            "looks": (12, 24),
+            "confidence": 0.99,
+            "max_drift": 0.05,
+            "round_s": 0.5,
+            "log_ratios": log_ratios,
+            "as_measured": log_ratios,
+            "seconds_per_query": {
+                "this": {n: [[1 / ratio, 1 / ratio]] * rounds for n in ("1", "2")},
+                "other": {n: [[1.0, 1.0]] * rounds for n in ("1", "2")},
+            },
+        }
+
+    @pytest.mark.parametrize(("ratio", "status"), [(1.0, "pass"), (0.9, "fail"), (1 / 1.05, "inconclusive")])
+    def test_a_trial_is_judged_again_from_its_rounds(self, bench, ratio, status):
+        found, seconds = bench.replayed(self.made(ratio, noise=0.002), 0.0)
+        assert found == status
+        assert seconds == (12.0 if status == "inconclusive" else 6.0)  # 24 rounds of 0.5 s, or the first look
+
+    def test_the_mean_rule_fails_where_queries_take_more_than_ten_percent_longer(self, bench):
+        assert bench.mean_rule(self.made(1 / 1.11), apart=False) == "fail"
+        assert bench.mean_rule(self.made(1 / 1.09), apart=False) == "pass"
+
+    def test_one_run_after_the_other_compares_other_halves(self, bench):
+        made = self.made(1.0)
+        for n in ("1", "2"):
+            made["seconds_per_query"]["this"][n] = [[1.0, 1.0]] * 12 + [[1.15, 1.15]] * 12
+        assert bench.mean_rule(made, apart=False) == "pass"  # its whole mean grew by 7.5 %
+        assert bench.mean_rule(made, apart=True) == "fail"
+
+    @pytest.mark.parametrize("count", [0, 1, 7, 50])
+    def test_the_bounds_of_a_proportion_are_clopper_and_pearson_s(self, bench, count):
+        stats = pytest.importorskip("scipy.stats")
+        known = stats.binomtest(count, 50).proportion_ci(0.95, method="exact")
+        assert bench.bounds(count, 50) == pytest.approx((known.low, known.high), abs=1e-6)
+
+    def test_trials_that_were_recorded_are_read_again(self, bench, tmp_path):
+        made = self.made(1.0, seed=5)
+        bench._store(tmp_path, made)
+        (tmp_path / "6.part").write_text("{")
+        assert [one["seed"] for one in bench.load(tmp_path)] == [5]
+
+
 @pytest.mark.parametrize(
     "path",
     sorted(path for path in BENCHMARKS.glob("*.py") if "[--quick]" in path.read_text()),

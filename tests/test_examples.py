@@ -10,6 +10,8 @@ import json
 import os
 import re
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -98,3 +100,43 @@ def test_the_plugin_adds_an_engine_a_check_a_reporter_and_a_history(
     assert "fairness" in {verdict["check"] for verdict in sweeps[0]["verdicts"]}
     history = (pytester.path / "sweeps.csv").read_text().splitlines()
     assert [line.rsplit(",", 2)[1] for line in history] == ["1", "2"]
+
+
+@needs_paddle
+def test_paddle_regression_compares_both_engines_with_another_interpreter(run_example: Any) -> None:
+    result, sweeps = run_example(
+        "paddle_regression", *(one for one in QUICK if "threads" not in one), f"--paddle-against={sys.executable}"
+    )
+    result.assert_outcomes(skipped=2)  # one round decides nothing
+    assert [sweep["engine"] for sweep in sweeps] == ["python", "native"]
+    for sweep in sweeps:
+        assert [ratio["threads"] for ratio in sweep["against"]["ratios"]] == [1, 2]
+        assert sweep["against"]["differences"] == []  # the model has the same weights in every process
+        assert len({window["side"] for window in sweep["windows"]}) == 2
+
+
+def test_the_script_that_compares_two_paddles_makes_an_environment_of_each_and_runs_the_test(tmp_path: Path) -> None:
+    checkout = tmp_path / "checkout"
+    shutil.copytree(EXAMPLES / "paddle_regression", checkout / "examples/paddle_regression")
+    stub = tmp_path / "bin" / "python3"
+    stub.parent.mkdir()
+    # `python3 -m venv DIR` makes pip and pytest that write down what they were asked
+    stub.write_text(
+        '#!/bin/sh\nmkdir -p "$3/bin"\nfor name in pip pytest; do\n'
+        '  printf \'#!/bin/sh\\necho "$0 $*" >> asked\\n\' > "$3/bin/$name"\n  chmod +x "$3/bin/$name"\ndone\n'
+    )
+    stub.chmod(0o755)
+    command = [str(checkout / "examples/paddle_regression/side_by_side.sh"), "3.2.2", "3.3.1", "-x", "-k native"]
+    for _ in range(2):  # the second time there is nothing to install
+        subprocess.run(command, check=True, cwd=tmp_path, env={"PATH": f"{stub.parent}:{os.environ['PATH']}"})
+    asked = (checkout / "asked").read_text().replace(f"{checkout}/", "").splitlines()
+    run = (
+        ".venv-paddle-3.3.1/bin/pytest examples/paddle_regression "
+        "--paddle-against=.venv-paddle-3.2.2/bin/python -x -k native"
+    )
+    assert asked == [
+        ".venv-paddle-3.2.2/bin/pip install --quiet . paddlepaddle==3.2.2",
+        ".venv-paddle-3.3.1/bin/pip install --quiet . paddlepaddle==3.3.1",
+        run,
+        run,
+    ]

@@ -33,8 +33,9 @@ class DriftCheck:
         None relative to a control workload either: nothing is stored that it could be compared with.
         """
         stored = evidence.stored
-        asked = stored is not None and not stored.accepting and not evidence.relative_to_control
-        return _verdicts(evidence, stored) if asked else []
+        if stored is None or stored.accepting or evidence.relative_to_control:
+            return []
+        return _verdicts(evidence, stored)
 
 
 def settled(
