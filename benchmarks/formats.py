@@ -21,7 +21,7 @@ from pytest_paddle_mt.environment import park_idle_math_threads
 from pytest_paddle_mt.records import WindowPlan
 from pytest_paddle_mt.workers.in_process import InProcessWorker
 
-BLOCKS = 24
+BLOCKS = 12
 WINDOW = WindowPlan(window_s=0.25, min_queries=20, warmup_s=0.05, warmup_queries=3)
 SHAPE = (1, 64)
 
