@@ -1,6 +1,6 @@
 """How often a comparison is wrong: A/A false alarms, and slow-downs of 5 and 10 % found, quiet and beside a neighbour.
 
-    python benchmarks/against.py DIRECTORY [--seconds-at-most 3600] [--condition quiet|noisy|both]
+    python benchmarks/against.py DIRECTORY [--seconds-at-most 3600] [--condition quiet|noisy|both] [--only SCENARIO]
     python benchmarks/against.py DIRECTORY --report
     python benchmarks/against.py --quick
 
@@ -22,13 +22,13 @@ import contextlib
 import json
 import os
 import random
-import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Callable
 
+import neighbour
 import numpy as np
 from figures import load_average, number
 
@@ -44,7 +44,7 @@ from pytest_paddle_mt.statistics import intervals, pairs, scaling
 from pytest_paddle_mt.workers.in_process import InProcessWorker
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
     import numpy.typing as npt
 
@@ -59,8 +59,6 @@ PLAN = WindowPlan(window_s=0.1, min_queries=20, warmup_s=0.02, warmup_queries=3)
 #: By ``max_drift``, and in the noisy condition: how long a trial may take, in seconds, which is what a target allows,
 #: and fewest and most rounds.
 EFFORT = {"0.05": (120.0, (12, 120)), "0.02": (300.0, (24, 300)), "noisy": (300.0, (24, 300))}
-
-_NEIGHBOUR = Path(__file__).parent / "neighbour.py"
 
 
 @record
@@ -195,17 +193,6 @@ def trial(scenario: Scenario, directory: Path, seed: int, budget_s: float, round
     }
 
 
-@contextlib.contextmanager
-def neighbour(seed: int, seconds: float) -> Iterator[None]:
-    """A noisy neighbour, for at most so many seconds."""
-    process = subprocess.Popen([sys.executable, str(_NEIGHBOUR), str(seed), str(seconds)])
-    try:
-        yield
-    finally:
-        process.kill()
-        process.wait()
-
-
 def record_trials(directory: Path, conditions: Sequence[str], ends_s: float, scenarios: Sequence[Scenario]) -> None:
     """Make trials until the time is up, those first of which there are fewest."""
     directory.mkdir(parents=True, exist_ok=True)
@@ -224,8 +211,9 @@ def record_trials(directory: Path, conditions: Sequence[str], ends_s: float, sce
                 return
             seed = random.SystemRandom().randrange(2**31)
             load_before = load_average()
-            disturbed = neighbour(seed, budget_s + 60) if condition == "noisy" else contextlib.nullcontext()
-            with disturbed:
+            with contextlib.ExitStack() as disturbed:
+                if condition == "noisy":
+                    disturbed.enter_context(neighbour.beside(seed, budget_s + 60, environment.cores().usable))
                 made = trial(scenario, Path(models), seed, budget_s, rounds)
             made |= {"condition": condition, "load_before": load_before, "machine": environment.machine_key()}
             _store(directory, made)
@@ -353,6 +341,8 @@ def main() -> int:
     parser.add_argument("directory", nargs="?", type=Path, metavar="DIRECTORY", help="where trials are kept")
     parser.add_argument("--seconds-at-most", type=float, default=3600.0, help="no trial begins that may end later")
     parser.add_argument("--condition", choices=("quiet", "noisy", "both"), default="quiet")
+    names = [scenario.name for scenario in SCENARIOS]
+    parser.add_argument("--only", choices=names, action="append", help="a scenario to record; may be repeated")
     parser.add_argument("--report", action="store_true", help="only print what was recorded")
     parser.add_argument("--quick", action="store_true", help="one short trial a scenario, to see that it runs; exits 0")
     options = parser.parse_args()
@@ -371,7 +361,8 @@ def main() -> int:
         parser.error("name a DIRECTORY to keep the trials in, or say --quick")
     if not options.report:
         conditions = ("quiet", "noisy") if options.condition == "both" else (options.condition,)
-        record_trials(options.directory, conditions, time.monotonic() + options.seconds_at_most, SCENARIOS)
+        asked = [scenario for scenario in SCENARIOS if scenario.name in (options.only or names)]
+        record_trials(options.directory, conditions, time.monotonic() + options.seconds_at_most, asked)
     _print_head()
     report(load(options.directory), SCENARIOS)
     return 0

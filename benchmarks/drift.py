@@ -2,6 +2,7 @@
 
     python benchmarks/drift.py simulate [--builds N]
     python benchmarks/drift.py record DIR [--runs N] [--pause SECONDS] [--seconds-at-most SECONDS] [--work mobilenet]
+                                          [--condition quiet|noisy]
     python benchmarks/drift.py judge DIR
     python benchmarks/drift.py [--quick]          all three, in a temporary directory, a few runs only
 
@@ -9,12 +10,14 @@
 figures that the session would store, so that it may be stopped and started again; the longer the pause, the more of
 the machine's moods are in it. ``judge`` takes those runs in their order: eight accepted ones, and the next is the
 build. The rule is the one that ships; pytest-benchmark's ``mean:10%``, each run against the one before, stands beside
-it. ``record`` wants the machine to itself.
+it. ``record`` wants the machine to itself; the noisy condition starts a neighbour of its own beside each run, which
+computes and rests in turn, and ends it again.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import dataclasses
 import json
 import math
@@ -27,6 +30,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Callable, NamedTuple
 
+import neighbour
 import numpy as np
 from figures import load_average
 
@@ -58,6 +62,8 @@ THREADS = (1, 2)
 QUERY_NS = 22e6
 #: pytest-benchmark's comparison that users write: a mean may grow by so much.
 MEAN_LIMIT = 1.10
+#: A neighbour ends by itself after so many seconds, should nobody end it.
+_RUN_S = 600.0
 
 #: How the work of a recorded run is made; the tests of one file, one of which runs.
 _SUITE = """
@@ -183,7 +189,7 @@ def simulate(builds: int) -> None:
 # Live runs.
 
 
-def record(directory: Path, runs: int, pause_s: float, seconds_at_most: float, work: str) -> None:
+def record(directory: Path, runs: int, pause_s: float, seconds_at_most: float, work: str, condition: str) -> None:
     """Measure until there are ``runs`` runs in the directory, or the time is up; goes on where it was."""
     directory.mkdir(parents=True, exist_ok=True)
     (directory / "test_run.py").write_text(_SUITE)
@@ -193,7 +199,10 @@ def record(directory: Path, runs: int, pause_s: float, seconds_at_most: float, w
     deadline_s = time.monotonic() + seconds_at_most
     while (index := len(list(directory.glob("run-*")))) < runs and time.monotonic() < deadline_s:
         load = load_average()
-        kept = _one_run(directory, index, work)
+        with contextlib.ExitStack() as disturbed:
+            if condition == "noisy":
+                disturbed.enter_context(neighbour.beside(index, _RUN_S, environment.cores().usable))
+            kept = _one_run(directory, index, work)
         print(
             f"run {index + 1} of {runs}: {'kept' if kept else 'not to be used'}, load before it {load:.1f}", flush=True
         )
@@ -355,19 +364,20 @@ def main() -> int:
     of_record.add_argument("--pause", type=float, default=0.0, help="seconds between two runs")
     of_record.add_argument("--seconds-at-most", type=float, default=3600.0)
     of_record.add_argument("--work", choices=("mobilenet", "synthetic"), default="mobilenet")
+    of_record.add_argument("--condition", choices=("quiet", "noisy"), default="quiet")
     of_judge = commands.add_parser("judge")
     of_judge.add_argument("directory", type=Path)
     asked = made.parse_args()
     if asked.quick:
         simulate(20)
         with tempfile.TemporaryDirectory() as directory:
-            record(Path(directory), drift.FULL_RUNS + 1, 0.0, 60.0, "synthetic")
+            record(Path(directory), drift.FULL_RUNS + 1, 0.0, 60.0, "synthetic", "quiet")
             judge(Path(directory))
         print("--quick: far too short to judge anything by, so nothing was judged")
     elif asked.command == "simulate":
         simulate(asked.builds)
     elif asked.command == "record":
-        record(asked.directory, asked.runs, asked.pause, asked.seconds_at_most, asked.work)
+        record(asked.directory, asked.runs, asked.pause, asked.seconds_at_most, asked.work, asked.condition)
     elif asked.command == "judge":
         judge(asked.directory)
     else:

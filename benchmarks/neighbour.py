@@ -5,14 +5,31 @@ python benchmarks/neighbour.py SEED SECONDS
 
 from __future__ import annotations
 
+import contextlib
 import os
 import random
+import subprocess
 import sys
 import time
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 MEAN_BUSY_S = 1.0
 MEAN_IDLE_S = 1.0
 MEMORY_BYTES = 4 << 20
+
+
+@contextlib.contextmanager
+def beside(seed: int, seconds: float, processes: int) -> Iterator[None]:
+    """So many neighbours, one a core to disturb them all, for at most so many seconds."""
+    with contextlib.ExitStack() as ending:
+        for more in range(processes):
+            process = subprocess.Popen([sys.executable, __file__, str(seed + more), str(seconds)])
+            ending.callback(process.wait)
+            ending.callback(process.kill)
+        yield
 
 
 def main() -> None:

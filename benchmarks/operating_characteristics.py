@@ -29,13 +29,14 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import neighbour
 import numpy as np
 import peers
 import recordings
 from scipy.stats import beta
 from workloads import WORKLOADS
 
-from pytest_paddle_mt import confirmation, environment, gate, validity
+from pytest_paddle_mt import confirmation, control, environment, gate, validity
 from pytest_paddle_mt.checks import Evidence
 from pytest_paddle_mt.checks.linear import LinearCheck
 from pytest_paddle_mt.engines import Workload
@@ -74,6 +75,11 @@ def bounds(count: int, trials: int) -> tuple[float, float]:
     low = 0.0 if count == 0 else float(beta.ppf(0.025, count, trials - count + 1))
     high = 1.0 if count == trials else float(beta.ppf(0.975, count + 1, trials - count))
     return low, high
+
+
+def upper_bound(count: int, trials: int) -> float:
+    """One-sided 95 % upper bound of a proportion (Clopper & Pearson)."""
+    return 1.0 if count == trials else float(beta.ppf(0.95, count + 1, trials - count))
 
 
 def share(count: int, trials: int) -> str:
@@ -281,16 +287,8 @@ def beside(condition: str) -> Iterator[Any]:
             yield enter
     else:
         seed = random.SystemRandom().randrange(1000)
-        noisy = [
-            subprocess.Popen([sys.executable, str(HERE / "neighbour.py"), str(seed + i), str(BUILD_S)])
-            for i in range(environment.cores().usable)
-        ]
-        try:
+        with neighbour.beside(seed, BUILD_S, environment.cores().usable):
             yield None
-        finally:
-            for process in noisy:
-                process.kill()
-                process.wait()
 
 
 @contextlib.contextmanager
@@ -383,7 +381,63 @@ def report(results: Path) -> int:
             builds = _stored(results, condition, name)
             if builds:
                 print(f"| {' | '.join(_row(condition, name, builds, results, rng))} |")
+    print()
+    print("| aim, and one-sided 95 % bound | quiet | neighbour |")
+    print("|---|---|---|")
+    for aim, reached in AIMS.items():
+        print(f"| {aim} | {' | '.join(reached(_Builds(results, condition)) for condition in CONDITIONS[:2])} |")
     return 0
+
+
+class _Builds:
+    """The stored builds of one condition, by what they must end as."""
+
+    def __init__(self, results: Path, condition: str) -> None:
+        def of(*names: str) -> list[dict[str, Any]]:
+            return [one for name in names for one in _stored(results, condition, name)]
+
+        self.unchanged = of("even", "products", "mobilenet")
+        self.scaling = of("even", "products")
+        self.five_below = of("grows_80")
+        self.twenty_below = of("grows_65")
+
+    def false_alarms(self) -> str:
+        return _at_most(self.unchanged, ("fail",))
+
+    def found(self) -> str:
+        n = len(self.five_below)
+        if not n:
+            return "-"
+        passed, missed = (
+            sum(one["status"] in statuses for one in self.five_below)
+            for statuses in (("pass",), ("pass", "inconclusive"))
+        )
+        return f"{n - missed} of {n} (at least {1 - upper_bound(missed, n):.1%}), passed {passed}"
+
+    def passed_twenty_below(self) -> str:
+        return _at_most(self.twenty_below, ("pass",))
+
+    def undecided(self) -> str:
+        return _at_most([*self.scaling, *self.twenty_below], ("inconclusive",))
+
+    def seconds(self) -> str:
+        seconds = [one["elapsed_s"] for one in self.scaling if one["status"] == "pass"]
+        return f"median {statistics.median(seconds):.0f}, at most {max(seconds):.0f}" if seconds else "-"
+
+
+def _at_most(builds: Sequence[dict[str, Any]], statuses: Sequence[str]) -> str:
+    count, n = sum(one["status"] in statuses for one in builds), len(builds)
+    return f"{count} of {n} (at most {upper_bound(count, n):.1%})" if n else "-"
+
+
+#: What the decision procedure must reach, and how that is told.
+AIMS = {
+    "unchanged work (`even`, `products`, `mobilenet`) fails: at most 1 %": _Builds.false_alarms,
+    "5 points below the limit (`grows_80`) fails: at least 95 %; passes in at most 1 %": _Builds.found,
+    "20 points below (`grows_65`) passes: never": _Builds.passed_twenty_below,
+    "clear cases (`even`, `products`, `grows_65`) undecided: at most 5 %, beside a neighbour 25 %": _Builds.undecided,
+    "seconds to a clear pass: at most 30, beside a neighbour 90": _Builds.seconds,
+}
 
 
 def _stored(results: Path, condition: str, name: str) -> list[dict[str, Any]]:
@@ -428,9 +482,8 @@ def record_rounds(condition: str, names: Sequence[str], rounds: int) -> int:
                 f"{name} needs predictors; recordings are of synthetic work: one of {', '.join(_synthetic())}"
             )
         engine = SyntheticEngine()
-        worker, control = (
-            InProcessWorker(engine.open(Workload(pool=None, inputs=(), query=None, synthetic=work, seed=1)))
-            for work in (workload.work, gate.CONTROL_WORK)
+        worker = InProcessWorker(
+            engine.open(Workload(pool=None, inputs=(), query=None, synthetic=workload.work, seed=1))
         )
         schedule = Schedule(
             thread_counts=(1, THREADS),
@@ -439,8 +492,7 @@ def record_rounds(condition: str, names: Sequence[str], rounds: int) -> int:
             budget_s=math.inf,
         )
         worker.prepare(THREADS)
-        control.prepare(THREADS)
-        with beside(condition):
+        with beside(condition), control.opened(engine, control.CONTROL_WORK, THREADS, 1) as controlled:
             measured = run_rounds(
                 [worker],
                 schedule,
@@ -448,7 +500,7 @@ def record_rounds(condition: str, names: Sequence[str], rounds: int) -> int:
                 decided=lambda _: False,
                 clock=time.monotonic,
                 progress=lambda _: None,
-                control=functools.partial(control.measure, plan=gate.CONTROL_WINDOW),
+                control=functools.partial(controlled.measure, plan=control.CONTROL_WINDOW),
             )
         recordings.save(RECORDINGS / f"{condition}-{name}.npz", measured)
     return 0

@@ -136,10 +136,11 @@ NB_MODULE(_native, m) {
 
   m.def(
       "synthetic_targets",
-      [](std::size_t count, double spin_ns, bool exponential, double growth, double locked_fraction,
+      [](std::size_t count, double spin_ns, bool saturating, bool exponential, double growth, double locked_fraction,
          std::size_t stream_bytes, std::uint64_t fail_at, std::uint64_t seed) {
         SyntheticWork work;
         work.spin_ns = spin_ns;
+        work.saturating = saturating;
         work.exponential = exponential;
         work.growth = growth;
         work.locked_fraction = locked_fraction;
@@ -148,7 +149,7 @@ NB_MODULE(_native, m) {
         work.seed = seed;
         return synthetic_targets(count, work);
       },
-      "count"_a, nb::kw_only(), "spin_ns"_a, "exponential"_a, "growth"_a, "locked_fraction"_a, "stream_bytes"_a,
+      "count"_a, nb::kw_only(), "spin_ns"_a, "saturating"_a, "exponential"_a, "growth"_a, "locked_fraction"_a, "stream_bytes"_a,
       "fail_at"_a, "seed"_a);
 
   nb::class_<PaddleApi>(m, "PaddleApi")

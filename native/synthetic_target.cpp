@@ -22,14 +22,33 @@ double multiply_chain(std::uint64_t steps, double start) {
 // Where results go, so that the compiler keeps the work.
 thread_local volatile double g_sink = 0;
 
+// Independent integer chains, more than a core can advance at once: two threads on one core halve each other's speed.
+double saturate(std::uint64_t steps, double start) {
+  constexpr std::size_t kChains = 8;
+  std::uint64_t chains[kChains];
+  for (std::size_t i = 0; i < kChains; ++i) chains[i] = static_cast<std::uint64_t>(start) + i + 1;
+  for (std::uint64_t step = 0; step < steps; ++step) {
+    for (std::uint64_t& chain : chains) {
+      chain = chain * 3 + (chain >> 7);
+      asm volatile("" : "+r"(chain));  // keeps the chains in registers of their own: vectors of them would wait
+    }
+  }
+  std::uint64_t mixed = 0;
+  for (const std::uint64_t chain : chains) mixed ^= chain;
+  return static_cast<double>(mixed & 1);
+}
+
+using Arithmetic = double (*)(std::uint64_t steps, double start);
+
 // Steps per nanosecond of an undisturbed core: the fastest of many short runs, taken once per process.
+template <Arithmetic arithmetic>
 double steps_per_ns() {
   static const double rate = [] {
     constexpr std::uint64_t kSteps = 20'000;
     double best = 0;
     for (int i = 0; i < 200; ++i) {
       const std::int64_t start = monotonic_ns();
-      g_sink = multiply_chain(kSteps, g_sink);
+      g_sink = arithmetic(kSteps, g_sink);
       best = std::max(best, static_cast<double>(kSteps) / static_cast<double>(monotonic_ns() - start));
     }
     return best;
@@ -53,7 +72,8 @@ class WorkTarget final : public Target {
 
   void begin_window(std::size_t threads) override {
     growth_ = 1.0 + work_.growth * static_cast<double>(threads - 1);
-    mean_steps_ = work_.spin_ns * steps_per_ns() * growth_;
+    const double rate = work_.saturating ? steps_per_ns<saturate>() : steps_per_ns<multiply_chain>();
+    mean_steps_ = work_.spin_ns * rate * growth_;
   }
 
   void query(std::uint64_t index) override {
@@ -71,8 +91,9 @@ class WorkTarget final : public Target {
   }
 
  private:
-  static void spin(double steps) {
-    if (steps >= 1) g_sink = multiply_chain(static_cast<std::uint64_t>(steps), g_sink);
+  void spin(double steps) const {
+    const Arithmetic arithmetic = work_.saturating ? saturate : multiply_chain;
+    if (steps >= 1) g_sink = arithmetic(static_cast<std::uint64_t>(steps), g_sink);
   }
 
   void read_stream() {

@@ -16,6 +16,7 @@ def synthetic_targets(
     count: int,
     *,
     spin_ns: float,
+    saturating: bool,
     exponential: bool,
     growth: float,
     locked_fraction: float,

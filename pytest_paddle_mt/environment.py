@@ -19,9 +19,10 @@ from pytest_paddle_mt.records import Noise, record
 from pytest_paddle_mt.units import NS_PER_S
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
 _CGROUP_ROOT = Path("/sys/fs/cgroup")
+_CPU_ROOT = Path("/sys/devices/system/cpu")
 
 #: The variables by which a user says what idle OpenMP workers do, and what is set where none is.
 _IDLE_WORKERS = ("KMP_BLOCKTIME", "OMP_WAIT_POLICY")
@@ -32,27 +33,46 @@ _PARKED = {"KMP_BLOCKTIME": "0"}
 class Cores:
     """The cores that this process may use."""
 
-    #: Cores in its CPU affinity.
+    #: CPUs in its affinity: cores, or hardware threads of cores.
     affinity: int
     #: Cores that its cgroup's CPU quota is worth; None: no quota.
     quota: float | None
+    #: Physical cores that those CPUs are hardware threads of; None: the kernel does not say.
+    physical: int | None = None
 
     @property
     def usable(self) -> int:
-        """Whole cores that it can keep busy at once, at least 1."""
-        return self.affinity if self.quota is None else max(1, min(self.affinity, math.floor(self.quota)))
+        """Whole cores that it can keep busy at once, at least 1. Two hardware threads of one core are one core."""
+        here = self.affinity if self.physical is None else min(self.affinity, self.physical)
+        return here if self.quota is None else max(1, min(here, math.floor(self.quota)))
 
     @property
     def text(self) -> str:
         """For people: ``2 usable cores``, with what limits them."""
         plural = "s" if self.usable > 1 else ""
-        limit = "" if self.quota is None else f" (CPU quota {self.quota:g} of {self.affinity})"
+        limits = []
+        if self.physical is not None and self.physical < self.affinity:
+            limits.append(f"{self.affinity} hardware threads of {self.physical}")
+        if self.quota is not None:
+            limits.append(f"CPU quota {self.quota:g} of {self.affinity}")
+        limit = f" ({'; '.join(limits)})" if limits else ""
         return f"{self.usable} usable core{plural}{limit}"
 
 
 def cores() -> Cores:
-    """The cores that this process may use, by its CPU affinity and the quotas of its cgroups."""
-    return Cores(affinity=len(os.sched_getaffinity(0)), quota=_cgroup_quota(_CGROUP_ROOT, Path("/proc/self/cgroup")))
+    """The cores that this process may use, by its CPU affinity, hardware threads and the quotas of its cgroups."""
+    cpus = os.sched_getaffinity(0)
+    return Cores(
+        affinity=len(cpus),
+        quota=_cgroup_quota(_CGROUP_ROOT, Path("/proc/self/cgroup")),
+        physical=_physical_cores(cpus, _CPU_ROOT),
+    )
+
+
+def _physical_cores(cpus: Iterable[int], root: Path) -> int | None:
+    """How many cores these CPUs are hardware threads of; None where the kernel does not say of one of them."""
+    siblings = [tuple(_lines(root / f"cpu{cpu}" / "topology" / "thread_siblings_list")) for cpu in cpus]
+    return len(set(siblings)) if all(siblings) else None
 
 
 def _cgroup_quota(root: Path, membership: Path) -> float | None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Callable
 
 import numpy as np
 
-from pytest_paddle_mt import comparison, diagnosis, environment, gil, identity, runner, summary, validity
+from pytest_paddle_mt import comparison, control, environment, gil, identity, messages, runner, summary, validity
 from pytest_paddle_mt import confirmation as confirming
 from pytest_paddle_mt.baselines import rule
 from pytest_paddle_mt.checks import Evidence, comparisons, drift
@@ -23,11 +23,10 @@ from pytest_paddle_mt.ledger import identity_of
 from pytest_paddle_mt.predictors import PredictorPool, model_name
 from pytest_paddle_mt.records import Confirmation, Subject, Sweep, Verdict, Warning, WindowPlan
 from pytest_paddle_mt.reporters import Finished
-from pytest_paddle_mt.reporters.terminal import table
 from pytest_paddle_mt.results import ComparisonResult, SweepResult
 from pytest_paddle_mt.session import GateFailure
 from pytest_paddle_mt.statistics import scaling
-from pytest_paddle_mt.units import NS_PER_S, counted
+from pytest_paddle_mt.units import NS_PER_S
 from pytest_paddle_mt.workers import SERVER, elsewhere
 from pytest_paddle_mt.workers.fork import Crew
 from pytest_paddle_mt.workers.in_process import InProcessWorker
@@ -52,13 +51,6 @@ if TYPE_CHECKING:
 
 #: Chance that the intervals of one sweep, all looks and thread counts together, miss; half of it on each side.
 ALPHA = 0.02
-
-#: Between what failed and the limit that is offered instead: the next run will not measure quite the same.
-_SPARE = 0.05
-
-#: Beside which a failure must show, too: arithmetic and a little memory of its own, in every thread alike.
-CONTROL_WORK = SyntheticWork(spin_ns=2e5, stream_bytes=1 << 20)
-CONTROL_WINDOW = WindowPlan(window_s=0.1, min_queries=20, warmup_s=0.01, warmup_queries=1)
 
 #: A smoke run: the shortest window that has a throughput, once.
 _SMOKE_WINDOW = WindowPlan(window_s=0.0, min_queries=2, warmup_s=0.0, warmup_queries=1)
@@ -172,7 +164,7 @@ class ConcurrentRunner:
         )
         confidence = scaling.confidence_after_looks(ALPHA, len(looks), comparisons(counts))
         self._announce(
-            _announcement(
+            messages.announcement(
                 self._item.nodeid, engine.name, schedule, smoke, self._settings.threads_note, self._settings.forks
             )
         )
@@ -182,7 +174,13 @@ class ConcurrentRunner:
             if forks
             else self._in_process(*self._opened(engine, pool, served, query, seed), counts[-1])
         )
-        with opened as (workers, subject):
+        synthetic = self._session.engines()["synthetic"]
+        with opened as (workers, subject), control.opened(synthetic, control.PROBE_WORK, counts[-1], seed) as filling:
+            probe = (
+                None
+                if smoke or subject.device != "cpu"
+                else lambda threads: filling.measure(threads, control.PROBE_WINDOW)
+            )
             test = identity_of(self._item)
             stored = (
                 None if smoke else self._session.ledger().look_up(self._item.nodeid, test, subject, counts, gate=gate)
@@ -210,14 +208,17 @@ class ConcurrentRunner:
                 schedule,
                 np.random.default_rng(seed),
                 lambda so_far: all(verdict.status != "inconclusive" for verdict in judge(so_far, False)),
+                probe,
             )
             verdicts, notes_on_drift = (
                 ((), ()) if smoke else drift.settled(judge(rounds, False), evidence_of(rounds, False), subject.device)
             )
             confirmation = None
             if confirming.needed(verdicts):
-                confirmation, verdicts = self._confirm(verdicts, workers, schedule, seed, cores.usable, judge, notes)
-        verdicts = _explained(verdicts, subject, rounds, cpu)
+                confirmation, verdicts = self._confirm(
+                    verdicts, workers, probe, schedule, seed, cores.usable, judge, notes
+                )
+        verdicts = messages.explained(verdicts, subject, rounds, cpu)
         points = summary.points(rounds, counts, cpu, confidence)
         sweep = Sweep(
             nodeid=self._item.nodeid,
@@ -234,7 +235,7 @@ class ConcurrentRunner:
             warnings=()
             if smoke
             else (
-                *_warnings(subject, rounds, points, cpu, self._settings.threads_note),
+                *messages.warnings(subject, rounds, points, cpu, self._settings.threads_note),
                 *notes_on_drift,
                 *(Warning(kind="fork_ended_badly", text=note) for note in notes),
             ),
@@ -247,7 +248,7 @@ class ConcurrentRunner:
         self._session.ledger().measured(sweep, test, stored, cpu, complete=len(rounds) >= schedule.looks[0])
         self._session.sweep_finished(Finished(sweep=sweep, item=self._item, benchmark=self._benchmark))
         if gate and sweep.status == "fail":
-            raise GateFailure(failure_message(sweep))
+            raise GateFailure(messages.failure(sweep))
         return SweepResult(sweep, cpu)
 
     def _against(
@@ -388,7 +389,7 @@ class ConcurrentRunner:
         sweep = dataclasses.replace(sweep, warnings=(*sweep.warnings, *ended_badly))
         self._session.sweep_finished(Finished(sweep=sweep, item=self._item, benchmark=self._benchmark))
         if terms.gate and sweep.status == "fail":
-            raise GateFailure(failure_message(sweep))
+            raise GateFailure(messages.failure(sweep))
         return ComparisonResult(sweep, shown, lambda: self._session.settle(self._item))
 
     def _refuse_too_few(self, pool: PredictorPool | None, counts: tuple[int, ...]) -> None:
@@ -573,7 +574,8 @@ class ConcurrentRunner:
         schedule: runner.Schedule,
         rng: np.random.Generator,
         decided: Decided,
-        control: Callable[[int], Window] | None = None,
+        probe: Callable[[int], Window] | None,
+        beside: Callable[[int], Window] | None = None,
     ) -> tuple[Round, ...]:
         try:
             return runner.run(
@@ -583,7 +585,8 @@ class ConcurrentRunner:
                 decided=decided,
                 clock=time.monotonic,
                 progress=self._progress,
-                control=control,
+                probe=probe,
+                control=beside,
             )
         finally:
             self._progress(None)
@@ -592,6 +595,7 @@ class ConcurrentRunner:
         self,
         first: tuple[Verdict, ...],
         workers: Sequence[Worker],
+        probe: Callable[[int], Window] | None,
         schedule: runner.Schedule,
         seed: int,
         side_by_side: int,
@@ -603,6 +607,7 @@ class ConcurrentRunner:
         Args:
             first: what the checks said of the sweep.
             workers: what measured it; they measure again where no fresh process can.
+            probe: as in the sweep.
             schedule: as in the sweep.
             seed: of the sweep.
             side_by_side: how many fresh processes are started at once.
@@ -611,33 +616,26 @@ class ConcurrentRunner:
         """
         threads = schedule.thread_counts[-1]
         self._announce(f"paddle-mt: {self._item.nodeid}: failed; measuring it again before that is believed")
-        control = InProcessWorker(
-            self._session.engines()["synthetic"].open(
-                Workload(pool=None, inputs=(), query=None, synthetic=CONTROL_WORK, seed=seed)
-            )
-        )
 
-        def again(these: Sequence[Worker]) -> tuple[Round, ...]:
+        def again(these: Sequence[Worker], beside: Worker) -> tuple[Round, ...]:
             return self._measure(
                 these,
                 schedule,
                 np.random.default_rng([seed, 1]),
                 lambda rounds: confirming.settled(first, judge(rounds, False), judge(rounds, True)),
-                lambda n: control.measure(n, CONTROL_WINDOW),
+                probe,
+                lambda n: beside.measure(n, control.CONTROL_WINDOW),
             )
 
         failed = None
-        try:
-            control.prepare(threads)
+        with control.opened(self._session.engines()["synthetic"], control.CONTROL_WORK, threads, seed) as beside:
             try:
                 with self._in_forks(max(1, self._settings.forks), threads, side_by_side, seed, notes) as (fresh, _):
-                    rounds = again(fresh)
+                    rounds = again(fresh, beside)
             except PaddleMtError as error:
                 failed = str(error)
                 notes.append(f"a fresh process could not confirm the failure, so what had measured it did: {failed}")
-                rounds = again(workers)
-        finally:
-            control.close()
+                rounds = again(workers, beside)
         several = self._settings.forks > 1
         if failed is None:
             where = f"{self._settings.forks} fresh processes" if several else "a fresh process"
@@ -671,135 +669,3 @@ def linear_until(
         return counts[-1], "the largest count asked for, since a GPU's threads do not compete for cores"
     each = f" over {cpu.math_threads} math threads a predictor" if cpu.math_threads > 1 else ""
     return max(1, cpu.usable_cores // cpu.math_threads), f"{environment.cores().text}{each}"
-
-
-def _announcement(
-    nodeid: str, engine: str, schedule: runner.Schedule, smoke: str | None, threads_note: str | None, forks: int
-) -> str:
-    counts = ", ".join(map(str, schedule.thread_counts))
-    head = f"paddle-mt: {nodeid}: {engine} engine, threads {counts}"
-    if threads_note is not None:
-        head += f" ({threads_note})"
-    if smoke is not None:
-        where = f", in this process instead of {counted(forks, 'fork')}" if forks else ""
-        return f"{head}: SMOKE RUN, one short round{where}, nothing judged or recorded ({smoke})"
-    if forks:
-        head += f", in {counted(forks, 'fork')}"
-    shortest_s = runner.shortest_round_s(schedule)
-    fewest, most = schedule.looks[0], schedule.looks[-1]
-    rounds = f"{fewest} to {most} rounds" if fewest < most else counted(most, "round")
-    if not schedule.window.window_s:  # a number of queries, and how long they take is not known yet
-        return (
-            f"{head}: {rounds}, {schedule.window.min_queries} queries a thread and window, at most "
-            f"about {schedule.budget_s:.0f} s"
-        )
-    return (
-        f"{head}: {rounds} of {shortest_s:.1f} s or more, about "
-        f"{min(fewest * shortest_s, schedule.budget_s):.0f} to {min(most * shortest_s, schedule.budget_s):.0f} s"
-    )
-
-
-def _explained(
-    verdicts: tuple[Verdict, ...], subject: Subject, rounds: Sequence[Round], cpu: validity.Cpu
-) -> tuple[Verdict, ...]:
-    """The verdicts, with the visible causes why it does not scale added to every failure, except drift."""
-    explained = []
-    for verdict in verdicts:
-        causes = (
-            diagnosis.causes(subject, rounds, verdict.threads, cpu)
-            if verdict.status == "fail" and verdict.threads is not None and verdict.check != drift.NAME
-            else []
-        )
-        if causes:
-            reason = f"{verdict.reason}. Cause: {'; '.join(causes)}"
-            verdict = Verdict(
-                check=verdict.check,
-                threads=verdict.threads,
-                status=verdict.status,
-                observed=verdict.observed,
-                limit=verdict.limit,
-                reason=reason,
-            )
-        explained.append(verdict)
-    return tuple(explained)
-
-
-def _warnings(
-    subject: Subject,
-    rounds: Sequence[Round],
-    points: Sequence[Any],
-    cpu: validity.Cpu,
-    threads_note: str | None,
-) -> tuple[Warning, ...]:
-    found = []
-    if threads_note is not None:
-        found.append(Warning(kind="threads_added", text=threads_note))
-    if subject.gil == "held":
-        paddle = subject.facts.get("paddle", "this Paddle")
-        found.append(
-            Warning(
-                kind="gil_held",
-                text=f"Predictor.run() of {paddle} holds the GIL: Python threads will not scale, whatever the native "
-                "engine shows; 3.2.2 releases it",
-            )
-        )
-    if subject.gil == "unknown":
-        found.append(
-            Warning(kind="gil_unknown", text="the GIL probe could not tell whether Predictor.run() holds the GIL")
-        )
-    for point in points:
-        running = counted(point.threads, "thread")
-        if point.preempted_rounds:
-            found.append(
-                Warning(
-                    kind="preempted",
-                    text=f"{running}: other work took the cores away in {point.preempted_rounds} of "
-                    f"{point.rounds} rounds, which were set aside; use a quieter machine for a quicker verdict",
-                )
-            )
-        if point.lost_share > validity.MAX_LOST_SHARE:
-            found.append(
-                Warning(
-                    kind="lost_time",
-                    text=f"{running}: other work took {point.lost_share:.0%} of their time; throughput and efficiency "
-                    "have that taken out, latencies have not where no round was left alone",
-                )
-            )
-        objection = validity.objection(rounds, point.threads)
-        if objection is not None:
-            found.append(Warning(kind="not_the_predictor", text=objection))
-        if summary.pooled_latencies(rounds, point.threads).thinned:
-            found.append(
-                Warning(
-                    kind="thinned",
-                    text=f"{running}: too many queries to keep each timestamp; percentiles are from bins "
-                    "and right to 1 %; a shorter --paddle-window keeps them all",
-                )
-            )
-    return tuple(found)
-
-
-def _acceptance(failed: Sequence[Verdict]) -> str:
-    """How to let pass what failed, for people who know that the model can do no better."""
-    worst: dict[str, float] = {}
-    for verdict in failed:
-        if verdict.observed is not None:
-            worst[verdict.check] = min(verdict.observed, worst.get(verdict.check, verdict.observed))
-    arguments = []
-    if "linear" in worst:
-        arguments.append(f"min_efficiency={max(0.01, worst['linear'] - _SPARE):.2f}")
-    if "collapse" in worst:
-        arguments.append(f"max_collapse={min(0.99, 1 - worst['collapse'] + _SPARE):.2f}")
-    if worst.keys() == {drift.NAME}:
-        return "Remove the cause or, if these figures are meant, accept them with --paddle-baseline-update"
-    accept = f": @pytest.mark.paddle_scaling({', '.join(arguments)})" if arguments else ""
-    return f"Remove the cause or, if the model can do no better, say so for this test{accept}"
-
-
-def failure_message(sweep: Sweep) -> str:
-    """What a failed test prints: the verdicts that failed, and the small table."""
-    failed = [verdict for verdict in sweep.verdicts if verdict.status == "fail"]
-    lines = [f"{verdict.check}: {verdict.reason}" for verdict in failed]
-    lines += [_acceptance(failed), "", *table(sweep)]
-    lines.append(f"seed {sweep.seed} (--paddle-seed={sweep.seed} repeats the order of the windows)")
-    return "\n".join(lines)

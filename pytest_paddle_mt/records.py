@@ -151,7 +151,9 @@ class Window:
     per_thread: tuple[ThreadWindow, ...]
     #: The rest of the machine meanwhile; None where the worker has no sensor.
     noise: Noise | None
-    #: A window of the control workload with as many threads, measured right after it; None where there was none.
+    #: A short window of work that fills a core, with as many threads, right after it; None where there was none.
+    probe: Window | None = None
+    #: A window of the control workload with as many threads, right after that; None where there was none.
     control: Window | None = None
 
     @property
@@ -269,6 +271,8 @@ class Point:
     rounds: int
     #: Rounds of those in which the machine disturbed it by an unknown amount, so that they were set aside.
     preempted_rounds: int
+    #: Rounds of those in which two threads had one core between them, as the control workload shows.
+    shared_core_rounds: int
     #: Mean share of the threads' time that other work took; it is taken out of throughput and efficiency.
     lost_share: float
     #: The most memory that a process had had when this thread count was first measured, in bytes; None where unknown.

@@ -63,6 +63,7 @@ def run(
     decided: Decided,
     clock: Callable[[], float],
     progress: Callable[[Progress], None],
+    probe: Callable[[int], Window] | None = None,
     control: Callable[[int], Window] | None = None,
 ) -> tuple[Round, ...]:
     """Measure rounds until a look finds everything decided, the last look is reached, or the budget is used up.
@@ -76,7 +77,8 @@ def run(
         decided: asked after each look, with the rounds so far.
         clock: monotonic seconds.
         progress: told before each window.
-        control: measures a window of the control workload with so many threads, right after each window.
+        probe: measures a short window of work that fills a core, with so many threads, right after each window.
+        control: measures a window of the control workload with so many threads, right after that.
     """
     started_s = clock()
     rounds: list[Round] = []
@@ -100,7 +102,13 @@ def run(
                 )
             )
             window = worker.measure(threads, schedule.window)
-            windows.append(window if control is None else dataclasses.replace(window, control=control(threads)))
+            windows.append(
+                dataclasses.replace(
+                    window,
+                    probe=None if probe is None else probe(threads),
+                    control=None if control is None else control(threads),
+                )
+            )
         rounds.append(Round(index=len(rounds), fork=worker.fork, windows=tuple(windows)))
         longest_s = max(longest_s, clock() - began_s)
         if len(rounds) in schedule.looks and decided(tuple(rounds)):

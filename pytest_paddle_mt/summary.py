@@ -75,6 +75,7 @@ def _point(rounds: Sequence[Round], threads: int, cpu: Cpu, confidence: float) -
         fairness=float(np.median([window.fairness for window in windows])),
         rounds=len(rounds),
         preempted_rounds=len(rounds) - len(usable),
+        shared_core_rounds=sum(validity.cores_shared(one, threads, cpu) for one in rounds),
         lost_share=float(np.mean([validity.lost_share(window, cpu) for window in windows])),
         peak_rss_bytes=_peak_rss_bytes(rounds, threads),
     )

@@ -134,18 +134,25 @@ def beside_control(
     rounds: Iterable[Round], qps: Mapping[int, float], *, at: int | None = None, **disturbed: Any
 ) -> tuple[Round, ...]:
     """``rounds``, each window with a control of ``qps``; controls with ``at`` threads are built with ``disturbed``."""
-    return tuple(
-        dataclasses.replace(
-            one,
-            windows=tuple(
-                dataclasses.replace(
-                    own, control=window(own.threads, qps[own.threads], **(disturbed if own.threads == at else {}))
-                )
-                for own in one.windows
-            ),
+    return _beside(rounds, "control", qps, at, disturbed)
+
+
+def probed(
+    rounds: Iterable[Round], qps: Mapping[int, float], *, at: int | None = None, **disturbed: Any
+) -> tuple[Round, ...]:
+    """``rounds``, each window with a probe of ``qps``; probes with ``at`` threads are built with ``disturbed``."""
+    return _beside(rounds, "probe", qps, at, disturbed)
+
+
+def _beside(
+    rounds: Iterable[Round], name: str, qps: Mapping[int, float], at: int | None, disturbed: Mapping[str, Any]
+) -> tuple[Round, ...]:
+    def with_it(own: Window) -> Window:
+        return dataclasses.replace(
+            own, **{name: window(own.threads, qps[own.threads], **(disturbed if own.threads == at else {}))}
         )
-        for one in rounds
-    )
+
+    return tuple(dataclasses.replace(one, windows=tuple(map(with_it, one.windows))) for one in rounds)
 
 
 def paired_rounds(
@@ -268,6 +275,7 @@ def point(threads: int, qps: float, **changes: Any) -> Point:
         "fairness": 0.99,
         "rounds": 8,
         "preempted_rounds": 0,
+        "shared_core_rounds": 0,
         "lost_share": 0.0,
     }
     return Point(**{**known, **changes})

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from pytest_paddle_mt import gate
+from pytest_paddle_mt import control
 from pytest_paddle_mt.engines.synthetic import SyntheticEngine
 from tests import builders
 
@@ -26,6 +26,23 @@ ENGINES = [
 
 def pytest_paddle_mt_engines():
     return ENGINES
+"""
+
+#: A plugin for a process of its own: there each thread has a core, whatever this machine does.
+_QUIET_MACHINE = """
+def pytest_runtest_setup(item):
+    if not item.config.pluginmanager.hasplugin("paddle_mt"):
+        return
+    import builders
+    from pytest_paddle_mt import control
+    from pytest_paddle_mt.engines.synthetic import SyntheticEngine
+
+    def open_probe(engine, workload, real=SyntheticEngine.open):
+        if workload.synthetic == control.PROBE_WORK:
+            return builders.FakeEngine({n: 500.0 * n for n in range(1, 65)}, name="probe", swing=0.0)
+        return real(engine, workload)
+
+    SyntheticEngine.open = open_probe
 """
 
 #: Plugins that have no part in this and take their time: hypothesis imports itself anew in each run.
@@ -54,6 +71,7 @@ class Suite:
         pytester.syspathinsert()
         pytester.makepyfile(builders=Path(builders.__file__).read_text(encoding="utf-8"))
         self.write(_CONFTEST, "conftest")
+        self.write(_QUIET_MACHINE, "quiet_machine")
         self.ini()
 
     def write(self, text: str, name: str = "test_it") -> None:
@@ -67,10 +85,10 @@ class Suite:
         (self.path / "pytest.ini").write_text("\n".join([*kept, *lines]), encoding="utf-8")
 
     def machine(self, qps: Mapping[int, float]) -> None:
-        """Let the control workload show this throughput wherever this process measures it, whatever else runs here."""
+        """Let the probe and the control workload show this throughput in this process, whatever else runs."""
 
         def open_control(engine: SyntheticEngine, workload: Any) -> Any:
-            if workload.synthetic is gate.CONTROL_WORK:
+            if workload.synthetic in (control.PROBE_WORK, control.CONTROL_WORK):
                 return builders.FakeEngine(qps, name="control", swing=0.0)
             return self._open_synthetic(engine, workload)
 
@@ -81,8 +99,8 @@ class Suite:
         return self._pytester.runpytest_inprocess(*_WITHOUT, "-p", "no:codspeed", *arguments)
 
     def run_apart(self, *arguments: Any) -> pytest.RunResult:
-        """Run it in a fresh process."""
-        return self._pytester.runpytest_subprocess(*_WITHOUT, *arguments)
+        """Run it in a fresh process, where each thread has a core."""
+        return self._pytester.runpytest_subprocess(*_WITHOUT, "-p", "quiet_machine", *arguments)
 
     def command(self, *arguments: str) -> pytest.RunResult:
         """Run a command that is installed beside Python."""

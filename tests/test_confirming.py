@@ -28,6 +28,7 @@ CONFTEST = """
         return [
             FakeEngine({1: 40.0, 2: 79.0}, name="scales"),
             FakeEngine({1: 40.0, 2: 41.0}, name="stays"),
+            FakeEngine({1: 40.0, 2: 60.0}, name="suffers"),
             FakeEngine({1: 40.0, 2: 79.0 if FORK else 41.0}, name="heals"),
             FakeEngine({1: 40.0, 2: 68.0 if FORK else 41.0}, name="wavers", swing=0.2 if FORK else 0.005),
             FakeEngine({1: 40.0, 2: 79.0, 4: 40.0}, name="falls"),
@@ -84,9 +85,10 @@ def test_the_windows_of_the_confirmation_are_stored_with_their_control(confirmin
     confirming.run("stays", "--paddle-seed=1")
     windows = confirming.sweep()["windows"]
     assert [one["stage"] for one in windows] == ["sweep"] * 24 + ["confirmation"] * 24
-    assert {(one["fork"], one["control"]) for one in windows[:24]} == {(0, None)}
-    assert {one["fork"] for one in windows[24:]} == {1}
+    assert [one["fork"] for one in windows] == [0] * 24 + [1] * 24
+    assert [one["control"] for one in windows[:24]] == [None] * 24
     assert [one["control"] for one in windows[24:]] == pytest.approx([500, 1000, 1000, 500] * 6)
+    assert [one["probe"] for one in windows] == pytest.approx([500, 1000, 1000, 500] * 12)
 
 
 def test_the_points_are_those_of_the_sweep_and_not_of_its_confirmation(confirming: Confirming):
@@ -121,11 +123,12 @@ def test_a_failure_that_a_fresh_process_cannot_decide_is_inconclusive(confirming
 
 
 def test_a_failure_on_a_machine_that_does_not_scale_itself_is_inconclusive(confirming: Confirming):
-    confirming.suite.machine({1: 500.0, 2: 512.0})
-    result = confirming.run("stays")
+    confirming.suite.machine({1: 500.0, 2: 750.0})
+    result = confirming.run("suffers")
     result.assert_outcomes(skipped=1)
+    assert "scaling efficiency with 2 threads is 0.75" in text(result)
     assert (
-        f"{FAILED}, but the machine itself did not scale meanwhile: relative to a control workload that shares nothing "
+        ", but the machine itself did not scale meanwhile: relative to a control workload that shares nothing "
         "it is 1.00. Run it where the cores are its own"
     ) in text(result)
 

@@ -131,10 +131,41 @@ def test_there_is_always_one_usable_core():
     assert Cores(affinity=8, quota=0.5).usable == 1
 
 
+def test_hardware_threads_of_one_core_are_one_core():
+    assert Cores(affinity=8, quota=None, physical=4).usable == 4
+    assert Cores(affinity=8, quota=3.5, physical=4).usable == 3
+    assert Cores(affinity=8, quota=6.0, physical=4).usable == 4
+    assert Cores(affinity=2, quota=None, physical=2).usable == 2
+
+
+@pytest.mark.parametrize(
+    ("siblings", "cores"),
+    [
+        ({0: "0", 1: "1"}, 2),
+        ({0: "0,4", 1: "1,5", 4: "0,4", 5: "1,5"}, 2),
+        ({0: "0-1", 1: "0-1", 2: "2-3"}, 2),
+        ({0: "0-1", 1: None}, None),
+        ({0: ""}, None),
+    ],
+)
+def test_siblings_are_counted_as_the_core_that_they_share(tmp_path, siblings, cores):
+    for cpu, text in siblings.items():
+        topology = tmp_path / f"cpu{cpu}" / "topology"
+        topology.mkdir(parents=True)
+        if text is not None:
+            (topology / "thread_siblings_list").write_text(text and f"{text}\n")
+    assert environment._physical_cores(siblings, tmp_path) == cores
+
+
 def test_the_text_says_what_limits_the_cores():
     assert Cores(affinity=4, quota=None).text == "4 usable cores"
     assert Cores(affinity=1, quota=None).text == "1 usable core"
     assert Cores(affinity=8, quota=2.5).text == "2 usable cores (CPU quota 2.5 of 8)"
+    assert Cores(affinity=8, quota=None, physical=4).text == "4 usable cores (8 hardware threads of 4)"
+    assert Cores(affinity=4, quota=None, physical=4).text == "4 usable cores"
+    assert Cores(affinity=8, quota=2.5, physical=4).text == (
+        "2 usable cores (8 hardware threads of 4; CPU quota 2.5 of 8)"
+    )
 
 
 @pytest.fixture

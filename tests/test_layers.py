@@ -19,7 +19,7 @@ LAYERS = (
     ("fixtures",),
     ("pool_setup", "recorder"),
     ("gate",),
-    ("comparison",),
+    ("comparison", "control", "messages"),
     ("session", "progress"),
     ("hookspec", "settings"),
     ("options", "results", "ledger"),

@@ -361,6 +361,20 @@ def test_rounds_that_cannot_be_corrected_are_set_aside_and_said(suite: Suite):
     )
 
 
+def test_rounds_on_shared_cores_are_set_aside_and_said(suite: Suite):
+    suite.machine({1: 500.0, 2: 510.0})
+    suite.write(SCALES)
+    result = suite.run("--paddle-json=out.json", "-rs")
+    result.assert_outcomes(skipped=1)
+    assert "two threads had one core between them in 6 of 6 rounds, as a probe that fills cores shows" in text(result)
+    [sweep] = json.loads((suite.path / "out.json").read_text())["sweeps"]
+    assert sweep["points"][1]["shared_core_rounds"] == 6
+    assert [one["kind"] for one in sweep["warnings"]] == ["cores_shared"]
+    assert [window["probe"] for window in sweep["windows"] if window["threads"] == 1] == [pytest.approx(500)] * 12
+    [warning] = sweep["warnings"]
+    assert warning["text"].startswith("2 threads: fewer cores than threads ran them in 6 of 6 rounds")
+
+
 # What is imported, measured and printed when.
 
 

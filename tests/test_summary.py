@@ -7,7 +7,7 @@ import pytest
 from pytest_paddle_mt import summary
 from pytest_paddle_mt.records import Point
 from pytest_paddle_mt.validity import Cpu
-from tests.builders import round_of, rounds_of
+from tests.builders import probed, round_of, rounds_of
 
 TWO_CORES = Cpu(usable_cores=2, math_threads=1)
 
@@ -51,6 +51,14 @@ def test_rounds_that_were_set_aside_are_counted_and_left_out():
     assert two.qps == pytest.approx(80)
     assert (two.rounds, two.preempted_rounds) == (8, 2)
     assert two.queries == 6 * 2 * 200
+
+
+def test_rounds_on_shared_cores_are_counted_and_left_out():
+    shared = probed(rounds_of({1: 40, 2: 42}, count=2), {1: 500, 2: 510})
+    stolen = rounds_of({1: 40, 2: 20}, count=1, at=2, stolen_cores=0.5)
+    _, two = points([*rounds_of({1: 40, 2: 80}, count=5), *shared, *stolen])
+    assert two.qps == pytest.approx(80)
+    assert (two.rounds, two.preempted_rounds, two.shared_core_rounds) == (8, 3, 2)
 
 
 def test_what_disturbed_two_threads_leaves_one_thread_alone():

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from pytest_paddle_mt import summary, validity
 from pytest_paddle_mt.baselines import Figures, ForkFigures
 from pytest_paddle_mt.statistics import latency, scaling
@@ -39,10 +41,21 @@ def _figures(point: Point, rounds: Sequence[Round], cpu: Cpu) -> Figures:
         p50_ns=_percentile(latencies, 0.50),
         p90_ns=_percentile(latencies, 0.90),
         p99_ns=_percentile(latencies, 0.99),
-        control_qps=None,
+        control_qps=_control_qps(rounds, point.threads, cpu),
         peak_rss_bytes=point.peak_rss_bytes,
         forks=_of_forks(rounds, point.threads, cpu),
     )
+
+
+def _control_qps(rounds: Sequence[Round], threads: int, cpu: Cpu) -> float | None:
+    """Throughput of the probe that fills cores, geometric mean; None where it was not measured."""
+    probes = [
+        validity.qps(window.probe, cpu)
+        for one in rounds
+        for window in one.at(threads)
+        if window.probe is not None and validity.usable(one, threads, cpu)
+    ]
+    return scaling.geometric_mean(np.array(probes, dtype=np.float64))
 
 
 def _percentile(latencies: Latencies | None, q: float) -> float | None:

@@ -30,7 +30,7 @@ class DriftCheck:
     def judge(self, evidence: Evidence) -> list[Verdict]:
         """One verdict per thread count; none without a baseline, and none where this run is to be accepted.
 
-        None relative to a control workload either: nothing is stored that it could be compared with.
+        None relative to a control workload either: what it would add is not known.
         """
         stored = evidence.stored
         if stored is None or stored.accepting or evidence.relative_to_control:
@@ -92,8 +92,8 @@ def _verdicts(evidence: Evidence, stored: Stored) -> list[Verdict]:
         objection = validity.objection(evidence.rounds, point.threads)
         if point.preempted_rounds == point.rounds:
             objection = (
-                f"with {counted(point.threads, 'thread')} other work on this machine disturbed every round by nobody "
-                "knows how much; run it on a quieter machine"
+                f"with {counted(point.threads, 'thread')} the machine disturbed every round by nobody knows how much; "
+                "run it on a quieter one"
             )
         verdicts.append(
             _verdict(point.threads, "inconclusive", f"not compared with the baseline: {objection}")

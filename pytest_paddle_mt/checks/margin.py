@@ -45,21 +45,12 @@ def judge(question: Question, evidence: Evidence) -> Verdict:
         lambda window: (validity.qps_over_control if relative else validity.qps)(window, cpu),
     ) - (0.0 if relative else math.log(question.ideal))
     objection = validity.objection(evidence.rounds, threads) or validity.objection(evidence.rounds, base)
-    rounds = len(evidence.rounds)
     observed = float(np.exp(log_ratios.mean())) if len(log_ratios) else None
     interval = mean_interval(log_ratios, evidence.confidence)
     if objection is not None:
         return _verdict(question, observed, "inconclusive", objection)
     if interval is None or observed is None:
-        aside = rounds - len(log_ratios)
-        cause = (
-            f"other work on this machine took the cores away in {aside} of {counted(rounds, 'round')}"
-            if aside
-            else f"{counted(rounds, 'round')} {'is' if rounds == 1 else 'are'} too few for an interval, which needs "
-            f"{MIN_VALUES}"
-        )
-        step = "run it on a quieter machine" if aside else "give more --paddle-rounds or a larger --paddle-budget"
-        return _verdict(question, observed, "inconclusive", f"{question.what} could not be judged: {cause}; {step}")
+        return _verdict(question, observed, "inconclusive", f"{question.what} {_too_little(question, evidence)}")
     low, high = math.exp(interval.low), math.exp(interval.high)
     measured = f"{question.what} is {observed:.2f} ({low:.2f} to {high:.2f}, {counted(len(log_ratios), 'round')})"
     if low >= question.limit:
@@ -73,6 +64,30 @@ def judge(question: Question, evidence: Evidence) -> Verdict:
         f"{measured}: the interval holds the limit {question.limit:.2f}; give more --paddle-rounds and a larger "
         "--paddle-budget, or a quieter machine",
     )
+
+
+def _too_little(question: Question, evidence: Evidence) -> str:
+    """Why there is no interval, for people."""
+    cpu, rounds = evidence.cpu, len(evidence.rounds)
+    usable = [one for one in evidence.rounds if validity.usable(one, question.threads, cpu, question.base)]
+    shared = [one for one in evidence.rounds if validity.cores_shared(one, question.threads, cpu)]
+    aside = rounds - len(usable)
+    if not aside:
+        cause = (
+            f"{counted(rounds, 'round')} {'is' if rounds == 1 else 'are'} too few for an interval, which needs "
+            f"{MIN_VALUES}"
+        )
+        step = "give more --paddle-rounds or a larger --paddle-budget"
+    elif 2 * len(shared) > aside:
+        cause = (
+            f"two threads had one core between them in {len(shared)} of {counted(rounds, 'round')}, as a probe that "
+            "fills cores shows"
+        )
+        step = "run it where each thread has a core, or give --paddle-linear-until, up to which each has one"
+    else:
+        cause = f"other work on this machine took the cores away in {aside} of {counted(rounds, 'round')}"
+        step = "run it on a quieter machine"
+    return f"could not be judged: {cause}; {step}"
 
 
 def _verdict(question: Question, observed: float | None, status: Status, reason: str) -> Verdict:

@@ -29,6 +29,9 @@ class SyntheticWork:
 
     #: Arithmetic that takes this long on an idle core, in ns; 0: none.
     spin_ns: float = 0.0
+    #: Arithmetic of a kind that fills a core's execution units, so that two hardware threads of one core halve each
+    #: other's speed; else one chain of dependent operations, which hardly notices.
+    saturating: bool = False
     #: Draw spin times from an exponential distribution with mean ``spin_ns`` instead of keeping them fixed.
     exponential: bool = False
     #: Each further thread of a window makes the spin this fraction longer.

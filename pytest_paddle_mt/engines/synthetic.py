@@ -47,6 +47,7 @@ class SyntheticSession:
             _native.synthetic_targets(
                 threads,
                 spin_ns=self._work.spin_ns,
+                saturating=self._work.saturating,
                 exponential=self._work.exponential,
                 growth=self._work.growth,
                 locked_fraction=self._work.locked_fraction,

@@ -157,6 +157,7 @@ def _point(point: Point) -> dict[str, Any]:
         "fairness": point.fairness,
         "rounds": point.rounds,
         "preempted_rounds": point.preempted_rounds,
+        "shared_core_rounds": point.shared_core_rounds,
         "lost_share": point.lost_share,
         "peak_rss_bytes": point.peak_rss_bytes,
     }
@@ -193,6 +194,7 @@ def _window(one: Round, window: Window, cpu: validity.Cpu, stage: str) -> dict[s
         "steal_share": validity.steal_share(window, cpu),
         "lost_share": validity.lost_share(window, cpu),
         "preempted": validity.preempted(window, cpu),
+        "probe": None if window.probe is None else window.probe.qps,
         "control": None if window.control is None else window.control.qps,
     }
 

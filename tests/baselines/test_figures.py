@@ -9,7 +9,7 @@ import pytest
 from pytest_paddle_mt import summary
 from pytest_paddle_mt.baselines import figures
 from pytest_paddle_mt.validity import Cpu
-from tests.builders import NS_PER_S, rounds_of
+from tests.builders import NS_PER_S, probed, rounds_of
 
 CPU = Cpu(usable_cores=2, math_threads=1)
 
@@ -26,6 +26,16 @@ def test_throughput_efficiency_and_latencies_are_those_of_the_sweep():
     for value in (two.p5_ns, two.p50_ns, two.p90_ns, two.p99_ns):
         assert value == pytest.approx(2 / 76 * NS_PER_S, rel=1e-6)
     assert two.control_qps is None
+
+
+def test_latencies_of_rounds_on_shared_cores_do_not_count_and_nor_does_their_control():
+    own = probed(rounds_of({1: 40, 2: 76}, 4), {1: 500, 2: 990})
+    shared = probed(rounds_of({1: 40, 2: 40}, 4), {1: 500, 2: 510})
+    one, two = of((*own, *shared))
+    assert two.p99_ns == pytest.approx(2 / 76 * NS_PER_S, rel=1e-6)
+    assert (one.control_qps, two.control_qps) == (pytest.approx(500), pytest.approx(990))
+    _, two = of(shared)
+    assert (two.p50_ns, two.control_qps) == (None, None)
 
 
 def test_a_percentile_that_the_sample_does_not_support_is_none():

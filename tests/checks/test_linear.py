@@ -7,7 +7,7 @@ import pytest
 from pytest_paddle_mt.checks import comparisons
 from pytest_paddle_mt.checks.linear import LinearCheck
 from pytest_paddle_mt.records import Verdict
-from tests.builders import Evidence, evidence, round_of, rounds_of
+from tests.builders import Evidence, evidence, probed, round_of, rounds_of
 
 
 def judged(given: Evidence) -> list[Verdict]:
@@ -114,6 +114,26 @@ def test_too_few_usable_rounds_are_inconclusive_and_name_the_machine():
     assert verdict.reason == (
         "scaling efficiency with 2 threads could not be judged: other work on this machine took the cores away in 5 of "
         "8 rounds; run it on a quieter machine"
+    )
+
+
+def test_rounds_on_shared_cores_are_set_aside():
+    own = probed(rounds_of({1: 40, 2: 78}, count=6), {1: 500, 2: 1000})
+    shared = probed(rounds_of({1: 40, 2: 42}, count=6), {1: 500, 2: 510})
+    [verdict] = judged(evidence([*own, *shared]))
+    assert verdict.status == "pass"
+    assert verdict.observed == pytest.approx(0.975, abs=0.001)
+
+
+def test_too_few_rounds_on_cores_of_their_own_are_inconclusive_and_say_what_to_do():
+    own = probed(rounds_of({1: 40, 2: 78}, count=3), {1: 500, 2: 1000})
+    shared = probed(rounds_of({1: 40, 2: 42}, count=5), {1: 500, 2: 510})
+    [verdict] = judged(evidence([*own, *shared]))
+    assert verdict.status == "inconclusive"
+    assert verdict.reason == (
+        "scaling efficiency with 2 threads could not be judged: two threads had one core between them in 5 of 8 "
+        "rounds, as a probe that fills cores shows; run it where each thread has a core, or give "
+        "--paddle-linear-until, up to which each has one"
     )
 
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import functools
 import statistics
 
 import pytest
@@ -47,9 +48,16 @@ def shortest_ns(windows):
     return min(float(thread.latencies.values_ns[0]) for window in windows for thread in window.per_thread)
 
 
-def test_twice_the_spin_takes_twice_as_long(interleaved):
-    short, long = interleaved((SyntheticWork(spin_ns=1e5), 1), (SyntheticWork(spin_ns=2e5), 1))
+@pytest.mark.parametrize("saturating", [False, True])
+def test_twice_the_spin_takes_twice_as_long(interleaved, saturating):
+    of = functools.partial(SyntheticWork, saturating=saturating)
+    short, long = interleaved((of(spin_ns=1e5), 1), (of(spin_ns=2e5), 1))
     assert 1.7 < shortest_ns(long) / shortest_ns(short) < 2.3
+
+
+def test_work_that_saturates_a_core_takes_as_long_as_asked_for_too(interleaved):
+    chain, saturating = interleaved((SyntheticWork(spin_ns=1e5), 1), (SyntheticWork(spin_ns=1e5, saturating=True), 1))
+    assert 0.7 < shortest_ns(saturating) / shortest_ns(chain) < 1.4
 
 
 def test_growth_makes_queries_longer_with_each_thread(interleaved):

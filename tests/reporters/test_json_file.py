@@ -84,6 +84,7 @@ def test_a_point_has_the_keys_of_the_schema(written):
         fairness=NUMBER,
         rounds=int,
         preempted_rounds=int,
+        shared_core_rounds=int,
         lost_share=NUMBER,
     )
     assert set(two["latency_ms"]) == {"mean", "p50", "p90", "p99", "max"}
