@@ -288,8 +288,29 @@ def mean_rule(made: dict[str, Any], apart: bool) -> str:
     return "fail" if any(grew) else "pass"
 
 
+def print_table(trials: Sequence[dict[str, Any]], scenarios: Sequence[Scenario]) -> None:
+    """The table for docs/statistics.md."""
+    print("| condition | compared, and judged with | N | failed | passed | undecided | s: median, 95 % within |")
+    print("|---|---|---|---|---|---|---|")
+    for condition in sorted({made["condition"] for made in trials}, reverse=True):
+        for scenario in scenarios:
+            mine = [one for one in trials if (one["scenario"], one["condition"]) == (scenario.name, condition)]
+            if mine:
+                counts = [sum(one["status"] == status for one in mine) for status in ("fail", "pass", "inconclusive")]
+                shares = [
+                    f"{count} ({low:.0%}-{high:.0%})"
+                    for count, (low, high) in ((count, bounds(count, len(mine))) for count in counts)
+                ]
+                seconds = [one["elapsed_s"] for one in mine]
+                print(
+                    f"| {condition} | {scenario.name} | {len(mine)} | {' | '.join(shares)} | "
+                    f"{np.median(seconds):.0f}, {np.quantile(seconds, 0.95):.0f} |"
+                )
+
+
 def report(trials: Sequence[dict[str, Any]], scenarios: Sequence[Scenario]) -> None:
-    """Print what came of the trials."""
+    """Print what came of the trials: the table, and what other rules would have said."""
+    print_table(trials, scenarios)
     for condition in sorted({made["condition"] for made in trials}):
         for scenario in scenarios:
             mine = [one for one in trials if (one["scenario"], one["condition"]) == (scenario.name, condition)]

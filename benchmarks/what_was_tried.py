@@ -136,6 +136,22 @@ def cosines(terms: int) -> Method:
     return method
 
 
+def sign_flips(block: int) -> Method:
+    """A permutation test turned into an interval: signs of deviations are flipped at random, ``block`` rounds together.
+
+    The half width is the quantile of the mean's absolute value over 2,000 such series.
+    """
+
+    def method(values: Series, confidence: float) -> Interval:
+        k, mean = len(values), float(values.mean())
+        rng = np.random.default_rng(0)
+        signs = np.repeat(rng.choice((-1.0, 1.0), size=(2_000, math.ceil(k / block))), block, axis=1)[:, :k]
+        half_width = float(np.quantile(np.abs(signs @ (values - mean)) / k, confidence))
+        return Interval(low=mean - half_width, high=mean + half_width)
+
+    return method
+
+
 def autoregression(min_autocorrelation: float) -> Method:
     """The shipped interval, with any floor under the autocorrelation."""
 
@@ -158,6 +174,8 @@ METHODS: dict[str, Method] = {
     "4 batch means": batch_means(4),
     "6 batch means": batch_means(6),
     "3 cosines": cosines(3),
+    "sign flips": sign_flips(1),
+    "sign flips, 3 rounds together": sign_flips(3),
     **{
         f"autoregression, floor {floor}{' *' if floor == intervals.MIN_AUTOCORRELATION else ''}": autoregression(floor)
         for floor in (0.0, 0.1, 0.2, 0.3, 0.4, 0.5)
@@ -168,7 +186,7 @@ METHODS: dict[str, Method] = {
 def print_methods(series: Sequence[Series]) -> None:
     """How often each interval misses the mean of its recording: share below it / above it, and median half width."""
     print(f"{CONFIDENCE:.0%} intervals of {len(series)} recordings, overlapping: below / above the mean, half width")
-    print(" " * 28 + "".join(f"{f'{length} rounds':>26}" for length in LENGTHS))
+    print(" " * 30 + "".join(f"{f'{length} rounds':>26}" for length in LENGTHS))
     for name, method in METHODS.items():
         cells = ""
         for length in LENGTHS:
@@ -180,7 +198,7 @@ def print_methods(series: Sequence[Series]) -> None:
                     above += interval.low > values.mean()
                     widths.append((interval.high - interval.low) / 2)
             cells += f"{below / len(widths):8.1%} /{above / len(widths):6.1%}, {np.median(widths):.3f}  "
-        print(f"{name:28}{cells}")
+        print(f"{name:30}{cells}")
 
 
 def main() -> None:

@@ -19,9 +19,10 @@ if TYPE_CHECKING:
 PROBE_WORK = SyntheticWork(spin_ns=1e5, saturating=True)
 PROBE_WINDOW = WindowPlan(window_s=0.02, min_queries=20, warmup_s=0.0, warmup_queries=1)
 
-#: Beside which a failure must show, too: arithmetic and a little memory of its own, in every thread alike. It scales
-#: where threads have cores, and what it reaches hardly varies, so that throughput can be divided by it.
-CONTROL_WORK = SyntheticWork(spin_ns=2e5, stream_bytes=1 << 20)
+#: Beside which a failure must show, too: a chain of operations in every thread alike. It scales where threads have
+#: cores, and what it reaches hardly varies, so that throughput can be divided by it. (Memory of its own would make it
+#: vary with whatever else uses the caches.)
+CONTROL_WORK = SyntheticWork(spin_ns=2e5)
 CONTROL_WINDOW = WindowPlan(window_s=0.1, min_queries=20, warmup_s=0.01, warmup_queries=1)
 
 

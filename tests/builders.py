@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from pytest_paddle_mt import control
 from pytest_paddle_mt.baselines import (
     ANCHOR_RUNS,
     WINDOW_RUNS,
@@ -22,6 +23,7 @@ from pytest_paddle_mt.baselines import (
 )
 from pytest_paddle_mt.checks import Evidence
 from pytest_paddle_mt.engines import Workload
+from pytest_paddle_mt.engines.synthetic import SyntheticEngine
 from pytest_paddle_mt.environment import measured_versions
 from pytest_paddle_mt.records import (
     Against,
@@ -451,6 +453,18 @@ class FakeEngine:
 
     def close(self) -> None:
         """Nothing to stop."""
+
+
+def give_every_thread_a_core() -> None:
+    """Let the probe find a core for each thread, for as long as this process lives, whatever this machine does."""
+    real = SyntheticEngine.open
+
+    def open_probe(engine: SyntheticEngine, workload: Workload) -> Any:
+        if workload.synthetic == control.PROBE_WORK:
+            return FakeEngine({n: 500.0 * n for n in range(1, 65)}, name="probe", swing=0.0)
+        return real(engine, workload)
+
+    SyntheticEngine.open = open_probe  # type: ignore[method-assign,assignment]
 
 
 def thread_counts(rounds: Iterable[Round]) -> list[int]:

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import threading
 import warnings
 from pathlib import Path
@@ -10,7 +9,7 @@ import pytest
 
 from pytest_paddle_mt.predictors import PredictorPool
 from tests.models import Models
-from tests.suite import Suite
+from tests.suite import Suite, forget_this_run
 
 pytest_plugins = ["pytester"]
 
@@ -72,9 +71,6 @@ def _name(task):
 @pytest.fixture
 def suite(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Suite:
     """A user's test suite, with engines whose throughput is known; nothing of this run reaches it."""
-    for name in [name for name in os.environ if name.startswith(("PYTEST_PADDLE_", "PYTEST_XDIST", "CODSPEED"))]:
-        monkeypatch.delenv(name)
-    for name in ("CI", "BUILD_NUMBER"):  # with either, pytest's short summary repeats whole messages
-        monkeypatch.delenv(name, raising=False)
+    forget_this_run(monkeypatch)
     monkeypatch.setenv("KMP_BLOCKTIME", "0")  # as the plugin would set it, for good
     return Suite(pytester, monkeypatch)

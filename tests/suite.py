@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -31,18 +32,10 @@ def pytest_paddle_mt_engines():
 #: A plugin for a process of its own: there each thread has a core, whatever this machine does.
 _QUIET_MACHINE = """
 def pytest_runtest_setup(item):
-    if not item.config.pluginmanager.hasplugin("paddle_mt"):
-        return
-    import builders
-    from pytest_paddle_mt import control
-    from pytest_paddle_mt.engines.synthetic import SyntheticEngine
+    if item.config.pluginmanager.hasplugin("paddle_mt"):
+        import builders
 
-    def open_probe(engine, workload, real=SyntheticEngine.open):
-        if workload.synthetic == control.PROBE_WORK:
-            return builders.FakeEngine({n: 500.0 * n for n in range(1, 65)}, name="probe", swing=0.0)
-        return real(engine, workload)
-
-    SyntheticEngine.open = open_probe
+        builders.give_every_thread_a_core()
 """
 
 #: Plugins that have no part in this and take their time: hypothesis imports itself anew in each run.
@@ -57,6 +50,14 @@ paddle-window = 20q
 paddle-warmup = 0
 paddle-rounds = 6
 """
+
+
+def forget_this_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Take what this run of pytest has in its environment out of that of inner runs."""
+    for name in [name for name in os.environ if name.startswith(("PYTEST_PADDLE_", "PYTEST_XDIST", "CODSPEED"))]:
+        monkeypatch.delenv(name)
+    for name in ("CI", "BUILD_NUMBER"):  # with either, pytest's short summary repeats whole messages
+        monkeypatch.delenv(name, raising=False)
 
 
 class Suite:

@@ -22,6 +22,7 @@ LAYERS = (
     ("comparison", "control", "messages"),
     ("session", "progress"),
     ("hookspec", "settings"),
+    ("parsers",),
     ("options", "results", "ledger"),
     ("paired",),
     ("runner",),

@@ -13,7 +13,8 @@ import pytest
 from pytest_paddle_mt import options
 from pytest_paddle_mt.errors import UsageError
 from pytest_paddle_mt.options import MARKER, OPTIONS
-from pytest_paddle_mt.settings import MARKER_ONLY, PARSERS, POOLS, Settings, resolve, scaling_marks
+from pytest_paddle_mt.parsers import PARSERS, POOLS
+from pytest_paddle_mt.settings import MARKER_ONLY, Settings, resolve, scaling_marks
 
 Read = Callable[..., Settings]
 

@@ -15,6 +15,8 @@ from typing import Any, Callable
 
 import pytest
 
+from tests.suite import forget_this_run
+
 #: An engine that misbehaves as a test says, and writes down what it does; deadlines that a test can wait for.
 _CONFTEST = """
 import ctypes, os, signal, subprocess, sys, threading, time
@@ -105,8 +107,7 @@ class Forked:
     def __init__(self, pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
         self._pytester = pytester
         self.path = pytester.path
-        for name in [name for name in os.environ if name.startswith(("PYTEST_PADDLE_", "PYTEST_XDIST", "CODSPEED"))]:
-            monkeypatch.delenv(name)
+        forget_this_run(monkeypatch)
         #: In the environment of every process of the suite, and of no other.
         self.token = uuid.uuid4().hex
         monkeypatch.setenv("FORKED_TOKEN", self.token)

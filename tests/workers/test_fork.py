@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import shutil
 import signal
 
 import pytest
 
+from tests import builders
 from tests.workers.forked import interrupt, until
 
 
@@ -490,6 +492,31 @@ def test_ctrl_c_tears_the_fixtures_of_the_forks_down(forked):
     until((forked.path / "window").exists)
     interrupt(process)
     assert sorted(fork for fork, *_ in forked.notes("down")) == ["0", "1", "2"]
+
+
+def test_ctrl_c_while_a_failure_is_measured_again_leaves_no_process_and_no_half_result(forked):
+    shutil.copy(builders.__file__, forked.path / "builders.py")
+    forked.conftest(
+        """
+        import builders
+
+        fork.INTERRUPT_S = 1.0
+        builders.give_every_thread_a_core()
+
+        class FakeStays(builders.FakeEngine):
+            def measure(self, threads, plan):
+                return wait_for_ever("again") if FORK else super().measure(threads, plan)
+
+        def pytest_paddle_mt_engines():
+            return [FakeStays({1: 40.0, 2: 41.0}, name="stays")]
+        """
+    )
+    forked.test("def test_it(concurrent_runner):\n    concurrent_runner([])\n")
+    process = forked.start("--paddle-json=results.json", "--paddle-engine=stays", "--paddle-rounds=6", forks=0)
+    until((forked.path / "again").exists)
+    assert "KeyboardInterrupt" in interrupt(process)
+    assert forked.processes() == []
+    assert forked.results() == []
 
 
 def test_ctrl_c_in_a_later_test_keeps_the_sweeps_before_it(forked):
