@@ -59,7 +59,7 @@ def story(suite: Suite, monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
     def run(factor: float, *arguments: str) -> None:
         (suite.path / "factor").write_text(str(factor))
-        told = text(suite.run("-q", *arguments)).replace(str(suite.path), "/work/serving")
+        told = text(suite.run("-q", *arguments)).replace(str(suite.path), "/code/serving")
         printed.append(re.sub(r"\d+ MB", "312 MB", told))
 
     run(ACCEPTED[0])
