@@ -338,6 +338,14 @@ def test_time_that_other_work_took_from_the_probe_is_no_shared_core():
     assert not validity.cores_shared(one, 2, TWO_CORES)
 
 
+@pytest.mark.parametrize(
+    "disturbed", [{"stolen_cores": 0.5}, {"delay_share": None, "switches_per_s": 30, "cpu_share": 0.9}]
+)
+def test_a_probe_disturbed_by_nobody_knows_how_much_shows_no_shared_core(disturbed):
+    [one] = probed([round_of({1: 40, 2: 78})], {1: 500, 2: 520}, at=2, **disturbed)
+    assert not validity.cores_shared(one, 2, TWO_CORES)
+
+
 def test_a_kernel_that_counts_no_delay_shows_shared_cores_all_the_same():
     [one] = probed([round_of({1: 40, 2: 42})], {1: 500, 2: 520}, at=2, delay_share=None)
     assert validity.cores_shared(one, 2, TWO_CORES)
