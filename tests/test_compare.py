@@ -210,8 +210,6 @@ def test_a_real_model_with_ten_percent_more_work_never_passes(two_models, forks)
             result = concurrent_runner.compare(a, b, gate=False)
             assert len(a) == len(b) == (0 if FORKS else 1)
         assert result.status != "pass"
-        [b], [a] = result.sweep.points, result.sweep.against.points
-        assert b.latency.min_ns > 1.02 * a.latency.min_ns  # the fastest query is the one that nobody disturbed
         assert any(one.startswith("model program sha256 ") for one in result.sweep.against.differences)
     """.replace("FORKS", str(forks))
     )
