@@ -36,7 +36,7 @@ import recordings
 from scipy.stats import beta
 from workloads import WORKLOADS
 
-from pytest_paddle_mt import confirmation, control, environment, gate, validity
+from pytest_paddle_mt import confirmation, control, environment, sweeping, validity
 from pytest_paddle_mt.checks import Evidence
 from pytest_paddle_mt.checks.linear import LinearCheck
 from pytest_paddle_mt.engines import Workload
@@ -126,7 +126,7 @@ class Rule:
     def __init__(self) -> None:
         fewest, most = (int(part) for part in DEFAULT_ROUNDS.split(":"))
         self.looks = scaling.looks(fewest, most)
-        self._confidence = scaling.confidence_after_looks(gate.ALPHA, len(self.looks))
+        self._confidence = scaling.confidence_after_looks(sweeping.ALPHA, len(self.looks))
 
     def verdicts(self, rounds: Sequence[Round], beside_control: bool = False) -> list[Any]:
         """What the linear check says."""

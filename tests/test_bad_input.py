@@ -27,6 +27,8 @@ def told(result: pytest.RunResult) -> str:
     )[0]
     for place in (
         "gate.py",
+        "serving.py",
+        "sweeping.py",
         "session.py",
         "fixtures.py",
         "pool_setup.py",

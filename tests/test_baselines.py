@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from pytest_paddle_mt import environment
-from pytest_paddle_mt.gate import linear_until
 from pytest_paddle_mt.ledger import Ledger
 from pytest_paddle_mt.settings import resolve
+from pytest_paddle_mt.sweeping import linear_until
 from pytest_paddle_mt.validity import Cpu
 from tests.builders import baseline, run_figures, run_of, series_of, stored, subject, sweep
 from tests.suite import Suite, text

@@ -145,6 +145,8 @@ def test_a_gpu_is_not_lent_to_a_fork_without_approval():
 # The scripts, with a repository and a server of their own.
 
 BRANCH = "record/baselines"
+#: Where the baselines are that CI compares with.
+STORE = "baselines/ci"
 
 
 class Repository:
@@ -179,10 +181,10 @@ class Repository:
         self.git("push", "--quiet", "origin", f"HEAD:refs/heads/{branch}", cwd=checkout)
 
     def baselines(self, branch: str) -> dict[str, str]:
-        """The files below baselines/ on a branch of the server, by name."""
-        names = self.git("ls-tree", "-r", "--name-only", branch, "baselines/", cwd=self.server).splitlines()
+        """The baselines on a branch of the server, by name."""
+        names = self.git("ls-tree", "-r", "--name-only", branch, f"{STORE}/", cwd=self.server).splitlines()
         return {
-            name.partition("/")[2]: self.git("show", f"{branch}:{name}", cwd=self.server)
+            name[len(STORE) + 1 :]: self.git("show", f"{branch}:{name}", cwd=self.server)
             for name in names
             if name.endswith(".json")
         }
@@ -195,7 +197,7 @@ def script(checkout: Path, *arguments: str, fails: bool = False) -> str:
     return done.stdout + done.stderr
 
 
-def record(checkout: Path, name: str, runs: int, below: str = "baselines") -> None:
+def record(checkout: Path, name: str, runs: int, below: str = STORE) -> None:
     """What the plugin does under --paddle-baseline-update."""
     file = checkout / below / name
     file.parent.mkdir(parents=True, exist_ok=True)
@@ -234,7 +236,7 @@ def test_a_run_goes_on_from_what_waits_to_be_merged(repository):
     record_and_propose(repository, "1", test_one=1, test_two=1)
     measuring = repository.checkout("measuring", "main")
     script(measuring, "carry", BRANCH)
-    assert json.loads((measuring / "baselines/epyc-2c/test_one.json").read_text()) == {"runs": 1}
+    assert json.loads((measuring / STORE / "epyc-2c/test_one.json").read_text()) == {"runs": 1}
     record_and_propose(repository, "2", test_one=2)
     assert runs(repository.baselines(BRANCH)) == {"epyc-2c/test_one.json": 2, "epyc-2c/test_two.json": 1}
 
@@ -256,8 +258,8 @@ def test_only_what_this_run_recorded_is_collected(repository):
     script(measuring, "carry", BRANCH)
     record(measuring, "epyc-2c/test_two.json", 2)
     record(measuring, "xeon-4c/test_one.json", 1)
-    (measuring / "baselines/README.md").write_text("Something else.\n")
-    (measuring / "baselines/xeon-4c/.lock").write_text("")
+    (measuring / STORE / "README.md").write_text("Something else.\n")
+    (measuring / STORE / "xeon-4c/.lock").write_text("")
     assert "2 recorded" in script(measuring, "collect", "collected")
     collected = {str(path.relative_to(measuring / "collected")) for path in measuring.glob("collected/**/*.*")}
     assert collected == {"epyc-2c/test_two.json", "xeon-4c/test_one.json"}
@@ -350,6 +352,12 @@ def test_the_token_is_shown_to_the_server_and_written_nowhere(repository, tmp_pa
         ["sh", "-c", helper[0][1:] + " get"], env={"GH_TOKEN": "the-token"}, capture_output=True, text=True, check=True
     ).stdout
     assert answer == "username=x-access-token\npassword=the-token\n"
+
+
+def test_what_measures_and_what_carries_mean_the_same_baselines():
+    for path in (".ci/baselines", ".ci/run", ".github/workflows/baselines.yml", ".github/workflows/gpu-gate.yml"):
+        said = re.findall(r"(?:^store|PYTEST_PADDLE_BASELINES)[=:] *(\S+)", (ROOT / path).read_text(), re.MULTILINE)
+        assert said == [STORE], path
 
 
 def test_a_wrong_call_says_what_there_is(repository):
