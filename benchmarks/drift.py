@@ -10,8 +10,8 @@
 figures that the session would store, so that it may be stopped and started again; the longer the pause, the more of
 the machine's moods are in it. ``judge`` takes those runs in their order: eight accepted ones, and the next is the
 build. The rule is the one that ships; pytest-benchmark's ``mean:10%``, each run against the one before, stands beside
-it. ``record`` wants the machine to itself; the noisy condition starts a neighbour of its own beside each run, which
-computes and rests in turn, and ends it again.
+it, and so does the same rule on figures over the throughput of the probe. ``record`` wants the machine to itself; the
+noisy condition starts a neighbour of its own beside each run, which computes and rests in turn, and ends it again.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ import numpy as np
 from figures import load_average
 
 from pytest_paddle_mt import environment
-from pytest_paddle_mt.baselines import Figures, Run, Series, rule, schema
+from pytest_paddle_mt.baselines import WINDOW_RUNS, Figures, Run, Series, rule, schema
 from pytest_paddle_mt.options import DEFAULT_MAX_COLLAPSE, DEFAULT_MAX_DRIFT, DEFAULT_MAX_P99_DRIFT
 from pytest_paddle_mt.records import Limits
 from pytest_paddle_mt.statistics import drift
@@ -54,6 +54,13 @@ LIMITS = Limits(
 
 #: Spreads between runs that are simulated: a quiet machine's, and those of worse ones.
 SPREADS = (0.01, 0.02, 0.03, 0.05, 0.10)
+#: How many runs were accepted before: one, those that make the full limit, one more, so that the anchor is judged as
+#: well, and a whole window.
+ACCEPTED = (1, drift.FULL_RUNS, drift.FULL_RUNS + 1, WINDOW_RUNS)
+#: How many runs one job records, one after the other, with the same mood of the machine.
+RUNS_OF_A_JOB = (1, 2)
+#: Builds that are drawn from the recorded runs, in any order.
+DRAWN = 2_000
 #: Slowdowns that are judged, as factors of latency.
 SLOWDOWNS = (1.0, 1.05, 1.1, 1.2, 1.3, 1.5)
 #: Part of a simulated spread, as a variance, that all figures of a run share: the machine's mood.
@@ -130,12 +137,15 @@ def upper_bound(count: int, trials: int, confidence: float = 0.95) -> float:
 # Simulation.
 
 
-def simulated_run(rng: np.random.Generator, spread: float, slower: float) -> Run:
-    """A run at one and two threads with this spread (a standard deviation of logarithms) between runs."""
-    common = rng.normal(0.0, spread * math.sqrt(COMMON))
+def simulated_job(rng: np.random.Generator, spread: float, runs: int, slower: float = 1.0) -> list[Run]:
+    """Runs at one and two threads with this spread, a standard deviation of logarithms, and one mood of the machine."""
+    mood = rng.normal(0.0, spread * math.sqrt(COMMON))
+    return [_simulated_run(rng, mood, spread, slower) for _ in range(runs)]
 
+
+def _simulated_run(rng: np.random.Generator, mood: float, spread: float, slower: float) -> Run:
     def noisy(value: float) -> float:
-        return value * math.exp(common + rng.normal(0.0, spread * math.sqrt(1 - COMMON)))
+        return value * math.exp(mood + rng.normal(0.0, spread * math.sqrt(1 - COMMON)))
 
     points = []
     for threads in THREADS:
@@ -166,24 +176,31 @@ def drifted(accepted: Sequence[Run], new: Run) -> bool:
 
 
 def simulate(builds: int) -> None:
-    """Print the share of simulated builds that fail, by spread and slowdown, for one and eight accepted runs."""
+    """Print the share of simulated builds that fail, by accepted runs, spread and slowdown."""
     print(f"simulated, {builds} builds each, margins {LIMITS.max_drift:g} and {LIMITS.max_p99_drift:g} (p99),")
     print(f"alpha {drift.ALPHA:g}; share that fails, and the 95 % upper bound of false alarms (Clopper & Pearson)")
     header = "  ".join(f"{f'+{slower - 1:.0%}':>6}" for slower in SLOWDOWNS[1:])
-    print(f"  accepted  spread   false alarms          {header}")
+    print(f"  accepted  of a job  spread   false alarms          {header}")
     rng = np.random.default_rng(0)
-    for runs in (1, drift.FULL_RUNS):
+    settings = [(runs, job) for job in RUNS_OF_A_JOB for runs in ACCEPTED if runs > 1 or job == 1]
+    for runs, of_a_job in settings:
         for spread in SPREADS:
             failed = [
-                sum(
-                    drifted([simulated_run(rng, spread, 1.0) for _ in range(runs)], simulated_run(rng, spread, slower))
-                    for _ in range(builds)
-                )
+                sum(_simulated_build(rng, runs, of_a_job, spread, slower) for _ in range(builds))
                 for slower in SLOWDOWNS
             ]
             bound = upper_bound(failed[0], builds)
             found = "  ".join(f"{count / builds:6.1%}" for count in failed[1:])
-            print(f"  {runs:8}  {spread:6.0%}   {failed[0] / builds:5.2%} (<= {bound:5.2%})      {found}")
+            told = f"{failed[0] / builds:5.2%} (<= {bound:5.2%})"
+            print(f"  {runs:8}  {of_a_job:8}  {spread:6.0%}   {told}      {found}")
+
+
+def _simulated_build(rng: np.random.Generator, runs: int, of_a_job: int, spread: float, slower: float) -> bool:
+    """Whether a build fails that comes after so many accepted runs, each job of which recorded ``of_a_job``."""
+    accepted: list[Run] = []
+    while len(accepted) < runs:
+        accepted += simulated_job(rng, spread, of_a_job)
+    return drifted(accepted[:runs], simulated_job(rng, spread, 1, slower)[0])
 
 
 # Live runs.
@@ -294,6 +311,30 @@ def builds_of(runs: Sequence[Recorded], slower: float, step: int) -> list[Build]
     return found
 
 
+def drawn_builds(runs: Sequence[Recorded], slower: float, rng: np.random.Generator) -> list[bool]:
+    """Whether the rule fails builds of eight accepted runs and another, drawn from all recorded ones in any order."""
+    found = []
+    for _ in range(DRAWN):
+        *accepted, new = (runs[index].run for index in rng.choice(len(runs), drift.FULL_RUNS + 1, replace=False))
+        found.append(drifted(accepted, slowed(new, slower)))
+    return found
+
+
+def over_probe(one: Recorded) -> Recorded | None:
+    """The same run, its figures over what the probe said of the machine; None where it was not probed throughout."""
+    probes = {point.threads: point.control_qps for point in one.run.points}
+    if None in probes.values():
+        return None
+    points = []
+    for point in one.run.points:
+        speed = (probes[point.threads] or 0.0) / point.threads
+        alone = probes[1] or 0.0
+        (beside,) = slowed(dataclasses.replace(one.run, points=(point,)), speed).points
+        efficiency = None if point.efficiency is None else point.efficiency * alone / speed
+        points.append(dataclasses.replace(beside, efficiency=efficiency))
+    return Recorded(run=dataclasses.replace(one.run, points=tuple(points)), means_s=None)
+
+
 def smallest_found(runs: Sequence[Recorded], share: float = drift.POWER) -> float | None:
     """The smallest slowdown, in steps of 1 %, of which this share is found; None below a hundred percent."""
     for percent in range(1, 101):
@@ -311,20 +352,36 @@ def judge(directory: Path) -> None:
     if len(runs) <= drift.FULL_RUNS:
         print(f"  too few: a build needs {drift.FULL_RUNS} accepted runs before it")
         return
+    print("  disjoint: no run is used twice; in brackets the 95 % upper bound of Clopper & Pearson. Overlapping: every")
+    print(f"  run with eight before it. Drawn: {DRAWN} times eight runs and another, in any order. These share runs,")
+    print("  so there is no bound.")
+    _print_judged(runs)
+    for slower in SLOWDOWNS[:-1]:
+        disjoint, overlapping = builds_of(runs, slower, drift.FULL_RUNS + 1), builds_of(runs, slower, 1)
+        by_mean = _told(disjoint, overlapping, lambda build: build.by_mean)
+        print(f"  {_slowdown(slower):>9}: mean:10% fails     {by_mean}")
+    probed = [found for found in map(over_probe, runs) if found is not None]
+    if len(probed) > drift.FULL_RUNS:
+        print(f"  the same figures over the throughput of the probe, of the {len(probed)} runs that have one:")
+        _print_judged(probed)
+
+
+def _print_judged(runs: Sequence[Recorded]) -> None:
     for key in ("p50_ns", "p5_ns", "p99_ns", "qps", "efficiency"):
         print(f"  spread between runs of {key}: {_spreads(runs, key)}")
-    apart = drift.FULL_RUNS + 1
-    print("  disjoint: no run is used twice; in brackets the 95 % upper bound of Clopper & Pearson. Overlapping: every")
-    print("  run with eight before it; they share runs, so there is no bound.")
+    rng = np.random.default_rng(0)
     for slower in SLOWDOWNS:
-        disjoint, overlapping = builds_of(runs, slower, apart), builds_of(runs, slower, 1)
-        what = "unchanged" if slower == 1 else f"+{slower - 1:.0%}"
-        drift_rule = _told(disjoint, overlapping, lambda build: build.drifted)
-        print(f"  {what:>9}: drift check fails {drift_rule}")
-        print(f"  {'':>9}  mean:10% fails     {_told(disjoint, overlapping, lambda build: build.by_mean)}")
+        disjoint, overlapping = builds_of(runs, slower, drift.FULL_RUNS + 1), builds_of(runs, slower, 1)
+        told = _told(disjoint, overlapping, lambda build: build.drifted)
+        drawn = sum(drawn_builds(runs, slower, rng)) / DRAWN
+        print(f"  {_slowdown(slower):>9}: drift check fails {told}; {drawn:6.2%} drawn")
     smallest = smallest_found(runs)
     found = "more than doubled" if smallest is None else f"+{smallest:.0%}"
     print(f"  found in {drift.POWER:.0%} of the overlapping builds from {found} on")
+
+
+def _slowdown(slower: float) -> str:
+    return "unchanged" if slower == 1 else f"+{slower - 1:.0%}"
 
 
 def _spreads(runs: Sequence[Recorded], key: str) -> str:

@@ -28,6 +28,15 @@ _CPU_ROOT = Path("/sys/devices/system/cpu")
 _IDLE_WORKERS = ("KMP_BLOCKTIME", "OMP_WAIT_POLICY")
 _PARKED = {"KMP_BLOCKTIME": "0"}
 
+#: The variables by which a user says which instructions oneDNN, MKL and OpenBLAS use.
+_MATH_LIBRARIES = (
+    "ONEDNN_MAX_CPU_ISA",
+    "DNNL_MAX_CPU_ISA",
+    "MKL_ENABLE_INSTRUCTIONS",
+    "MKL_CBWR",
+    "OPENBLAS_CORETYPE",
+)
+
 
 @record
 class Cores:
@@ -329,3 +338,9 @@ def idle_math_threads() -> str:
         if name in os.environ:
             return f"{name}={os.environ[name]}"
     return "spinning"
+
+
+def math_libraries() -> str | None:
+    """What was said of the instructions that math libraries use, for people; None where nothing was."""
+    given = [f"{name}={os.environ[name]}" for name in _MATH_LIBRARIES if name in os.environ]
+    return ", ".join(given) or None

@@ -16,7 +16,7 @@ def write_atomically(path: Path, text: str) -> None:
     Raises:
         OSError: it cannot be written; what was there before is untouched.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_directory(path.parent)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         with temporary.open("w", encoding="utf-8") as file:
@@ -29,6 +29,15 @@ def write_atomically(path: Path, text: str) -> None:
             temporary.unlink()
         raise
     _sync_directory(path.parent)
+
+
+def make_directory(directory: Path) -> None:
+    """Make it, and those above it, so that each outlives a power cut."""
+    if directory.is_dir():
+        return
+    make_directory(directory.parent)
+    directory.mkdir(exist_ok=True)
+    _sync_directory(directory.parent)
 
 
 def _sync_directory(directory: Path) -> None:

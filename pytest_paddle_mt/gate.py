@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import sys
 import threading
@@ -12,6 +13,7 @@ from pytest_paddle_mt import comparison, environment, messages, runner, serving,
 from pytest_paddle_mt.comparison import SIDES
 from pytest_paddle_mt.errors import PaddleMtError, UsageError
 from pytest_paddle_mt.ledger import identity_of
+from pytest_paddle_mt.options import DEFAULT_MAX_DRIFT_AGAINST
 from pytest_paddle_mt.records import Subject, Warning, WindowPlan
 from pytest_paddle_mt.reporters import Finished
 from pytest_paddle_mt.results import ComparisonResult, SweepResult
@@ -98,7 +100,8 @@ class ConcurrentRunner:
     ) -> ComparisonResult:
         """Measure two configurations or two models in turn, and fail the test when ``b`` is slower than ``a``.
 
-        Slower means: a query takes more than 1 + ``--paddle-max-drift`` times as long, at some thread count.
+        Slower means: a query takes more than 1.05 times as long, or 1 + ``--paddle-max-drift`` where that is given, at
+        some thread count.
 
         Args:
             a: what is compared with: a pool, a list of predictors, or known work for the ``synthetic`` engine.
@@ -254,8 +257,14 @@ class ConcurrentRunner:
         if forks:
             both = comparison.in_forks(self._item, forks, seed, (None, None), counts[-1], cores.usable, late)
         else:
-            this, other = (opened(side, seed, True)[:2] for side in SIDES)
-            both = comparison.in_process(this, other, counts[-1])
+            with contextlib.ExitStack() as opening:  # where the second cannot be opened, the first is closed
+                sides = []
+                for side in SIDES:
+                    worker, subject, _ = opened(side, seed, True)
+                    opening.callback(worker.close)
+                    sides.append((worker, subject))
+                opening.pop_all()
+            both = comparison.in_process(sides[0], sides[1], counts[-1])
         return self._compared(both, terms, engine, forks, late)
 
     def _terms(
@@ -273,13 +282,17 @@ class ConcurrentRunner:
         settings, smoke = self._settings, self._session.smoke_reason()
         # Both sides are measured, so it may take twice as long, where nobody said how long.
         longer = 1 if "budget" in settings.sources else len(SIDES)
+        # What both sides meet in one job cancels: there is no spread between runs to allow for, as in a baseline.
+        limits = settings.limits
+        if "max_drift" not in settings.sources:
+            limits = dataclasses.replace(limits, max_drift=float(DEFAULT_MAX_DRIFT_AGAINST))
         return comparison.Terms(
             nodeid=self._item.nodeid,
             names=names,
             described=described,
             notes=notes if settings.threads_note is None else (*notes, settings.threads_note),
             schedule=self._schedule(counts, smoke, settings.budget_s * longer),
-            limits=settings.limits,
+            limits=limits,
             usable_cores=cores.usable,
             seed=seed,
             gate=gate,
@@ -300,6 +313,7 @@ class ConcurrentRunner:
     ) -> ComparisonResult:
         """Measure, record and judge; ``late`` fills with what goes wrong after the last window."""
         __tracebackhide__ = True
+        self._session.ledger().refuse(self._item.nodeid, "a comparison measures two sides, and has no baseline")
         self._announce(comparison.announcement(terms, engine.name, forks))
         sweep, shown = comparison.sweep(opened, terms, self._progress)
         ended_badly = tuple(Warning(kind="fork_ended_badly", text=note) for note in late)

@@ -152,6 +152,11 @@ class Ledger:
             refusal=_refusal(sweep, complete),
         )
 
+    def refuse(self, nodeid: str, reason: str) -> None:
+        """Where an update was asked for, say that this test has nothing to accept, and why."""
+        if self.updates:
+            self._refused.append((nodeid, reason))
+
     def again(self, nodeid: str) -> None:
         """A test begins, perhaps once more: what an earlier attempt offered does not count."""
         self._offers.pop(nodeid, None)
@@ -285,6 +290,7 @@ def identity_of(item: pytest.Item) -> str:
 
 def setting_of(subject: Subject) -> dict[str, Fact]:
     """What must be the same for two runs of a test to be compared, by name."""
+    libraries = subject.facts.get("math libraries")
     return {
         "device": subject.device,
         "batch_size": subject.batch_size,
@@ -292,6 +298,7 @@ def setting_of(subject: Subject) -> dict[str, Fact]:
         "math_threads": subject.math_threads,
         "onednn": subject.facts.get("oneDNN"),
         "idle_math_threads": subject.facts.get("idle math threads"),
+        **({} if libraries is None else {"math_libraries": libraries}),
     }
 
 

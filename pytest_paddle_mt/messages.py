@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pytest_paddle_mt import diagnosis, runner, summary, validity
-from pytest_paddle_mt.checks import drift
+from pytest_paddle_mt.checks import against, drift
 from pytest_paddle_mt.records import Verdict, Warning
 from pytest_paddle_mt.reporters.terminal import table
 from pytest_paddle_mt.units import counted
@@ -148,10 +148,19 @@ def _acceptance(failed: Sequence[Verdict]) -> str:
         arguments.append(f"min_efficiency={max(0.01, worst['linear'] - _SPARE):.2f}")
     if "collapse" in worst:
         arguments.append(f"max_collapse={min(0.99, 1 - worst['collapse'] + _SPARE):.2f}")
-    if worst.keys() == {drift.NAME}:
-        return "Remove the cause or, if these figures are meant, accept them with --paddle-baseline-update"
-    accept = f": @pytest.mark.paddle_scaling({', '.join(arguments)})" if arguments else ""
-    return f"Remove the cause or, if the model can do no better, say so for this test{accept}"
+    ways = []
+    if arguments:
+        ways.append(f"if the model can do no better, say so for this test: {_mark(*arguments)}")
+    if drift.NAME in worst:
+        ways.append("if these figures are meant, accept them with --paddle-baseline-update")
+    if against.NAME in worst:
+        margin = 1 / worst[against.NAME] - 1 + _SPARE
+        ways.append(f"if it is meant to take longer, say so for this test: {_mark(f'max_drift={margin:.2f}')}")
+    return f"Remove the cause or, {'; '.join(ways)}" if ways else "Remove the cause"
+
+
+def _mark(*arguments: str) -> str:
+    return f"@pytest.mark.paddle_scaling({', '.join(arguments)})"
 
 
 def failure(sweep: Sweep) -> str:

@@ -30,6 +30,8 @@ DEFAULT_MIN_EFFICIENCY = "0.85"
 DEFAULT_LINEAR_UNTIL = "auto"
 DEFAULT_MAX_COLLAPSE = "0.15"
 DEFAULT_MAX_DRIFT = "0.10"
+#: Of a comparison, whose two sides see the same machine.
+DEFAULT_MAX_DRIFT_AGAINST = "0.05"
 DEFAULT_MAX_P99_DRIFT = "0.25"
 DEFAULT_BASELINES = "baselines"
 
@@ -177,7 +179,7 @@ OPTIONS: tuple[Option, ...] = (
         metavar="SHARE",
         help="largest accepted growth of latency, and loss of throughput and efficiency, over the stored baseline or "
         "the other side of a comparison "
-        f"(default: {DEFAULT_MAX_DRIFT})",
+        f"(default: {DEFAULT_MAX_DRIFT}; of a comparison {DEFAULT_MAX_DRIFT_AGAINST})",
         default=DEFAULT_MAX_DRIFT,
         per_test=True,
     ),

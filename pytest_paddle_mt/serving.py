@@ -130,6 +130,9 @@ class Serving:
             "math threads": "unknown" if pool.math_threads is None else str(pool.math_threads),
             "idle math threads": environment.idle_math_threads(),
         }
+        libraries = environment.math_libraries()
+        if libraries is not None:
+            facts["math libraries"] = libraries
         if pool.config is not None:
             facts["oneDNN"] = "on" if pool.config.mkldnn_enabled() else "off"
         return Subject(

@@ -147,6 +147,12 @@ def resolve(
             f"{sources['baseline_update']} and {sources['baseline_update_new_only']} contradict each other: accept new "
             "figures for every test, or for those without a baseline only; give one of them"
         )
+    for update in ("baseline_update", "baseline_update_new_only"):
+        if chosen[update] and chosen["against"] is not None:
+            raise UsageError(
+                f"{sources[update]} and {sources['against']} contradict each other: a comparison measures two sides "
+                "against each other, and has no baseline; record without the other side"
+            )
     baselines = config.rootpath / chosen["baselines"]
     if baselines.exists() and not baselines.is_dir():
         raise UsageError(f"{sources.get('baselines', 'the default of --paddle-baselines')}: {baselines} is no folder")

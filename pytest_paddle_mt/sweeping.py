@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING, Callable
 import numpy as np
 
 from pytest_paddle_mt import confirmation as confirming
-from pytest_paddle_mt import control, environment, messages, runner, summary
-from pytest_paddle_mt.baselines import rule
-from pytest_paddle_mt.checks import Evidence, comparisons, drift
+from pytest_paddle_mt import control, messages, runner, summary
+from pytest_paddle_mt.checks import Evidence, comparisons, curve, drift
 from pytest_paddle_mt.errors import PaddleMtError
 from pytest_paddle_mt.records import Confirmation, Sweep, Warning, record
 from pytest_paddle_mt.statistics import scaling
@@ -92,7 +91,7 @@ def sweep(
     probing = control.opened(terms.synthetic, control.PROBE_WORK, counts[-1], terms.seed)
     with opened as (workers, subject), probing as filling:
         stored = None if smoke else look_up(subject)
-        until, until_reason = linear_until(settings, counts, cpu, subject.device, stored)
+        until, until_reason = curve.linear_until(settings.limits, counts, cpu, subject.device, stored)
 
         def fill(threads: int) -> Window:
             return filling.measure(threads, control.PROBE_WINDOW)
@@ -122,9 +121,8 @@ def sweep(
             progress,
             probe,
         )
-        verdicts, notes_on_drift = (
-            ((), ()) if smoke else drift.settled(judge(rounds, False), evidence_of(rounds, False), subject.device)
-        )
+        evidence = evidence_of(rounds, False)
+        verdicts, notes_on_curve = ((), ()) if smoke else curve.settled(judge(rounds, False), evidence, subject.device)
         confirmation = None
         if confirming.needed(verdicts):
             confirmation, verdicts = _confirm(verdicts, workers, terms, judge, probe, announce, progress, notes)
@@ -146,7 +144,8 @@ def sweep(
         if smoke
         else (
             *messages.warnings(subject, rounds, points, cpu, settings.threads_note),
-            *notes_on_drift,
+            *notes_on_curve,
+            *drift.notes(evidence),
             *(Warning(kind="fork_ended_badly", text=note) for note in notes),
         ),
         verdicts=verdicts,
@@ -202,21 +201,6 @@ def in_forks(item: pytest.Item, count: int, seed: int, threads: int, cores: int,
 def confidence_of(schedule: runner.Schedule) -> float:
     """Confidence of each interval: ``ALPHA`` shared by the looks and the thread counts that one look judges."""
     return scaling.confidence_after_looks(ALPHA, len(schedule.looks), comparisons(schedule.thread_counts))
-
-
-def linear_until(
-    settings: Settings, counts: tuple[int, ...], cpu: Cpu, device: str, stored: Stored | None = None
-) -> tuple[int, str]:
-    """The largest thread count that the linear check judges, and why, for people."""
-    if settings.limits.linear_until is not None:
-        return settings.limits.linear_until, "as asked for"
-    if device != "cpu" and stored is not None and stored.baseline is not None and stored.objection is None:
-        reached = rule.linear_up_to(stored.baseline.series, counts, settings.limits.min_efficiency)
-        return reached, "up to which the stored curve of this GPU is linear"
-    if device != "cpu":
-        return counts[-1], "the largest count asked for, since a GPU's threads do not compete for cores"
-    each = f" over {cpu.math_threads} math threads a predictor" if cpu.math_threads > 1 else ""
-    return max(1, cpu.usable_cores // cpu.math_threads), f"{environment.cores().text}{each}"
 
 
 def _measure(

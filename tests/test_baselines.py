@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 from pathlib import Path
 from typing import Any
@@ -12,9 +11,8 @@ import pytest
 from pytest_paddle_mt import environment
 from pytest_paddle_mt.ledger import Ledger
 from pytest_paddle_mt.settings import resolve
-from pytest_paddle_mt.sweeping import linear_until
 from pytest_paddle_mt.validity import Cpu
-from tests.builders import baseline, run_figures, run_of, series_of, stored, subject, sweep
+from tests.builders import subject, sweep
 from tests.suite import Suite, text
 
 #: The throughput of the engine is that of a healthy one times what the file ``factor`` says.
@@ -626,20 +624,6 @@ def test_a_test_that_is_skipped_or_runs_with_another_engine_has_its_baseline(sto
 
 
 # A GPU.
-
-
-def test_on_a_gpu_the_stored_curve_says_how_far_it_is_linear(pytester: pytest.Pytester):
-    settings = resolve(pytester.parseconfig())
-    cpu = Cpu(usable_cores=2, math_threads=1)
-    points = [run_figures(n, 40.0 * n, efficiency=one) for n, one in ((1, 1.0), (2, 0.95), (4, 0.5))]
-    known = stored(baseline(series=series_of(run_of(*points))))
-    reached, why = linear_until(settings, (1, 2, 4), cpu, "gpu:0", known)
-    assert (reached, why) == (2, "up to which the stored curve of this GPU is linear")
-    assert linear_until(settings, (1, 2, 4), cpu, "gpu:0", stored(None))[0] == 4
-    assert linear_until(settings, (1, 2, 4), cpu, "gpu:0", dataclasses.replace(known, objection="no"))[0] == 4
-    assert linear_until(settings, (1, 2, 4), cpu, "cpu", known)[0] == 2
-    asked = resolve(pytester.parseconfig("--paddle-linear-until=3"))
-    assert linear_until(asked, (1, 2, 4), cpu, "gpu:0", known) == (3, "as asked for")
 
 
 def test_a_gpu_has_a_folder_of_its_own(store: Stored, pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch):

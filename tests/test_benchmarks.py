@@ -82,10 +82,11 @@ def test_baseline_store_compares_a_session_with_a_full_store_and_one_without():
 
 
 def test_drift_simulates_the_rule_and_judges_recorded_runs(tmp_path):
-    done = run("drift", "simulate", "--builds=20")
+    done = run("drift", "simulate", "--builds=10")
     assert done.returncode == 0, done.stderr
     rows = [line.split() for line in done.stdout.splitlines() if line.strip()[:1].isdigit()]
-    assert [row[0] for row in rows] == ["1"] * 5 + ["8"] * 5
+    settings = [("1", "1"), ("8", "1"), ("9", "1"), ("30", "1"), ("8", "2"), ("9", "2"), ("30", "2")]
+    assert [tuple(row[:2]) for row in rows] == [one for one in settings for _ in range(5)]
     assert rows[5][-1] == "100.0%"  # half as slow again, with a spread of 1 %, and eight accepted runs
     done = run("drift", "judge", str(tmp_path))
     assert "too few: a build needs 8 accepted runs" in done.stdout

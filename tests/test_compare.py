@@ -120,6 +120,48 @@ def test_another_interpreter_has_no_part_in_it_and_that_is_said(pair):
     assert "--paddle-against has no part in it" in text(result)
 
 
+def test_it_has_no_baseline_to_update_and_that_is_said(pair):
+    suite = pair({1: 40.0, 2: 78.0})
+    result = suite.run("--paddle-baseline-update")
+    result.assert_outcomes(passed=1)
+    why = "a comparison measures two sides, and has no baseline"
+    assert f"baseline not updated: test_it.py::test_it: {why}" in text(result)
+    assert not (suite.path / "baselines").exists()
+    assert "baseline not updated" not in text(suite.run())
+
+
+def test_a_side_that_cannot_be_opened_leaves_nothing_open(pair):
+    suite = pair({1: 40.0, 2: 78.0})
+    suite.write(
+        """
+        import builders
+        import conftest
+        import pytest
+
+        class Side(builders.FakeEngine):
+            closed = 0
+
+            def close(self):
+                self.closed += 1
+
+        def test_it(concurrent_runner, monkeypatch):
+            first = Side({1: 40.0, 2: 78.0})
+            room = [first]
+
+            def open_while_there_is_room(engine, workload):
+                if not room:
+                    raise RuntimeError("no room for the second")
+                return room.pop()
+
+            monkeypatch.setattr(conftest.Pair, "open", open_while_there_is_room)
+            with pytest.raises(RuntimeError, match="no room for the second"):
+                concurrent_runner.compare([], [])
+            assert first.closed == 1
+        """
+    )
+    suite.run().assert_outcomes(passed=1)
+
+
 def test_predictors_and_known_work_cannot_be_compared(suite: Suite):
     suite.write(
         """

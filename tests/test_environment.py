@@ -319,6 +319,15 @@ def test_a_user_s_own_choice_for_idle_math_threads_stays(monkeypatch):
     assert environment.idle_math_threads() == "OMP_WAIT_POLICY=active"
 
 
+def test_what_was_said_of_the_math_libraries_is_known(monkeypatch):
+    for name in ("ONEDNN_MAX_CPU_ISA", "DNNL_MAX_CPU_ISA", "MKL_ENABLE_INSTRUCTIONS", "MKL_CBWR", "OPENBLAS_CORETYPE"):
+        monkeypatch.delenv(name, raising=False)
+    assert environment.math_libraries() is None
+    monkeypatch.setenv("OPENBLAS_CORETYPE", "Haswell")
+    monkeypatch.setenv("ONEDNN_MAX_CPU_ISA", "AVX2")
+    assert environment.math_libraries() == "ONEDNN_MAX_CPU_ISA=AVX2, OPENBLAS_CORETYPE=Haswell"
+
+
 def test_a_noise_sensor_sees_the_cpu_time_of_this_process():
     sensor = environment.NoiseSensor()
     spent = sum(range(200_000))

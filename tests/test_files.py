@@ -32,6 +32,22 @@ def test_a_file_is_on_the_disk_before_it_has_its_name_and_its_name_before_the_wr
     assert done[2][1] == ("", "")  # its directory
 
 
+def test_a_directory_that_was_made_is_in_the_one_above_before_the_write_ends(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced = []
+    sync = os.fsync
+
+    def watched_sync(descriptor: int) -> None:
+        synced.append(Path(os.readlink(f"/proc/self/fd/{descriptor}")))
+        sync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", watched_sync)
+    write_atomically(tmp_path / "baselines" / "machine" / "test.json", "x")
+    assert synced[:2] == [tmp_path, tmp_path / "baselines"]
+    assert synced[-1] == tmp_path / "baselines" / "machine"
+
+
 def test_a_directory_that_cannot_be_synced_is_no_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     sync = os.fsync
 

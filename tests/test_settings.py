@@ -620,6 +620,13 @@ def test_both_kinds_of_update_at_once_are_refused(refusal: Callable[..., str]) -
     assert told.endswith("give one of them")
 
 
+@pytest.mark.parametrize("update", ["--paddle-baseline-update", "--paddle-baseline-update-new-only"])
+def test_an_update_and_a_comparison_are_refused(refusal: Callable[..., str], update: str) -> None:
+    told = refusal(update, "--paddle-against=python3")
+    assert told.startswith(f"{update} and --paddle-against=python3 contradict each other")
+    assert told.endswith("record without the other side")
+
+
 # Who wins
 
 

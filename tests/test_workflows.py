@@ -222,7 +222,7 @@ def record_and_propose(repository: Repository, run: str, **recorded: int) -> str
     script(measuring, "collect", "collected")
     pushing = repository.checkout(f"pushing-{run}", "main")
     if (measuring / "collected").exists():  # an artifact, and only then
-        shutil.copytree(measuring / "collected", pushing / "collected")
+        shutil.copytree(measuring / "collected", pushing / "collected" / "baselines-a-job")
     return script(pushing, "propose", BRANCH, "collected")
 
 
@@ -252,6 +252,17 @@ def test_the_branch_is_one_commit_on_top_of_main_however_often_it_is_recorded(re
     )
 
 
+def test_of_two_jobs_that_recorded_the_same_test_the_first_is_kept_and_it_is_said(repository):
+    """Two cards of one model: no file holds what both have added."""
+    pushing = repository.checkout("pushing", "main")
+    record(pushing, "h200/test_one.json", 2, below="collected/baselines-card-0")
+    record(pushing, "h200/test_one.json", 3, below="collected/baselines-card-1")
+    record(pushing, "l4/test_one.json", 4, below="collected/baselines-card-1")
+    said = script(pushing, "propose", BRANCH, "collected")
+    assert "h200/test_one.json comes from two jobs; that of baselines-card-0 is kept, that of " in said
+    assert runs(repository.baselines(BRANCH)) == {"h200/test_one.json": 2, "l4/test_one.json": 4}
+
+
 def test_only_what_this_run_recorded_is_collected(repository):
     record_and_propose(repository, "1", test_one=1, test_two=1)
     measuring = repository.checkout("measuring", "main")
@@ -274,7 +285,7 @@ def test_the_same_baselines_again_are_not_pushed_again(repository):
     record_and_propose(repository, "1", test_one=1)
     before = repository.git("rev-parse", BRANCH, cwd=repository.server)
     pushing = repository.checkout("pushing", "main")
-    record(pushing, "epyc-2c/test_one.json", 1, below="collected")
+    record(pushing, "epyc-2c/test_one.json", 1, below="collected/baselines-a-job")
     assert "there already" in script(pushing, "propose", BRANCH, "collected")
     assert repository.git("rev-parse", BRANCH, cwd=repository.server) == before
 
@@ -282,7 +293,7 @@ def test_the_same_baselines_again_are_not_pushed_again(repository):
 def test_somebody_elses_push_in_between_is_not_overwritten(repository, tmp_path):
     record_and_propose(repository, "1", test_one=1)
     pushing = repository.checkout("pushing", "main")
-    record(pushing, "epyc-2c/test_one.json", 2, below="collected")
+    record(pushing, "epyc-2c/test_one.json", 2, below="collected/baselines-a-job")
     # A git that lets somebody else push right before it pushes.
     real = shutil.which("git")
     other = repository.checkout("other", BRANCH)
@@ -316,8 +327,8 @@ def test_somebody_elses_push_in_between_is_not_overwritten(repository, tmp_path)
 )
 def test_what_is_no_baseline_is_refused_by_name_and_not_pushed(repository, name, text, why):
     pushing = repository.checkout("pushing", "main")
-    record(pushing, "epyc-2c/test_good.json", 1, below="collected")
-    file = pushing / "collected" / name
+    record(pushing, "epyc-2c/test_good.json", 1, below="collected/baselines-a-job")
+    file = pushing / "collected/baselines-a-job" / name
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text(text)
     said = script(pushing, "propose", BRANCH, "collected", fails=True)
@@ -329,8 +340,9 @@ def test_what_is_no_baseline_is_refused_by_name_and_not_pushed(repository, name,
 def test_a_link_is_no_baseline(repository, tmp_path):
     (tmp_path / "secret.json").write_text("{}")
     pushing = repository.checkout("pushing", "main")
-    (pushing / "collected/epyc-2c").mkdir(parents=True)
-    (pushing / "collected/epyc-2c/test_one.json").symlink_to(tmp_path / "secret.json")
+    folder = pushing / "collected/baselines-a-job/epyc-2c"
+    folder.mkdir(parents=True)
+    (folder / "test_one.json").symlink_to(tmp_path / "secret.json")
     assert "no baseline" in script(pushing, "propose", BRANCH, "collected", fails=True)
 
 
@@ -340,7 +352,7 @@ def test_the_token_is_shown_to_the_server_and_written_nowhere(repository, tmp_pa
     asked.write_text(f"#!/bin/sh\nprintf '%s\\n' \"$*\" >> '{tmp_path}/commands'\nexec {shutil.which('git')} \"$@\"\n")
     asked.chmod(0o755)
     pushing = repository.checkout("pushing", "main")
-    record(pushing, "epyc-2c/test_one.json", 1, below="collected")
+    record(pushing, "epyc-2c/test_one.json", 1, below="collected/baselines-a-job")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PATH", str(asked.parent), prepend=":")
         patch.setenv("GH_TOKEN", "the-token")

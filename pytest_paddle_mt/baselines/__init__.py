@@ -80,7 +80,11 @@ class Run:
 
 @record
 class AnchorFigures:
-    """Means of the first accepted runs with one thread count; None where one of those runs lacks the figure."""
+    """Means of the first accepted runs with one thread count.
+
+    A figure that one of those runs lacks is None until ``ANCHOR_RUNS`` runs have it; then it is the mean of the first
+    of these.
+    """
 
     threads: int
     qps: float
@@ -96,7 +100,7 @@ class Anchor:
 
     #: How many, at most ``ANCHOR_RUNS``.
     runs: int
-    #: One entry for each thread count that all of them have, ascending.
+    #: One entry for each thread count that all of them have, or that ``ANCHOR_RUNS`` runs have by now, ascending.
     points: tuple[AnchorFigures, ...]
 
 
@@ -146,6 +150,7 @@ FACT_NAMES: Mapping[str, str] = {
     "math_threads": "math threads",
     "onednn": "oneDNN",
     "idle_math_threads": "idle math threads",
+    "math_libraries": "math libraries",
     "cpu_model": "CPU",
     "instruction_set": "instruction set",
     "usable_cores": "usable cores",

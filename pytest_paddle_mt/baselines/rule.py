@@ -5,6 +5,7 @@ Pure functions. The check on drift asks them, and whoever accepts a run asks whe
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from typing import TYPE_CHECKING, Union
 
@@ -43,12 +44,14 @@ class Quantity:
         return "--paddle-max-p99-drift" if self.key == "p99_ns" else "--paddle-max-drift"
 
 
+QPS = Quantity(key="qps", name="QPS", more_is_worse=False)
+
 #: Mean latency is threads / QPS in a closed loop, so it is not judged as well; p90 is kept and shown.
 QUANTITIES = (
     Quantity(key="p50_ns", name="p50 latency", more_is_worse=True),
     Quantity(key="p5_ns", name="p5 latency", more_is_worse=True),
     Quantity(key="p99_ns", name="p99 latency", more_is_worse=True),
-    Quantity(key="qps", name="QPS", more_is_worse=False),
+    QPS,
     Quantity(key="efficiency", name="scaling efficiency", more_is_worse=False),
 )
 
@@ -134,7 +137,7 @@ def accepted(
     if not same or any(one.drifted or one.improved for one in compare(old, run.points, limits)):
         return Baseline(test=test, engine=engine, machine=machine, series=_new_series(run, setting), before=old)
     runs = (*old.runs, run)
-    anchor = old.anchor if old.anchor.runs >= ANCHOR_RUNS else anchor_of(runs[:ANCHOR_RUNS])
+    anchor = _completed(old.anchor, runs) if old.anchor.runs >= ANCHOR_RUNS else anchor_of(runs[:ANCHOR_RUNS])
     series = Series(setting=setting, anchor=anchor, runs=runs[-WINDOW_RUNS:])
     return Baseline(test=test, engine=engine, machine=machine, series=series, before=baseline.before)
 
@@ -174,6 +177,35 @@ def anchor_of(runs: Sequence[Run]) -> Anchor:
     return Anchor(runs=len(runs), points=points)
 
 
+def _completed(anchor: Anchor, runs: Sequence[Run]) -> Anchor:
+    """``anchor`` with what its runs lacked, once there are ``ANCHOR_RUNS`` runs that have it: the first of those.
+
+    A percentile may need more queries than a run had, and thread counts may be added later.
+    """
+    known = {point.threads: point for point in anchor.points}
+    measured: dict[int, list[Figures]] = {}
+    for run in runs:
+        for point in run.points:
+            measured.setdefault(point.threads, []).append(point)
+    found = []
+    for threads in sorted({*known, *measured}):
+        points = measured.get(threads, [])
+        first = {
+            quantity.key: [one for one in points if getattr(one, quantity.key) is not None][:ANCHOR_RUNS]
+            for quantity in QUANTITIES
+        }
+        added = {key: getattr(_anchor_figures(those), key) for key, those in first.items() if len(those) == ANCHOR_RUNS}
+        own = known.get(threads)
+        if own is None and QPS.key in added:
+            own = AnchorFigures(
+                threads=threads, qps=added[QPS.key], efficiency=None, p5_ns=None, p50_ns=None, p99_ns=None
+            )
+        if own is not None:
+            missing = {key: value for key, value in added.items() if getattr(own, key) is None}
+            found.append(dataclasses.replace(own, **missing))
+    return Anchor(runs=anchor.runs, points=tuple(found))
+
+
 def _anchor_figures(points: Sequence[Figures]) -> AnchorFigures:
     def mean(key: str) -> float | None:
         values = [getattr(point, key) for point in points]
@@ -200,8 +232,10 @@ def _value(figures: AnyFigures, quantity: Quantity) -> float | None:
 
 def _accepted(series: Series, threads: int, quantity: Quantity, anchored: bool) -> list[float]:
     """What was accepted: the value of each run in the window, or the anchor's where it says something else."""
-    if anchored and len(series.runs) <= series.anchor.runs:
-        return []  # it is the mean of the very same runs
+    if anchored:
+        in_window = _accepted(series, threads, quantity, False)
+        if len(in_window) <= series.anchor.runs and len(series.runs) < WINDOW_RUNS:
+            return []  # it is the mean of the very same values
     points = series.anchor.points if anchored else [point for run in series.runs for point in run.points]
     values = [_value(point, quantity) for point in points if point.threads == threads]
     return [value for value in values if value is not None]

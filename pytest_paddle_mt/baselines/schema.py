@@ -31,6 +31,8 @@ SCHEMA = 1
 
 #: The facts that decide whether a run can be compared; a GPU has the last four, too.
 _SETTING = ("device", "batch_size", "pool", "math_threads", "onednn", "idle_math_threads")
+#: There only where somebody said something of them.
+_SETTING_AT_TIMES = ("math_libraries",)
 _MACHINE = ("cpu_model", "instruction_set", "usable_cores", "quota_cores", "smt")
 _MACHINE_WITH_GPU = (*_MACHINE, "gpu_model", "gpu_driver", "cuda", "cudnn")
 
@@ -205,7 +207,7 @@ def _before(value: object, where: str) -> Series:
 
 
 def _read_series(reader: _Reader) -> Series:
-    setting = reader.take("setting", _facts(_SETTING))
+    setting = reader.take("setting", _facts(_SETTING, _SETTING_AT_TIMES))
     anchor = reader.take("anchor", _read_anchor)
     runs = reader.take("runs", _list(_read_run))
     if not 1 <= len(runs) <= WINDOW_RUNS:
@@ -235,8 +237,7 @@ def _read_anchor_figures(value: object, where: str) -> AnchorFigures:
         p50_ns=reader.take("p50_ms", _optional(_ns)),
         p99_ns=reader.take("p99_ms", _optional(_ns)),
     )
-    reader.end()
-    _percentiles_ascend(value, where)
+    reader.end()  # percentiles need not ascend here: they may be means of different runs
     return figures
 
 
@@ -293,10 +294,11 @@ def _machine(value: object, where: str) -> Mapping[str, Fact]:
     return facts
 
 
-def _facts(names: tuple[str, ...]) -> Callable[[object, str], dict[str, Fact]]:
+def _facts(names: tuple[str, ...], at_times: tuple[str, ...] = ()) -> Callable[[object, str], dict[str, Fact]]:
     def read(value: object, where: str) -> dict[str, Fact]:
         reader = _Reader(value, where)
-        facts = {name: reader.take(name, _fact) for name in names}
+        given = [name for name in at_times if isinstance(value, dict) and name in value]
+        facts = {name: reader.take(name, _fact) for name in (*names, *given)}
         reader.end()
         return facts
 

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Callable
 
 from pytest_paddle_mt.baselines import schema
 from pytest_paddle_mt.errors import BaselineError
-from pytest_paddle_mt.files import write_atomically
+from pytest_paddle_mt.files import make_directory, write_atomically
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -97,7 +97,7 @@ def change(path: Path, test: str, engine: str, changed: Callable[[Baseline | Non
         BaselineError: the file is no such baseline, or cannot be written; it is untouched.
     """
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_directory(path.parent)
         with _locked(path.parent):
             baseline = changed(load(path, test, engine))
             write_atomically(path, schema.to_text(baseline))

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from pytest_paddle_mt.baselines import Series, Stored
     from pytest_paddle_mt.baselines.rule import Comparison
     from pytest_paddle_mt.checks import Evidence
-    from pytest_paddle_mt.records import Limits, Status
+    from pytest_paddle_mt.records import Limits, Point, Status
 
 NAME = "drift"
 
@@ -38,41 +38,25 @@ class DriftCheck:
         return _verdicts(evidence, stored)
 
 
-def settled(
-    verdicts: Sequence[Verdict], evidence: Evidence, device: str
-) -> tuple[tuple[Verdict, ...], tuple[Warning, ...]]:
-    """What gates of ``verdicts``, and what is only said: about drift, and about the curve of a GPU.
-
-    While a run is to be accepted, drift does not gate. A GPU saturates where its work does, so nobody knows beforehand
-    up to which thread count it should scale: there an accepted curve says so, and to record one it need not scale.
-
-    Args:
-        verdicts: what the checks said.
-        evidence: what they were asked about.
-        device: where the model runs.
-    """
+def notes(evidence: Evidence) -> tuple[Warning, ...]:
+    """What is only said, and does not gate: what was not compared, and drift of a run that is to be accepted."""
     stored = evidence.stored
     if stored is None:
-        return tuple(verdicts), ()
-    notes = []
+        return ()
     if stored.accepting:
         beyond = [verdict for verdict in _verdicts(evidence, stored) if verdict.status in {"fail", "not_comparable"}]
-        notes += [("drift_accepted", f"does not gate, as this run is to be accepted: {one.reason}") for one in beyond]
-    else:
-        notes += [("not_in_baseline", text) for text in _unknown(evidence, stored)]
-        notes += [("versions_differ", text) for text in _other_versions(stored)]
-    gating = []
-    curve_decides = device != "cpu" and evidence.limits.linear_until is None
-    for verdict in verdicts:
-        if verdict.check == "linear" and curve_decides and stored.accepting and verdict.status != "pass":
-            notes.append(("curve_recorded", f"does not gate while the curve is recorded: {verdict.reason}"))
-        elif verdict.check == "linear" and curve_decides and stored.baseline is not None and verdict.threads is None:
-            least = f"an efficiency of {evidence.limits.min_efficiency:.2f}"
-            text = f"the stored curve is below {least} beyond 1 thread, so linear growth was not judged; drift was"
-            notes.append(("curve_not_linear", text))
-        else:
-            gating.append(verdict)
-    return tuple(gating), tuple(Warning(kind=kind, text=text) for kind, text in notes)
+        return tuple(
+            Warning(kind="drift_accepted", text=f"does not gate, as this run is to be accepted: {one.reason}")
+            for one in beyond
+        )
+    if stored.baseline is None or stored.objection is not None:
+        return ()
+    series = stored.baseline.series
+    return (
+        *(Warning(kind="not_in_baseline", text=text) for text in _unknown(evidence, series)),
+        *(Warning(kind="not_compared", text=text) for text in _not_compared(evidence, series)),
+        *(Warning(kind="versions_differ", text=text) for text in _other_versions(series)),
+    )
 
 
 def _verdicts(evidence: Evidence, stored: Stored) -> list[Verdict]:
@@ -81,9 +65,8 @@ def _verdicts(evidence: Evidence, stored: Stored) -> list[Verdict]:
     if stored.baseline is None:
         return []
     series = stored.baseline.series
-    points = summary.points(evidence.rounds, evidence.thread_counts, evidence.cpu, evidence.confidence)
-    measured = figures.of_sweep(points, evidence.rounds, evidence.cpu)
-    comparisons = rule.compare(series, measured, evidence.limits)
+    points = _points(evidence)
+    comparisons = _comparisons(evidence, points, series)
     verdicts = []
     for point in points:
         own = [one for one in comparisons if one.threads == point.threads]
@@ -147,22 +130,46 @@ def _limit(one: Comparison, limits: Limits) -> str:
     )
 
 
-def _unknown(evidence: Evidence, stored: Stored) -> list[str]:
-    """What the baseline says nothing about, for people."""
-    if stored.baseline is None or stored.objection is not None:
-        return []
-    unknown = [threads for threads in evidence.thread_counts if not rule.runs_with(stored.baseline.series, threads)]
+def _points(evidence: Evidence) -> tuple[Point, ...]:
+    return summary.points(evidence.rounds, evidence.thread_counts, evidence.cpu, evidence.confidence)
+
+
+def _comparisons(evidence: Evidence, points: Sequence[Point], series: Series) -> tuple[Comparison, ...]:
+    return rule.compare(series, figures.of_sweep(points, evidence.rounds, evidence.cpu), evidence.limits)
+
+
+def _unknown(evidence: Evidence, series: Series) -> list[str]:
+    """Thread counts that the baseline says nothing about, for people."""
+    unknown = [threads for threads in evidence.thread_counts if not rule.runs_with(series, threads)]
     if not unknown:
         return []
     counts = ", ".join(map(str, unknown))
     return [f"drift was not judged with {counts} threads, not in the baseline; --paddle-baseline-update adds them"]
 
 
-def _other_versions(stored: Stored) -> list[str]:
+def _not_compared(evidence: Evidence, series: Series) -> list[str]:
+    """Quantities that were left out where others were compared, for people."""
+    compared = {(one.threads, one.quantity.key) for one in _comparisons(evidence, _points(evidence), series)}
+    told = []
+    for quantity in rule.QUANTITIES:
+        left_out = [
+            threads
+            for threads in evidence.thread_counts
+            if rule.runs_with(series, threads)
+            and (threads, quantity.key) not in compared
+            and not (quantity.key == "efficiency" and threads == 1)
+        ]
+        if left_out:
+            told.append(
+                f"{quantity.name} was not compared with {', '.join(map(str, left_out))} threads: this run, or every "
+                "accepted one, had too few undisturbed queries for it"
+            )
+    return told
+
+
+def _other_versions(series: Series) -> list[str]:
     """What else is new since the latest accepted run, for people: a drift may have its reason there."""
-    if stored.baseline is None or stored.objection is not None:
-        return []
-    before, now = stored.baseline.series.runs[-1].versions, environment.measured_versions()
+    before, now = series.runs[-1].versions, environment.measured_versions()
     changed = [
         f"{name} {before.get(name)} -> {now.get(name)}"
         for name in dict.fromkeys((*before, *now))

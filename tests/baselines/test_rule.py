@@ -139,6 +139,23 @@ def test_the_anchor_has_what_all_of_its_runs_have():
     assert anchor.points[0].qps == pytest.approx(40)
 
 
+def test_what_the_first_runs_lacked_has_an_anchor_once_eight_runs_have_it():
+    stored = None
+    for index in range(2 * ANCHOR_RUNS + 1):
+        points = [run_figures(2, 40 + 0.01 * index, p99_ns=None if index == 0 else 80e6 + index)]
+        if index > ANCHOR_RUNS:
+            points.append(run_figures(3, 60 + 0.01 * index))
+        stored = accept(stored, *points)
+        anchor = {point.threads: point for point in stored.series.anchor.points}
+        assert (anchor[2].p99_ns is not None) == (index >= ANCHOR_RUNS)
+        assert (3 in anchor) == (index == 2 * ANCHOR_RUNS)
+    assert anchor[2].p99_ns == pytest.approx(80e6 + 4.5)
+    assert anchor[2].qps == pytest.approx(40.035, rel=1e-6)
+    assert anchor[3].qps == pytest.approx(60.125, rel=1e-6)
+    anchored = {(one.threads, one.quantity.key) for one in compare(stored, *points) if one.anchored}
+    assert anchored == {(2, key) for key in ("p50_ns", "p5_ns", "p99_ns", "qps", "efficiency")}
+
+
 # Which runs belong together.
 
 

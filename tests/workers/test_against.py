@@ -133,7 +133,7 @@ def test_two_sides_that_are_equally_fast_pass(sides):
 def test_a_side_that_is_slower_fails_its_test_with_both_sides_in_the_table(sides):
     sides.conftest("THIS[2] = 41.0")
     result = sides.run()
-    told(result, "against: QPS of this side over the other with 2 threads is 0.526", "below the limit 0.909")
+    told(result, "against: QPS of this side over the other with 2 threads is 0.526", "below the limit 0.952")
     assert "PASS against: QPS of this side over the other with 1 thread is 1.000" in said(result)
     rows = [line.split() for line in result.outlines if line.startswith("      2 ") and line.endswith("  fail")]
     assert len(rows) == 2  # in the failure and in the summary
@@ -149,7 +149,10 @@ def test_a_side_that_is_faster_passes_however_much(sides):
 
 
 def test_how_much_slower_it_may_be_is_an_option_and_a_marker_argument(sides):
-    sides.conftest("THIS[2] = 74.0")  # 5.4 % more time
+    sides.conftest("THIS[2] = 72.2")  # 8 % more time
+    sides.run().assert_outcomes(failed=1, passed=1)
+    sides.run("--paddle-max-drift=0.10").assert_outcomes(passed=2)
+    sides.conftest("THIS[2] = 75.5")  # 3.3 % more time
     sides.run().assert_outcomes(passed=2)
     sides.run("--paddle-max-drift=0.02").assert_outcomes(failed=1, passed=1)
     sides.test(
@@ -172,11 +175,12 @@ def test_the_results_file_has_both_sides(sides):
     against = sweep["against"]
     assert [ratio["threads"] for ratio in against["ratios"]] == [1, 2]
     assert against["ratios"][1]["qps"] == pytest.approx(0.5, rel=0.01)
-    assert against["ratios"][1]["qps_ci"][0] < 0.5 < against["ratios"][1]["qps_ci"][1]
+    low, high = against["ratios"][1]["qps_ci"]
+    assert low <= against["ratios"][1]["qps"] <= high
     assert against["points"][1]["qps"] == pytest.approx(78, rel=0.01)
     assert sweep["points"][1]["qps"] == pytest.approx(39, rel=0.01)
     assert against["identity"]["this"]["Python"] == against["identity"]["other"]["Python"]
-    assert against["max_drift"] == 0.1
+    assert against["max_drift"] == 0.05
     windows = sweep["windows"]
     assert len(windows) == 6 * 8
     assert {(window["side"], window["fork"]) for window in windows} == {("this", 1), ("other", 2)}

@@ -1,0 +1,107 @@
+"""How far throughput should grow: the cores say so; on a GPU, which saturates, the curve that was accepted there."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING
+
+from pytest_paddle_mt import environment, summary, validity
+from pytest_paddle_mt.baselines import rule
+from pytest_paddle_mt.records import Warning
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from pytest_paddle_mt.baselines import Series, Stored
+    from pytest_paddle_mt.checks import Evidence
+    from pytest_paddle_mt.records import Limits, Verdict
+    from pytest_paddle_mt.validity import Cpu
+
+#: The checks that ask how a curve should look.
+_OF_THE_CURVE = frozenset({"linear", "collapse"})
+
+
+def linear_until(
+    limits: Limits, counts: Sequence[int], cpu: Cpu, device: str, stored: Stored | None = None
+) -> tuple[int, str]:
+    """The largest thread count up to which throughput should grow linearly, and why, for people."""
+    if limits.linear_until is not None:
+        return limits.linear_until, "as asked for"
+    series = _accepted(stored)
+    if device != "cpu" and series is not None:
+        reached = rule.linear_up_to(series, counts, limits.min_efficiency)
+        return reached, "up to which the stored curve of this GPU is linear"
+    if device != "cpu":
+        return counts[-1], "the largest count asked for, since a GPU's threads do not compete for cores"
+    each = f" over {cpu.math_threads} math threads a predictor" if cpu.math_threads > 1 else ""
+    return max(1, cpu.usable_cores // cpu.math_threads), f"{environment.cores().text}{each}"
+
+
+def settled(
+    verdicts: Sequence[Verdict], evidence: Evidence, device: str
+) -> tuple[tuple[Verdict, ...], tuple[Warning, ...]]:
+    """What gates of ``verdicts``, and what is only said.
+
+    Nobody knows beforehand up to which thread count a GPU should scale. So a curve that is recorded there need not look
+    like anything, as long as it was measured; and an accepted curve is what later ones are held against, by the check
+    on drift. Elsewhere, and where ``--paddle-linear-until`` says how far, every verdict gates.
+
+    Args:
+        verdicts: what the checks said.
+        evidence: what they were asked about.
+        device: where the model runs.
+    """
+    stored = evidence.stored
+    if device == "cpu" or stored is None or evidence.limits.linear_until is not None:
+        return tuple(verdicts), ()
+    series = _accepted(stored)
+    gating, notes = [], []
+    for verdict in verdicts:
+        known = None if series is None or stored.accepting else _known(verdict, evidence, series)
+        if verdict.check not in _OF_THE_CURVE or verdict.status == "pass":
+            gating.append(verdict)
+        elif stored.accepting and _measured(verdict, evidence):
+            recorded = f"does not gate while the curve is recorded: {verdict.reason}"
+            gating.append(dataclasses.replace(verdict, status="calibrating", reason=recorded))
+        elif known:
+            notes.append(known)
+        else:
+            gating.append(verdict)
+    return tuple(gating), tuple(notes)
+
+
+def _accepted(stored: Stored | None) -> Series | None:
+    """The accepted runs that this one can be compared with."""
+    if stored is None or stored.baseline is None or stored.objection is not None:
+        return None
+    return stored.baseline.series
+
+
+def _measured(verdict: Verdict, evidence: Evidence) -> bool:
+    """Whether what it is about was measured well enough to be held against later."""
+    if verdict.threads is None:
+        return True
+    points = summary.points(evidence.rounds, evidence.thread_counts, evidence.cpu, evidence.confidence)
+    found = next(point for point in points if point.threads == verdict.threads)
+    return found.efficiency_interval is not None and validity.objection(evidence.rounds, verdict.threads) is None
+
+
+def _known(verdict: Verdict, evidence: Evidence, series: Series) -> Warning | None:
+    """What to say of a verdict that says nothing but what the accepted curve says; None where it says more."""
+    limits = evidence.limits
+    if verdict.check == "linear" and verdict.threads is None:
+        text = (
+            f"the stored curve is below an efficiency of {limits.min_efficiency:.2f} beyond 1 thread, so linear growth "
+            "was not judged; drift was"
+        )
+        return Warning(kind="curve_not_linear", text=text)
+    if verdict.check == "collapse" and verdict.threads is not None:
+        base = max(threads for threads in evidence.thread_counts if threads <= evidence.linear_until)
+        before, after = (rule.mean(series, threads, rule.QPS) for threads in (base, verdict.threads))
+        if before is not None and after is not None and after < (1 - limits.max_collapse) * before:
+            text = (
+                f"the stored curve falls to {after / before:.2f} of its QPS from {base} to {verdict.threads} threads, "
+                "so collapse was not judged there; drift was"
+            )
+            return Warning(kind="curve_falls", text=text)
+    return None
