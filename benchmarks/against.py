@@ -31,6 +31,7 @@ from typing import TYPE_CHECKING, Any, Callable
 import neighbour
 import numpy as np
 from figures import load_average, number
+from proportions import bounds
 
 import pytest_paddle_mt
 from pytest_paddle_mt import comparison, environment, paired, runner, validity
@@ -232,24 +233,6 @@ def _store(directory: Path, made: dict[str, Any]) -> None:
 def load(directory: Path) -> list[dict[str, Any]]:
     """The trials that were recorded."""
     return [json.loads(path.read_text()) for path in sorted(directory.glob("*.json"))]
-
-
-def bounds(count: int, trials: int) -> tuple[float, float]:
-    """Two-sided 95 % interval of a proportion (Clopper & Pearson, Biometrika 26, 1934)."""
-    alpha = 0.05
-
-    def solve(target: Callable[[float], float]) -> float:
-        low, high = 0.0, 1.0
-        for _ in range(60):
-            middle = (low + high) / 2
-            low, high = (middle, high) if target(middle) < 0 else (low, middle)
-        return (low + high) / 2
-
-    # P(X >= count) = I_p(count, trials - count + 1); P(X <= count) = 1 - I_p(count + 1, trials - count)
-    beta = intervals.regularized_incomplete_beta
-    low = 0.0 if count == 0 else solve(lambda p: beta(count, trials - count + 1, p) - alpha / 2)
-    high = 1.0 if count == trials else solve(lambda p: beta(count + 1, trials - count, p) - (1 - alpha / 2))
-    return low, high
 
 
 def replayed(made: dict[str, Any], floor: float, ratios: str = "log_ratios") -> tuple[str, float]:

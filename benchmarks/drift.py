@@ -33,13 +33,13 @@ from typing import TYPE_CHECKING, Callable, NamedTuple
 import neighbour
 import numpy as np
 from figures import load_average
+from proportions import upper_bound
 
 from pytest_paddle_mt import environment
 from pytest_paddle_mt.baselines import WINDOW_RUNS, Figures, Run, Series, rule, schema
 from pytest_paddle_mt.options import DEFAULT_MAX_COLLAPSE, DEFAULT_MAX_DRIFT, DEFAULT_MAX_P99_DRIFT
 from pytest_paddle_mt.records import Limits
 from pytest_paddle_mt.statistics import drift
-from pytest_paddle_mt.statistics.intervals import regularized_incomplete_beta
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -120,18 +120,6 @@ class Build(NamedTuple):
     drifted: bool
     #: ``mean:10%``; None where there is no run before it.
     by_mean: bool | None
-
-
-def upper_bound(count: int, trials: int, confidence: float = 0.95) -> float:
-    """One-sided upper bound of a proportion (Clopper & Pearson, Biometrika 26, 1934)."""
-    if count == trials:
-        return 1.0
-    low, high = count / trials, 1.0
-    for _ in range(60):
-        middle = (low + high) / 2
-        at_most = 1 - regularized_incomplete_beta(count + 1, trials - count, middle)
-        low, high = (middle, high) if at_most > 1 - confidence else (low, middle)
-    return high
 
 
 # Simulation.

@@ -33,7 +33,7 @@ import neighbour
 import numpy as np
 import peers
 import recordings
-from scipy.stats import beta
+from proportions import bounds, upper_bound
 from workloads import WORKLOADS
 
 from pytest_paddle_mt import confirmation, control, environment, sweeping, validity
@@ -68,18 +68,6 @@ BUILD_S = 400
 UNCHANGED = {"gil": "mobilenet", "mobilenet": "mobilenet", "products": "products"}
 
 STATUSES = ("fail", "pass", "undecided")
-
-
-def bounds(count: int, trials: int) -> tuple[float, float]:
-    """95 % interval of a proportion, two-sided (Clopper & Pearson, Biometrika 26, 1934)."""
-    low = 0.0 if count == 0 else float(beta.ppf(0.025, count, trials - count + 1))
-    high = 1.0 if count == trials else float(beta.ppf(0.975, count + 1, trials - count))
-    return low, high
-
-
-def upper_bound(count: int, trials: int) -> float:
-    """One-sided 95 % upper bound of a proportion (Clopper & Pearson)."""
-    return 1.0 if count == trials else float(beta.ppf(0.95, count + 1, trials - count))
 
 
 def share(count: int, trials: int) -> str:

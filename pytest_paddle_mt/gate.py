@@ -14,7 +14,7 @@ from pytest_paddle_mt.comparison import SIDES
 from pytest_paddle_mt.errors import PaddleMtError, UsageError
 from pytest_paddle_mt.ledger import identity_of
 from pytest_paddle_mt.options import DEFAULT_MAX_DRIFT_AGAINST
-from pytest_paddle_mt.records import Subject, Warning, WindowPlan
+from pytest_paddle_mt.records import Subject, Warning, WindowPlan, record
 from pytest_paddle_mt.reporters import Finished
 from pytest_paddle_mt.results import ComparisonResult, SweepResult
 from pytest_paddle_mt.session import GateFailure
@@ -39,6 +39,19 @@ if TYPE_CHECKING:
 
 #: A smoke run: the shortest window that has a throughput, once.
 _SMOKE_WINDOW = WindowPlan(window_s=0.0, min_queries=2, warmup_s=0.0, warmup_queries=1)
+
+
+@record
+class _Asked:
+    """What one call of the runner is to measure."""
+
+    engine: Engine
+    thread_counts: tuple[int, ...]
+    cores: environment.Cores
+    seed: int
+    gate: bool
+    #: When it began, on ``time.monotonic``, in seconds.
+    started_s: float
 
 
 class ConcurrentRunner:
@@ -128,18 +141,17 @@ class ConcurrentRunner:
         engine = self._serving.engine_for(served, query)
         pool = serving.pool_of(served, engine)
         cpu, cores = serving.cpu_and_cores(pool)
-        counts = self._thread_counts(cores.usable)
+        asked = self._asked(engine, cores, gate)
+        counts, seed = asked.thread_counts, asked.seed
         serving.refuse_too_few(pool, counts)
         server = self._item.config.stash.get(SERVER, None)
         if server is not None:
             server.serve(lambda: self._serving.opened(engine, pool, served, query, server.seed, server.describe))
         smoke = self._session.smoke_reason()
         forks = self._session.forks(self._item)
-        started_s = time.monotonic()
-        seed = self._settings.seed if self._settings.seed is not None else self._session.drawn_seed
         place = None if smoke else self._session.against()
         if place is not None:
-            return self._against(place, engine, counts, cores, seed, started_s, gate)
+            return self._against(place, asked)
         schedule = self._schedule(counts, smoke, self._settings.budget_s)
         self._announce(
             messages.announcement(
@@ -156,7 +168,7 @@ class ConcurrentRunner:
             smoke_reason=smoke,
             checks=self._session.checks(),
             synthetic=self._session.engines()["synthetic"],
-            started_s=started_s,
+            started_s=asked.started_s,
         )
         test = identity_of(self._item)
 
@@ -176,21 +188,12 @@ class ConcurrentRunner:
         self._finish(sweep)
         return SweepResult(sweep, cpu)
 
-    def _against(
-        self,
-        place: Place,
-        engine: Engine,
-        counts: tuple[int, ...],
-        cores: environment.Cores,
-        seed: int,
-        started_s: float,
-        gate: bool,
-    ) -> SweepResult:
+    def _against(self, place: Place, asked: _Asked) -> SweepResult:
         """Measure this interpreter and another in turn."""
         __tracebackhide__ = True
         here = self._item.config.rootpath
         other = elsewhere.ask(place, here)
-        if engine.needs_pool and not other.has_paddle:
+        if asked.engine.needs_pool and not other.has_paddle:
             raise UsageError(
                 f"{place.python} (Python {other.python}) has no Paddle, which this test serves; install it there: "
                 f"{place.python} -m pip install paddlepaddle"
@@ -201,22 +204,19 @@ class ConcurrentRunner:
             ("this side", "the other"),
             (f"{sys.executable} in {here}", f"{place.python} in {place.rootdir}"),
             tuple(notes),
-            counts,
-            cores,
-            seed,
-            started_s,
-            gate,
-            engine,
+            asked,
         )
         forks = self._session.forks(self._item)
         late: list[str] = []
         absence = elsewhere.absence(self._item, place)
         opened = (
-            comparison.in_forks(self._item, forks, seed, (None, place), counts[-1], cores.usable, late)
+            comparison.in_forks(
+                self._item, forks, asked.seed, (None, place), asked.thread_counts[-1], asked.cores.usable, late
+            )
             if absence is None
             else comparison.absent(absence)
         )
-        return self._compared(opened, terms, engine, forks, late)
+        return self._compared(opened, terms, asked.engine, forks, late)
 
     def _compare(
         self,
@@ -235,8 +235,8 @@ class ConcurrentRunner:
                 "compare was given predictors and synthetic work, which cannot be compared; give it two of a kind"
             )
         pools = {side: serving.pool_of(one, engine) for side, one in served.items()}
-        cores = environment.cores()
-        counts = self._thread_counts(cores.usable)
+        asked = self._asked(engine, environment.cores(), gate)
+        counts, seed = asked.thread_counts, asked.seed
         for pool in pools.values():
             serving.refuse_too_few(pool, counts)
 
@@ -246,16 +246,14 @@ class ConcurrentRunner:
         server = self._item.config.stash.get(SERVER, None)
         if server is not None:
             server.serve(lambda: opened(server.side, server.seed, server.describe))
-        started_s = time.monotonic()
-        seed = self._settings.seed if self._settings.seed is not None else self._session.drawn_seed
         here = None if self._session.smoke_reason() else self._session.against()
         notes = ["compare measures both in this interpreter; --paddle-against has no part in it"] if here else []
         described = (serving.described(b, pools["this"]), serving.described(a, pools["other"]))
-        terms = self._terms(("b", "a"), described, tuple(notes), counts, cores, seed, started_s, gate, engine)
+        terms = self._terms(("b", "a"), described, tuple(notes), asked)
         forks = 0 if terms.smoke_reason else self._settings.forks
         late: list[str] = []
         if forks:
-            both = comparison.in_forks(self._item, forks, seed, (None, None), counts[-1], cores.usable, late)
+            both = comparison.in_forks(self._item, forks, seed, (None, None), counts[-1], asked.cores.usable, late)
         else:
             with contextlib.ExitStack() as opening:  # where the second cannot be opened, the first is closed
                 sides = []
@@ -268,16 +266,7 @@ class ConcurrentRunner:
         return self._compared(both, terms, engine, forks, late)
 
     def _terms(
-        self,
-        names: tuple[str, str],
-        described: tuple[str, str],
-        notes: tuple[str, ...],
-        counts: tuple[int, ...],
-        cores: environment.Cores,
-        seed: int,
-        started_s: float,
-        gate: bool,
-        engine: Engine,
+        self, names: tuple[str, str], described: tuple[str, str], notes: tuple[str, ...], asked: _Asked
     ) -> comparison.Terms:
         settings, smoke = self._settings, self._session.smoke_reason()
         # Both sides are measured, so it may take twice as long, where nobody said how long.
@@ -291,16 +280,21 @@ class ConcurrentRunner:
             names=names,
             described=described,
             notes=notes if settings.threads_note is None else (*notes, settings.threads_note),
-            schedule=self._schedule(counts, smoke, settings.budget_s * longer),
+            schedule=self._schedule(asked.thread_counts, smoke, settings.budget_s * longer),
             limits=limits,
-            usable_cores=cores.usable,
-            seed=seed,
-            gate=gate,
+            usable_cores=asked.cores.usable,
+            seed=asked.seed,
+            gate=asked.gate,
             smoke_reason=smoke,
             stated=Subject(
-                engine=engine.name, device=settings.device, batch_size=None, pool=None, math_threads=None, gil=None
+                engine=asked.engine.name,
+                device=settings.device,
+                batch_size=None,
+                pool=None,
+                math_threads=None,
+                gil=None,
             ),
-            started_s=started_s,
+            started_s=asked.started_s,
         )
 
     def _compared(
@@ -340,6 +334,16 @@ class ConcurrentRunner:
                 "parametrise this one"
             )
         self._called = True
+
+    def _asked(self, engine: Engine, cores: environment.Cores, gate: bool) -> _Asked:
+        return _Asked(
+            engine=engine,
+            thread_counts=self._thread_counts(cores.usable),
+            cores=cores,
+            seed=self._session.drawn_seed if self._settings.seed is None else self._settings.seed,
+            gate=gate,
+            started_s=time.monotonic(),
+        )
 
     def _thread_counts(self, usable_cores: int) -> tuple[int, ...]:
         if self._settings.thread_counts is not None:

@@ -156,12 +156,6 @@ class TestTrials:
         assert bench.mean_rule(made, apart=False) == "pass"  # its whole mean grew by 7.5 %
         assert bench.mean_rule(made, apart=True) == "fail"
 
-    @pytest.mark.parametrize("count", [0, 1, 7, 50])
-    def test_the_bounds_of_a_proportion_are_clopper_and_pearson_s(self, bench, count):
-        stats = pytest.importorskip("scipy.stats")
-        known = stats.binomtest(count, 50).proportion_ci(0.95, method="exact")
-        assert bench.bounds(count, 50) == pytest.approx((known.low, known.high), abs=1e-6)
-
     def test_trials_that_were_recorded_are_read_again(self, bench, tmp_path):
         made = self.made(1.0, seed=5)
         bench._store(tmp_path, made)

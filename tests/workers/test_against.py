@@ -351,6 +351,35 @@ def test_sides_that_serve_another_batch_are_not_comparable_and_the_difference_is
     assert sides.notes("measured") == []
 
 
+@pytest.mark.parametrize(
+    ("theirs", "differs"),
+    [("numpy.ones((1, 16), 'float32')", "inputs: sha256 "), ("numpy.zeros((4, 16), 'float32')", "batch size: 1 and 4")],
+)
+def test_a_real_model_with_other_inputs_or_another_batch_is_not_comparable(sides, models, theirs, differs):
+    model = models.get("mlp")
+    sides.conftest(
+        f"""
+        @pytest.fixture
+        def paddle_config():
+            from paddle import inference
+
+            config = inference.Config({str(model.program)!r}, {str(model.params)!r})
+            config.disable_glog_info()
+            return config
+
+        @pytest.fixture
+        def paddle_inputs():
+            import numpy
+
+            return {{"x": {theirs} if OTHER else numpy.zeros((1, 16), "float32")}}
+        """
+    )
+    sides.test("def test_serves(predictor_pool, concurrent_runner):\n    concurrent_runner(predictor_pool)\n")
+    result = sides.run("-rs", "--paddle-engine=native")
+    result.assert_outcomes(skipped=1)
+    assert f"not_comparable: the two sides differ in {differs}" in said(result)
+
+
 def test_figures_asked_of_a_comparison_without_any_end_the_test_as_undecided(sides):
     # the body in _TEST asks for ratios: without figures it neither goes on nor fails
     before = sides.checkout()
