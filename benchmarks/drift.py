@@ -8,7 +8,7 @@
 
 ``record`` measures one unchanged workload again and again, each time in a pytest session of its own, and keeps the
 figures that the session would store, so that it may be stopped and started again; the longer the pause, the more of
-the machine's moods are in it. ``judge`` takes those runs in their order: eight accepted ones, and the next is the
+what changes between runs is in it. ``judge`` takes those runs in their order: eight accepted ones, and the next is the
 build. The rule is the one that ships; pytest-benchmark's ``mean:10%``, each run against the one before, stands beside
 it, and so does the same rule on figures over the throughput of the probe. ``record`` wants the machine to itself; the
 noisy condition starts a neighbour of its own beside each run, which computes and rests in turn, and ends it again.
@@ -57,13 +57,13 @@ SPREADS = (0.01, 0.02, 0.03, 0.05, 0.10)
 #: How many runs were accepted before: one, those that make the full limit, one more, so that the anchor is judged as
 #: well, and a whole window.
 ACCEPTED = (1, drift.FULL_RUNS, drift.FULL_RUNS + 1, WINDOW_RUNS)
-#: How many runs one job records, one after the other, with the same mood of the machine.
+#: How many runs one job records, one after the other, with the same shared part.
 RUNS_OF_A_JOB = (1, 2)
 #: Builds that are drawn from the recorded runs, in any order.
 DRAWN = 2_000
 #: Slowdowns that are judged, as factors of latency.
 SLOWDOWNS = (1.0, 1.05, 1.1, 1.2, 1.3, 1.5)
-#: Part of a simulated spread, as a variance, that all figures of a run share: the machine's mood.
+#: Part of a simulated spread, as a variance, that all figures of a run share.
 COMMON = 0.7
 THREADS = (1, 2)
 QUERY_NS = 22e6
@@ -126,14 +126,14 @@ class Build(NamedTuple):
 
 
 def simulated_job(rng: np.random.Generator, spread: float, runs: int, slower: float = 1.0) -> list[Run]:
-    """Runs at one and two threads with this spread, a standard deviation of logarithms, and one mood of the machine."""
-    mood = rng.normal(0.0, spread * math.sqrt(COMMON))
-    return [_simulated_run(rng, mood, spread, slower) for _ in range(runs)]
+    """Runs at one and two threads with this spread, a standard deviation of logarithms, and one shared part."""
+    shared = rng.normal(0.0, spread * math.sqrt(COMMON))
+    return [_simulated_run(rng, shared, spread, slower) for _ in range(runs)]
 
 
-def _simulated_run(rng: np.random.Generator, mood: float, spread: float, slower: float) -> Run:
+def _simulated_run(rng: np.random.Generator, shared: float, spread: float, slower: float) -> Run:
     def noisy(value: float) -> float:
-        return value * math.exp(mood + rng.normal(0.0, spread * math.sqrt(1 - COMMON)))
+        return value * math.exp(shared + rng.normal(0.0, spread * math.sqrt(1 - COMMON)))
 
     points = []
     for threads in THREADS:

@@ -150,17 +150,14 @@ def _acceptance(failed: Sequence[Verdict]) -> str:
         arguments.append(f"max_collapse={min(0.99, 1 - worst['collapse'] + _SPARE):.2f}")
     ways = []
     if arguments:
-        ways.append(f"if the model can do no better, say so for this test: {_mark(*arguments)}")
+        mark = f"@pytest.mark.paddle_scaling({', '.join(arguments)})"
+        ways.append(f"if the model can do no better, say so for this test: {mark}")
     if drift.NAME in worst:
         ways.append("if these figures are meant, accept them with --paddle-baseline-update")
     if against.NAME in worst:
         margin = 1 / worst[against.NAME] - 1 + _SPARE
-        ways.append(f"if it is meant to take longer, say so for this test: {_mark(f'max_drift={margin:.2f}')}")
+        ways.append(f"if it is meant to take longer, allow that for this run: --paddle-max-drift={margin:.2f}")
     return f"Remove the cause or, {'; '.join(ways)}" if ways else "Remove the cause"
-
-
-def _mark(*arguments: str) -> str:
-    return f"@pytest.mark.paddle_scaling({', '.join(arguments)})"
 
 
 def failure(sweep: Sweep) -> str:

@@ -112,17 +112,19 @@ def sweep(
             evidence = evidence_of(rounds, beside_control)
             return tuple(verdict for check in terms.checks for verdict in check.judge(evidence))
 
+        def settled(rounds: Sequence[Round]) -> tuple[tuple[Verdict, ...], tuple[Warning, ...]]:
+            return curve.settled(judge(rounds, False), evidence_of(rounds, False), subject.device)
+
         probe = None if smoke or subject.device != "cpu" else fill
         rounds = _measure(
             workers,
             schedule,
             np.random.default_rng(terms.seed),
-            lambda so_far: all(verdict.status != "inconclusive" for verdict in judge(so_far, False)),
+            lambda so_far: all(verdict.status != "inconclusive" for verdict in settled(so_far)[0]),
             progress,
             probe,
         )
-        evidence = evidence_of(rounds, False)
-        verdicts, notes_on_curve = ((), ()) if smoke else curve.settled(judge(rounds, False), evidence, subject.device)
+        verdicts, notes_on_curve = ((), ()) if smoke else settled(rounds)
         confirmation = None
         if confirming.needed(verdicts):
             confirmation, verdicts = _confirm(verdicts, workers, terms, judge, probe, announce, progress, notes)
@@ -145,7 +147,7 @@ def sweep(
         else (
             *messages.warnings(subject, rounds, points, cpu, settings.threads_note),
             *notes_on_curve,
-            *drift.notes(evidence),
+            *drift.notes(evidence_of(rounds, False)),
             *(Warning(kind="fork_ended_badly", text=note) for note in notes),
         ),
         verdicts=verdicts,

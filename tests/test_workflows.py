@@ -219,10 +219,10 @@ def record_and_propose(repository: Repository, run: str, **recorded: int) -> str
     script(measuring, "carry", BRANCH)
     for name, count in recorded.items():
         record(measuring, f"epyc-2c/{name}.json", count)
-    script(measuring, "collect", "collected")
+    script(measuring, "collect", "collected/a-job")
     pushing = repository.checkout(f"pushing-{run}", "main")
     if (measuring / "collected").exists():  # an artifact, and only then
-        shutil.copytree(measuring / "collected", pushing / "collected" / "baselines-a-job")
+        shutil.copytree(measuring / "collected", pushing / "collected")
     return script(pushing, "propose", BRANCH, "collected")
 
 
@@ -255,12 +255,22 @@ def test_the_branch_is_one_commit_on_top_of_main_however_often_it_is_recorded(re
 def test_of_two_jobs_that_recorded_the_same_test_the_first_is_kept_and_it_is_said(repository):
     """Two cards of one model: no file holds what both have added."""
     pushing = repository.checkout("pushing", "main")
-    record(pushing, "h200/test_one.json", 2, below="collected/baselines-card-0")
-    record(pushing, "h200/test_one.json", 3, below="collected/baselines-card-1")
-    record(pushing, "l4/test_one.json", 4, below="collected/baselines-card-1")
+    record(pushing, "h200/test_one.json", 2, below="collected/card-0")
+    record(pushing, "h200/test_one.json", 3, below="collected/card-1")
+    record(pushing, "l4/test_one.json", 4, below="collected/card-1")
     said = script(pushing, "propose", BRANCH, "collected")
-    assert "h200/test_one.json comes from two jobs; that of baselines-card-0 is kept, that of " in said
+    assert "h200/test_one.json comes from two jobs; that of card-0 is kept, that of " in said
     assert runs(repository.baselines(BRANCH)) == {"h200/test_one.json": 2, "l4/test_one.json": 4}
+
+
+@pytest.mark.parametrize("name", ["baselines.yml", "gpu-gate.yml"])
+def test_what_jobs_collect_meets_in_a_folder_for_each_of_them(name):
+    """However many artifacts there are: without merge-multiple one alone would have no folder, and several would."""
+    text = (ROOT / ".github/workflows" / name).read_text()
+    assert re.search(r'collect "recorded/\$[A-Z]+"', text)
+    assert re.search(r"name: baselines-\S.*\n +path: recorded\n", text)
+    assert re.search(r"pattern: baselines-\*\n +path: recorded .*\n +merge-multiple: true\n", text)
+    assert 'propose "$BRANCH" recorded' in text
 
 
 def test_only_what_this_run_recorded_is_collected(repository):
@@ -285,7 +295,7 @@ def test_the_same_baselines_again_are_not_pushed_again(repository):
     record_and_propose(repository, "1", test_one=1)
     before = repository.git("rev-parse", BRANCH, cwd=repository.server)
     pushing = repository.checkout("pushing", "main")
-    record(pushing, "epyc-2c/test_one.json", 1, below="collected/baselines-a-job")
+    record(pushing, "epyc-2c/test_one.json", 1, below="collected/a-job")
     assert "there already" in script(pushing, "propose", BRANCH, "collected")
     assert repository.git("rev-parse", BRANCH, cwd=repository.server) == before
 
@@ -293,7 +303,7 @@ def test_the_same_baselines_again_are_not_pushed_again(repository):
 def test_somebody_elses_push_in_between_is_not_overwritten(repository, tmp_path):
     record_and_propose(repository, "1", test_one=1)
     pushing = repository.checkout("pushing", "main")
-    record(pushing, "epyc-2c/test_one.json", 2, below="collected/baselines-a-job")
+    record(pushing, "epyc-2c/test_one.json", 2, below="collected/a-job")
     # A git that lets somebody else push right before it pushes.
     real = shutil.which("git")
     other = repository.checkout("other", BRANCH)
@@ -327,8 +337,8 @@ def test_somebody_elses_push_in_between_is_not_overwritten(repository, tmp_path)
 )
 def test_what_is_no_baseline_is_refused_by_name_and_not_pushed(repository, name, text, why):
     pushing = repository.checkout("pushing", "main")
-    record(pushing, "epyc-2c/test_good.json", 1, below="collected/baselines-a-job")
-    file = pushing / "collected/baselines-a-job" / name
+    record(pushing, "epyc-2c/test_good.json", 1, below="collected/a-job")
+    file = pushing / "collected/a-job" / name
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text(text)
     said = script(pushing, "propose", BRANCH, "collected", fails=True)
@@ -340,7 +350,7 @@ def test_what_is_no_baseline_is_refused_by_name_and_not_pushed(repository, name,
 def test_a_link_is_no_baseline(repository, tmp_path):
     (tmp_path / "secret.json").write_text("{}")
     pushing = repository.checkout("pushing", "main")
-    folder = pushing / "collected/baselines-a-job/epyc-2c"
+    folder = pushing / "collected/a-job/epyc-2c"
     folder.mkdir(parents=True)
     (folder / "test_one.json").symlink_to(tmp_path / "secret.json")
     assert "no baseline" in script(pushing, "propose", BRANCH, "collected", fails=True)
@@ -352,7 +362,7 @@ def test_the_token_is_shown_to_the_server_and_written_nowhere(repository, tmp_pa
     asked.write_text(f"#!/bin/sh\nprintf '%s\\n' \"$*\" >> '{tmp_path}/commands'\nexec {shutil.which('git')} \"$@\"\n")
     asked.chmod(0o755)
     pushing = repository.checkout("pushing", "main")
-    record(pushing, "epyc-2c/test_one.json", 1, below="collected/baselines-a-job")
+    record(pushing, "epyc-2c/test_one.json", 1, below="collected/a-job")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PATH", str(asked.parent), prepend=":")
         patch.setenv("GH_TOKEN", "the-token")

@@ -166,11 +166,14 @@ FACT_NAMES: Mapping[str, str] = {
 def differences(stored: Mapping[str, Fact], now: Mapping[str, Fact]) -> list[str]:
     """``batch size 1 there and 8 here`` for every fact that differs."""
     return [
-        f"{FACT_NAMES.get(name, name)} {_shown(stored.get(name))} there and {_shown(now.get(name))} here"
+        f"{FACT_NAMES.get(name, name)} {_shown(name, stored)} there and {_shown(name, now)} here"
         for name in dict.fromkeys((*stored, *now))
         if stored.get(name) != now.get(name)
     ]
 
 
-def _shown(fact: Fact) -> str:
-    return "unknown" if fact is None else str(fact)
+def _shown(name: str, facts: Mapping[str, Fact]) -> str:
+    fact = facts.get(name)
+    if fact is None:
+        return "as they choose" if name == "math_libraries" else "unknown"
+    return str(fact)

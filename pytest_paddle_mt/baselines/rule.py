@@ -45,6 +45,7 @@ class Quantity:
 
 
 QPS = Quantity(key="qps", name="QPS", more_is_worse=False)
+EFFICIENCY = Quantity(key="efficiency", name="scaling efficiency", more_is_worse=False)
 
 #: Mean latency is threads / QPS in a closed loop, so it is not judged as well; p90 is kept and shown.
 QUANTITIES = (
@@ -52,7 +53,7 @@ QUANTITIES = (
     Quantity(key="p5_ns", name="p5 latency", more_is_worse=True),
     Quantity(key="p99_ns", name="p99 latency", more_is_worse=True),
     QPS,
-    Quantity(key="efficiency", name="scaling efficiency", more_is_worse=False),
+    EFFICIENCY,
 )
 
 
@@ -154,14 +155,17 @@ def mean(series: Series, threads: int, quantity: Quantity) -> float | None:
 
 
 def linear_up_to(series: Series, thread_counts: Sequence[int], min_efficiency: float) -> int:
-    """The largest of these counts, ascending, up to which the stored curve has the efficiency asked for."""
+    """The largest of these counts, ascending, up to which the stored curve has the efficiency asked for.
+
+    Counts that are not stored say nothing, and do not end it.
+    """
     reached = 1
     for threads in thread_counts:
-        values = [point.efficiency for run in series.runs for point in run.points if point.threads == threads]
-        known = [value for value in values if value is not None]
-        if not known or math.exp(math.fsum(map(math.log, known)) / len(known)) < min_efficiency:
+        efficiency = mean(series, threads, EFFICIENCY)
+        if efficiency is not None and efficiency < min_efficiency:
             break
-        reached = threads
+        if efficiency is not None:
+            reached = threads
     return reached
 
 

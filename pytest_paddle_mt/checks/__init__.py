@@ -35,6 +35,11 @@ class Evidence:
     #: What is stored for this test; None where nothing was looked up.
     stored: Stored | None = None
 
+    @property
+    def linear_count(self) -> int:
+        """The largest thread count that was measured up to ``linear_until``, whose throughput must hold beyond it."""
+        return max(threads for threads in self.thread_counts if threads <= self.linear_until)
+
 
 class Check(Protocol):
     """A question asked of a sweep."""

@@ -19,7 +19,7 @@ class CollapseCheck:
 
     def judge(self, evidence: Evidence) -> list[Verdict]:
         """One verdict per thread count above ``linear_until``."""
-        base = max(threads for threads in evidence.thread_counts if threads <= evidence.linear_until)
+        base = evidence.linear_count
         return [
             self._at(evidence, threads, base) for threads in evidence.thread_counts if threads > evidence.linear_until
         ]

@@ -78,30 +78,36 @@ def _accepted(stored: Stored | None) -> Series | None:
 
 
 def _measured(verdict: Verdict, evidence: Evidence) -> bool:
-    """Whether what it is about was measured well enough to be held against later."""
+    """Whether what it is about was measured well enough for later runs to be held against it."""
+    if any(validity.objection(evidence.rounds, threads) for threads in evidence.thread_counts):
+        return False
     if verdict.threads is None:
         return True
     points = summary.points(evidence.rounds, evidence.thread_counts, evidence.cpu, evidence.confidence)
     found = next(point for point in points if point.threads == verdict.threads)
-    return found.efficiency_interval is not None and validity.objection(evidence.rounds, verdict.threads) is None
+    return found.efficiency_interval is not None
 
 
 def _known(verdict: Verdict, evidence: Evidence, series: Series) -> Warning | None:
     """What to say of a verdict that says nothing but what the accepted curve says; None where it says more."""
     limits = evidence.limits
-    if verdict.check == "linear" and verdict.threads is None:
+    judged = any(rule.mean(series, threads, rule.EFFICIENCY) is not None for threads in evidence.thread_counts)
+    if verdict.check == "linear" and verdict.threads is None and judged:
         text = (
             f"the stored curve is below an efficiency of {limits.min_efficiency:.2f} beyond 1 thread, so linear growth "
             "was not judged; drift was"
         )
         return Warning(kind="curve_not_linear", text=text)
     if verdict.check == "collapse" and verdict.threads is not None:
-        base = max(threads for threads in evidence.thread_counts if threads <= evidence.linear_until)
+        base = evidence.linear_count
         before, after = (rule.mean(series, threads, rule.QPS) for threads in (base, verdict.threads))
-        if before is not None and after is not None and after < (1 - limits.max_collapse) * before:
+        if before is None or after is None or verdict.observed is None:
+            return None
+        accepted, least = after / before, 1 - limits.max_collapse
+        if accepted < least and verdict.observed >= least * accepted:
             text = (
-                f"the stored curve falls to {after / before:.2f} of its QPS from {base} to {verdict.threads} threads, "
-                "so collapse was not judged there; drift was"
+                f"the stored curve falls to {accepted:.2f} of its QPS from {base} to {verdict.threads} threads, this "
+                f"one to {verdict.observed:.2f}, so collapse did not fail it"
             )
             return Warning(kind="curve_falls", text=text)
     return None

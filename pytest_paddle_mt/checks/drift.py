@@ -143,8 +143,7 @@ def _unknown(evidence: Evidence, series: Series) -> list[str]:
     unknown = [threads for threads in evidence.thread_counts if not rule.runs_with(series, threads)]
     if not unknown:
         return []
-    counts = ", ".join(map(str, unknown))
-    return [f"drift was not judged with {counts} threads, not in the baseline; --paddle-baseline-update adds them"]
+    return [f"drift was not judged with {_listed(unknown)}, not in the baseline; --paddle-baseline-update adds that"]
 
 
 def _not_compared(evidence: Evidence, series: Series) -> list[str]:
@@ -161,10 +160,16 @@ def _not_compared(evidence: Evidence, series: Series) -> list[str]:
         ]
         if left_out:
             told.append(
-                f"{quantity.name} was not compared with {', '.join(map(str, left_out))} threads: this run, or every "
-                "accepted one, had too few undisturbed queries for it"
+                f"{quantity.name} was not compared with {_listed(left_out)}: this run, or every accepted one, had too "
+                "few queries for it, or none in a round that was left alone"
             )
     return told
+
+
+def _listed(thread_counts: Sequence[int]) -> str:
+    """``1, 2 threads``."""
+    *others, last = thread_counts
+    return ", ".join([*map(str, others), counted(last, "thread")])
 
 
 def _other_versions(series: Series) -> list[str]:

@@ -221,6 +221,7 @@ def test_the_curve_is_linear_up_to_the_count_before_the_first_that_is_below(effi
     assert rule.linear_up_to(series_of(run_of(*points)), (1, 2, 4, 8), 0.85) == reached
 
 
-def test_the_curve_says_nothing_beyond_a_count_that_it_lacks():
+def test_a_count_that_the_curve_lacks_does_not_end_it_and_is_not_its_end():
     points = [run_figures(n, 40.0 * n, efficiency=0.95) for n in (1, 2, 8)]
-    assert rule.linear_up_to(series_of(run_of(*points)), (1, 2, 4, 8), 0.85) == 2
+    assert rule.linear_up_to(series_of(run_of(*points)), (1, 2, 4, 8, 16), 0.85) == 8
+    assert rule.linear_up_to(series_of(run_of(*points)), (1, 16), 0.85) == 1

@@ -71,9 +71,12 @@ def test_so_can_one_whose_accepted_curve_is_not_linear_anywhere_or_falls():
 
 def test_what_was_not_measured_well_enough_is_not_recorded():
     """Nobody knows that curve."""
-    no_measurement = rounds_of({1: 40, 2: 41}, outside=0.2, at=2)
-    _, (gates,), _ = settled(None, linear_until=2, rounds=no_measurement, baseline=None, accepting=True)
-    assert gates.status == "inconclusive"
+    for threads in (1, 2):
+        no_measurement = rounds_of({1: 40, 2: 41}, outside=0.2, at=threads)
+        _, (gates,), _ = settled(None, linear_until=2, rounds=no_measurement, baseline=None, accepting=True)
+        assert gates.status == "inconclusive"
+    _, (gates, _), _ = settled(None, linear_until=1, rounds=no_measurement, baseline=SATURATES, accepting=True)
+    assert gates.status == "not_comparable"
     disturbed = rounds_of({1: 40, 2: 41}, at=2, stolen_cores=0.5)
     _, (gates,), _ = settled(None, linear_until=2, rounds=disturbed, baseline=None, accepting=True)
     assert gates.status == "inconclusive"
@@ -85,13 +88,22 @@ def test_on_a_gpu_a_stored_curve_that_is_not_linear_is_the_gate():
     assert note.kind == "curve_not_linear"
 
 
+def test_a_stored_curve_that_lacks_every_count_that_was_measured_decides_nothing():
+    _, gating, notes = settled({1: 40, 8: 300}, linear_until=1, baseline=SATURATES)
+    assert [(one.check, one.status) for one in gating] == [("linear", "not_comparable"), ("collapse", "pass")]
+    assert notes == ()
+
+
 def test_on_a_gpu_a_fall_that_was_accepted_is_not_failed_and_another_is():
     _, gating, (note,) = settled({1: 40, 2: 76, 4: 50}, linear_until=2, baseline=FALLS)
     assert [(one.check, one.status) for one in gating] == [("linear", "pass")]
     assert (note.kind, note.text) == (
         "curve_falls",
-        "the stored curve falls to 0.66 of its QPS from 2 to 4 threads, so collapse was not judged there; drift was",
+        "the stored curve falls to 0.66 of its QPS from 2 to 4 threads, this one to 0.66, so collapse did not fail it",
     )
+    _, gating, notes = settled({1: 40, 2: 76, 4: 40}, linear_until=2, baseline=FALLS)  # much deeper
+    assert [(one.check, one.status) for one in gating] == [("linear", "pass"), ("collapse", "fail")]
+    assert notes == ()
     _, gating, notes = settled({1: 40, 2: 76, 4: 50}, linear_until=2, baseline=SATURATES)
     assert [(one.check, one.status) for one in gating] == [("linear", "pass"), ("collapse", "fail")]
     assert notes == ()
