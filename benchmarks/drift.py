@@ -3,7 +3,7 @@
     python benchmarks/drift.py simulate [--builds N]
     python benchmarks/drift.py record DIR [--runs N] [--pause SECONDS] [--seconds-at-most SECONDS] [--work mobilenet]
                                           [--condition quiet|noisy]
-    python benchmarks/drift.py judge DIR
+    python benchmarks/drift.py judge DIR [--without-first N]
     python benchmarks/drift.py [--quick]          all three, in a temporary directory, a few runs only
 
 ``record`` measures one unchanged workload again and again, each time in a pytest session of its own, and keeps the
@@ -332,11 +332,14 @@ def smallest_found(runs: Sequence[Recorded], share: float = drift.POWER) -> floa
     return None
 
 
-def judge(directory: Path) -> None:
+def judge(directory: Path, without_first: int) -> None:
     """Print what the rule and ``mean:10%`` say of the recorded runs, as they are and slowed down."""
-    runs = recorded(directory)
+    found = recorded(directory)
     all_runs = len(list(directory.glob("run-*")))
-    print(f"recorded: {len(runs)} of {all_runs} runs passed; {environment.cpu_model()}, {environment.cores().text}")
+    print(f"recorded: {len(found)} of {all_runs} runs passed; {environment.cpu_model()}, {environment.cores().text}")
+    runs = found[without_first:]
+    if without_first:
+        print(f"  judged: the {len(runs)} after the first {without_first}")
     if len(runs) <= drift.FULL_RUNS:
         print(f"  too few: a build needs {drift.FULL_RUNS} accepted runs before it")
         return
@@ -412,19 +415,20 @@ def main() -> int:
     of_record.add_argument("--condition", choices=("quiet", "noisy"), default="quiet")
     of_judge = commands.add_parser("judge")
     of_judge.add_argument("directory", type=Path)
+    of_judge.add_argument("--without-first", type=int, default=0, help="runs that served to choose something")
     asked = made.parse_args()
     if asked.quick:
         simulate(20)
         with tempfile.TemporaryDirectory() as directory:
             record(Path(directory), drift.FULL_RUNS + 1, 0.0, 60.0, "synthetic", "quiet")
-            judge(Path(directory))
+            judge(Path(directory), 0)
         print("--quick: far too short to judge anything by, so nothing was judged")
     elif asked.command == "simulate":
         simulate(asked.builds)
     elif asked.command == "record":
         record(asked.directory, asked.runs, asked.pause, asked.seconds_at_most, asked.work, asked.condition)
     elif asked.command == "judge":
-        judge(asked.directory)
+        judge(asked.directory, asked.without_first)
     else:
         made.error("say simulate, record or judge, or --quick")
     return 0

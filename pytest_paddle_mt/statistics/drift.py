@@ -23,8 +23,9 @@ PRIOR_SPREAD = 0.10
 #: How many degrees of freedom that guess counts for.
 PRIOR_DF = 8.0
 
-#: Chance that a drift of exactly the margin fails a test, all that is judged in it together.
-ALPHA = 0.05
+#: Chance that a drift of exactly the margin fails a test, all that is judged in it together. What has not drifted fails
+#: far less often; ``docs/statistics.md`` says how often, and why it is not smaller.
+ALPHA = 0.20
 
 #: Few degrees of freedom occur, and a test asks for each of them many times.
 _quantile = functools.lru_cache(maxsize=256)(student_t_quantile)

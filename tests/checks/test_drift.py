@@ -84,7 +84,7 @@ def test_for_throughput_the_limit_is_below_one():
     )
     found = the_verdict(60, base)
     assert found.status == "fail"
-    assert found.reason.startswith("QPS with 2 threads 79.35 -> 60 (-24.4%), beyond the limit of -9.8% against")
+    assert found.reason.startswith("QPS with 2 threads 79.35 -> 60 (-24.4%), beyond the limit of -9.5% against")
     assert found.observed < found.limit < 1
 
 
