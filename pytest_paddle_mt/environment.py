@@ -28,14 +28,8 @@ _CPU_ROOT = Path("/sys/devices/system/cpu")
 _IDLE_WORKERS = ("KMP_BLOCKTIME", "OMP_WAIT_POLICY")
 _PARKED = {"KMP_BLOCKTIME": "0"}
 
-#: The variables by which a user says which instructions oneDNN, MKL and OpenBLAS use.
-_MATH_LIBRARIES = (
-    "ONEDNN_MAX_CPU_ISA",
-    "DNNL_MAX_CPU_ISA",
-    "MKL_ENABLE_INSTRUCTIONS",
-    "MKL_CBWR",
-    "OPENBLAS_CORETYPE",
-)
+#: The variables by which a user says which instructions oneDNN and MKL use, which Paddle's wheels compute with.
+_MATH_LIBRARIES = ("ONEDNN_MAX_CPU_ISA", "DNNL_MAX_CPU_ISA", "MKL_ENABLE_INSTRUCTIONS", "MKL_CBWR")
 
 
 @record

@@ -320,12 +320,12 @@ def test_a_user_s_own_choice_for_idle_math_threads_stays(monkeypatch):
 
 
 def test_what_was_said_of_the_math_libraries_is_known(monkeypatch):
-    for name in ("ONEDNN_MAX_CPU_ISA", "DNNL_MAX_CPU_ISA", "MKL_ENABLE_INSTRUCTIONS", "MKL_CBWR", "OPENBLAS_CORETYPE"):
+    for name in ("ONEDNN_MAX_CPU_ISA", "DNNL_MAX_CPU_ISA", "MKL_ENABLE_INSTRUCTIONS", "MKL_CBWR"):
         monkeypatch.delenv(name, raising=False)
     assert environment.math_libraries() is None
-    monkeypatch.setenv("OPENBLAS_CORETYPE", "Haswell")
+    monkeypatch.setenv("MKL_CBWR", "AVX2")
     monkeypatch.setenv("ONEDNN_MAX_CPU_ISA", "AVX2")
-    assert environment.math_libraries() == "ONEDNN_MAX_CPU_ISA=AVX2, OPENBLAS_CORETYPE=Haswell"
+    assert environment.math_libraries() == "ONEDNN_MAX_CPU_ISA=AVX2, MKL_CBWR=AVX2"
 
 
 def test_a_noise_sensor_sees_the_cpu_time_of_this_process():
