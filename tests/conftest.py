@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import contextlib
+import signal
 import threading
 import warnings
 from pathlib import Path
@@ -22,6 +23,16 @@ def _imported_for_good():
     with warnings.catch_warnings(), contextlib.suppress(ImportError):
         warnings.simplefilter("ignore")  # of Paddle's own imports
         import paddle  # noqa: F401
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _ctrl_c_is_heard():
+    """A shell has Ctrl-C ignored by what it starts in the background, and by every child of that; tests send it."""
+    before = signal.getsignal(signal.SIGINT)
+    if before is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 @pytest.fixture(scope="session")
