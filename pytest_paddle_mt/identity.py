@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 UNKNOWN = "unknown"
 
 #: Facts that must be the same for two throughputs to mean the same, and what each is called in a message.
-_MUST_MATCH = ("device", "batch size", "inputs")
+_MUST_MATCH = ("inputs", "batch size", "device")
 
 #: Characters of a digest that are kept: 64 bits, more than chance needs.
 _DIGITS = 16
