@@ -20,7 +20,7 @@ import numpy as np
 from workloads import WORKLOADS
 
 from pytest_paddle_mt import PredictorPool, control, environment, runner, validity
-from pytest_paddle_mt.engines import SyntheticWork, Workload
+from pytest_paddle_mt.engines import PROBE_WORK, SyntheticWork, Workload
 from pytest_paddle_mt.engines.native import NativeEngine
 from pytest_paddle_mt.engines.synthetic import SyntheticEngine
 from pytest_paddle_mt.inputs import default_inputs
@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from pytest_paddle_mt.records import Window
 
 ROUNDS = 150
+#: The chain takes about as long as a query of the probe.
+CHAIN_NS = 1e5
 THREADS = 2
 WINDOW = WindowPlan(window_s=0.25, min_queries=20, warmup_s=0.05, warmup_queries=3)
 _CPU = validity.Cpu(usable_cores=THREADS, math_threads=1)
@@ -50,7 +52,7 @@ class Rounds:
         self._model = InProcessWorker(NativeEngine().open(served))
         self._fills, self._chain = (
             InProcessWorker(SyntheticEngine().open(Workload(pool=None, inputs=(), query=None, synthetic=work, seed=1)))
-            for work in (control.PROBE_WORK, SyntheticWork(spin_ns=control.PROBE_WORK.spin_ns))
+            for work in (PROBE_WORK, SyntheticWork(spin_ns=CHAIN_NS))
         )
         for worker in (self._model, self._fills, self._chain):
             worker.prepare(THREADS)

@@ -128,6 +128,7 @@ NB_MODULE(_native, m) {
   nb::set_leak_warnings(false);  // what a kept traceback still holds at exit is no leak
   m.doc() = "The measuring loop: C++ threads, no Python object inside.";
   m.attr("LATENCY_BINS") = kLatencyBins;
+  m.attr("COMPILER") = __VERSION__;
   m.def("latency_bin", &latency_bin, "latency_ns"_a);
   m.def("monotonic_ns", &monotonic_ns);
   m.def("time_calls", &time_calls, "function"_a, "total_ns"_a);
@@ -136,10 +137,11 @@ NB_MODULE(_native, m) {
 
   m.def(
       "synthetic_targets",
-      [](std::size_t count, double spin_ns, bool saturating, bool exponential, double growth, double locked_fraction,
-         std::size_t stream_bytes, std::uint64_t fail_at, std::uint64_t seed) {
+      [](std::size_t count, double spin_ns, double steps, bool saturating, bool exponential, double growth,
+         double locked_fraction, std::size_t stream_bytes, std::uint64_t fail_at, std::uint64_t seed) {
         SyntheticWork work;
         work.spin_ns = spin_ns;
+        work.steps = steps;
         work.saturating = saturating;
         work.exponential = exponential;
         work.growth = growth;
@@ -149,8 +151,8 @@ NB_MODULE(_native, m) {
         work.seed = seed;
         return synthetic_targets(count, work);
       },
-      "count"_a, nb::kw_only(), "spin_ns"_a, "saturating"_a, "exponential"_a, "growth"_a, "locked_fraction"_a, "stream_bytes"_a,
-      "fail_at"_a, "seed"_a);
+      "count"_a, nb::kw_only(), "spin_ns"_a, "steps"_a, "saturating"_a, "exponential"_a, "growth"_a, "locked_fraction"_a,
+      "stream_bytes"_a, "fail_at"_a, "seed"_a);
 
   nb::class_<PaddleApi>(m, "PaddleApi")
       .def(nb::init<const std::string&>(), "library"_a)

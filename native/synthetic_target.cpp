@@ -72,8 +72,7 @@ class WorkTarget final : public Target {
 
   void begin_window(std::size_t threads) override {
     growth_ = 1.0 + work_.growth * static_cast<double>(threads - 1);
-    const double rate = work_.saturating ? steps_per_ns<saturate>() : steps_per_ns<multiply_chain>();
-    mean_steps_ = work_.spin_ns * rate * growth_;
+    mean_steps_ = growth_ * (work_.steps > 0 ? work_.steps : work_.spin_ns * rate());
   }
 
   void query(std::uint64_t index) override {
@@ -91,6 +90,8 @@ class WorkTarget final : public Target {
   }
 
  private:
+  double rate() const { return work_.saturating ? steps_per_ns<saturate>() : steps_per_ns<multiply_chain>(); }
+
   void spin(double steps) const {
     const Arithmetic arithmetic = work_.saturating ? saturate : multiply_chain;
     if (steps >= 1) g_sink = arithmetic(static_cast<std::uint64_t>(steps), g_sink);
@@ -123,7 +124,7 @@ class WorkTarget final : public Target {
 }  // namespace
 
 std::vector<std::shared_ptr<Target>> synthetic_targets(std::size_t count, const SyntheticWork& work) {
-  const bool idle = work.spin_ns == 0 && work.stream_bytes == 0 && work.fail_at == 0;
+  const bool idle = work.spin_ns == 0 && work.steps == 0 && work.stream_bytes == 0 && work.fail_at == 0;
   const auto lock = std::make_shared<std::mutex>();
   std::vector<std::shared_ptr<Target>> targets;
   for (std::size_t i = 0; i < count; ++i) {

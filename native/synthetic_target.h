@@ -11,6 +11,7 @@ namespace paddle_mt {
 
 struct SyntheticWork {
   double spin_ns = 0;          // arithmetic that takes this long on an idle core; 0: none
+  double steps = 0;            // arithmetic of so many steps, however long they take; in place of spin_ns
   bool saturating = false;     // of a kind that fills a core's execution units; else one chain, which waits for itself
   bool exponential = false;    // spin times exponentially distributed with that mean instead of fixed
   double growth = 0;           // each further thread of the window makes the work this fraction longer

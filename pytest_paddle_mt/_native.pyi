@@ -4,6 +4,7 @@ import numpy as np
 import numpy.typing as npt
 
 LATENCY_BINS: int
+COMPILER: str
 
 def latency_bin(latency_ns: int) -> int: ...
 def monotonic_ns() -> int: ...
@@ -16,6 +17,7 @@ def synthetic_targets(
     count: int,
     *,
     spin_ns: float,
+    steps: float,
     saturating: bool,
     exponential: bool,
     growth: float,

@@ -14,9 +14,7 @@ if TYPE_CHECKING:
 
     from pytest_paddle_mt.engines import Engine
 
-#: After each window of a sweep: fills a core, so that two threads on the hardware threads of one core have half a core
-#: each, for long enough to see that.
-PROBE_WORK = SyntheticWork(spin_ns=1e5, saturating=True)
+#: After each window of a sweep.
 PROBE_WINDOW = WindowPlan(window_s=0.02, min_queries=20, warmup_s=0.0, warmup_queries=1)
 
 #: Beside which a failure must show, too: a chain of operations in every thread alike. It scales where threads have

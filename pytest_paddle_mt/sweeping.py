@@ -11,6 +11,7 @@ import numpy as np
 from pytest_paddle_mt import confirmation as confirming
 from pytest_paddle_mt import control, messages, runner, summary
 from pytest_paddle_mt.checks import Evidence, comparisons, curve, drift
+from pytest_paddle_mt.engines import PROBE_WORK
 from pytest_paddle_mt.errors import PaddleMtError
 from pytest_paddle_mt.records import Confirmation, Sweep, Warning, record
 from pytest_paddle_mt.statistics import scaling
@@ -88,7 +89,7 @@ def sweep(
     __tracebackhide__ = True
     settings, schedule, cpu, smoke = terms.settings, terms.schedule, terms.cpu, terms.smoke_reason
     counts, confidence = schedule.thread_counts, confidence_of(schedule)
-    probing = control.opened(terms.synthetic, control.PROBE_WORK, counts[-1], terms.seed)
+    probing = control.opened(terms.synthetic, PROBE_WORK, counts[-1], terms.seed)
     with opened as (workers, subject), probing as filling:
         stored = None if smoke else look_up(subject)
         until, until_reason = curve.linear_until(settings.limits, counts, cpu, subject.device, stored)

@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 
-from pytest_paddle_mt import control
 from pytest_paddle_mt.baselines import (
     ANCHOR_RUNS,
     WINDOW_RUNS,
@@ -22,7 +21,7 @@ from pytest_paddle_mt.baselines import (
     rule,
 )
 from pytest_paddle_mt.checks import Evidence
-from pytest_paddle_mt.engines import Workload
+from pytest_paddle_mt.engines import PROBE_WORK, Workload
 from pytest_paddle_mt.engines.synthetic import SyntheticEngine
 from pytest_paddle_mt.environment import measured_versions
 from pytest_paddle_mt.records import (
@@ -347,7 +346,7 @@ def run_figures(threads: int, qps: float, **changes: Any) -> Figures:
         "p50_ns": mean_ns,
         "p90_ns": 1.2 * mean_ns,
         "p99_ns": 1.6 * mean_ns,
-        "control_qps": None,
+        "control": None,
         "peak_rss_bytes": 300_000_000,
         "forks": (),
     }
@@ -460,7 +459,7 @@ def give_every_thread_a_core() -> None:
     real = SyntheticEngine.open
 
     def open_probe(engine: SyntheticEngine, workload: Workload) -> Any:
-        if workload.synthetic == control.PROBE_WORK:
+        if workload.synthetic == PROBE_WORK:
             return FakeEngine({n: 500.0 * n for n in range(1, 65)}, name="probe", swing=0.0)
         return real(engine, workload)
 

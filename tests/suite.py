@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from pytest_paddle_mt import control
+from pytest_paddle_mt.engines import PROBE_WORK
 from pytest_paddle_mt.engines.synthetic import SyntheticEngine
 from tests import builders
 
@@ -89,7 +90,7 @@ class Suite:
         """Let the probe and the control workload show this throughput in this process, whatever else runs."""
 
         def open_control(engine: SyntheticEngine, workload: Any) -> Any:
-            if workload.synthetic in (control.PROBE_WORK, control.CONTROL_WORK):
+            if workload.synthetic in (PROBE_WORK, control.CONTROL_WORK):
                 return builders.FakeEngine(qps, name="control", swing=0.0)
             return self._open_synthetic(engine, workload)
 

@@ -29,6 +29,9 @@ class SyntheticWork:
 
     #: Arithmetic that takes this long on an idle core, in ns; 0: none.
     spin_ns: float = 0.0
+    #: Arithmetic of so many steps, in place of ``spin_ns``: the same work in every process, however long it takes; 0:
+    #: none.
+    steps: int = 0
     #: Arithmetic of a kind that fills a core's execution units, so that two hardware threads of one core halve each
     #: other's speed; else one chain of dependent operations, which hardly notices.
     saturating: bool = False
@@ -42,6 +45,11 @@ class SyntheticWork:
     stream_bytes: int = 0
     #: Index of the query that fails in thread 0; 0: none does.
     fail_at: int = 0
+
+
+#: The probe: fills a core, so that two threads on the hardware threads of one core have half a core each. It is the
+#: same work in every process, so that what it reaches also says how fast the machine was, run by run. About 0.1 ms.
+PROBE_WORK = SyntheticWork(steps=20_000, saturating=True)
 
 
 @record

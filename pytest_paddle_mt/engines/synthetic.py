@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pytest_paddle_mt import _native
-from pytest_paddle_mt.engines import MAX_STORED_QUERIES, SyntheticWork, closed_loop
+from pytest_paddle_mt.engines import MAX_STORED_QUERIES, PROBE_WORK, SyntheticWork, closed_loop
 from pytest_paddle_mt.errors import UsageError
 
 if TYPE_CHECKING:
@@ -14,6 +14,11 @@ if TYPE_CHECKING:
 
 #: Without work of the user's own: a millisecond of arithmetic, which scales as far as the machine does.
 DEFAULT_WORK = SyntheticWork(spin_ns=1e6)
+
+
+def probe_name() -> str:
+    """What ``PROBE_WORK`` is here: compilers may make faster or slower steps of the same source."""
+    return f"{PROBE_WORK.steps} saturating steps, compiler {_native.COMPILER}"
 
 
 class SyntheticEngine:
@@ -47,6 +52,7 @@ class SyntheticSession:
             _native.synthetic_targets(
                 threads,
                 spin_ns=self._work.spin_ns,
+                steps=self._work.steps,
                 saturating=self._work.saturating,
                 exponential=self._work.exponential,
                 growth=self._work.growth,
@@ -73,6 +79,10 @@ class SyntheticSession:
 def _check(work: SyntheticWork) -> None:
     if not 0 <= work.spin_ns < 1e12:
         raise UsageError(f"SyntheticWork(spin_ns={work.spin_ns}) is out of range; give 0 to 1e12 ns")
+    if not 0 <= work.steps < 1e12:
+        raise UsageError(f"SyntheticWork(steps={work.steps}) is out of range; give 0 to 1e12")
+    if work.steps and work.spin_ns:
+        raise UsageError(f"{work} has its arithmetic twice, as spin_ns and as steps; give one of them")
     if not 0 <= work.locked_fraction <= 1:
         raise UsageError(f"SyntheticWork(locked_fraction={work.locked_fraction}) is no fraction; give 0 to 1")
     if not 0 <= work.growth < 1e6:

@@ -5,8 +5,9 @@ import statistics
 
 import pytest
 
+from pytest_paddle_mt import _native
 from pytest_paddle_mt.engines import SyntheticWork, Workload
-from pytest_paddle_mt.engines.synthetic import DEFAULT_WORK, SyntheticEngine
+from pytest_paddle_mt.engines.synthetic import DEFAULT_WORK, SyntheticEngine, probe_name
 from pytest_paddle_mt.environment import cores
 from pytest_paddle_mt.errors import UsageError
 from pytest_paddle_mt.records import WindowPlan
@@ -53,6 +54,23 @@ def test_twice_the_spin_takes_twice_as_long(interleaved, saturating):
     of = functools.partial(SyntheticWork, saturating=saturating)
     short, long = interleaved((of(spin_ns=1e5), 1), (of(spin_ns=2e5), 1))
     assert 1.7 < shortest_ns(long) / shortest_ns(short) < 2.3
+
+
+@pytest.mark.parametrize("saturating", [False, True])
+def test_twice_the_steps_take_twice_as_long(interleaved, saturating):
+    of = functools.partial(SyntheticWork, saturating=saturating)
+    short, long = interleaved((of(steps=20_000), 1), (of(steps=40_000), 1))
+    assert 1.7 < shortest_ns(long) / shortest_ns(short) < 2.3
+
+
+def test_each_further_thread_makes_steps_longer_too(interleaved):
+    growing = SyntheticWork(steps=20_000, growth=1.0)
+    alone, two = interleaved((growing, 1), (growing, 2))
+    assert 1.6 < shortest_ns(two) / shortest_ns(alone) < 2.5
+
+
+def test_the_probe_has_the_name_of_its_work():
+    assert probe_name() == f"20000 saturating steps, compiler {_native.COMPILER}"
 
 
 def test_work_that_saturates_a_core_takes_as_long_as_asked_for_too(interleaved):
@@ -135,6 +153,9 @@ def test_without_work_of_its_own_the_default_is_served():
         ({"spin_ns": -1.0}, "spin_ns=-1.0"),
         ({"spin_ns": float("nan")}, "spin_ns=nan"),
         ({"spin_ns": 1e12}, "spin_ns=1000000000000.0"),
+        ({"steps": -1}, "steps=-1"),
+        ({"steps": float("nan")}, "steps=nan"),
+        ({"steps": 10**12}, "steps=1000000000000"),
         ({"locked_fraction": 1.5}, "locked_fraction=1.5"),
         ({"locked_fraction": float("nan")}, "locked_fraction=nan"),
         ({"growth": -0.1}, "growth=-0.1"),
@@ -149,3 +170,8 @@ def test_work_that_is_no_work_is_refused_with_its_value_and_what_to_give(work, w
         session_of(SyntheticWork(**work))
     assert words in str(caught.value)
     assert "give 0" in str(caught.value)
+
+
+def test_arithmetic_is_given_one_way():
+    with pytest.raises(UsageError, match="has its arithmetic twice, as spin_ns and as steps; give one of them"):
+        session_of(SyntheticWork(spin_ns=1e5, steps=20_000))

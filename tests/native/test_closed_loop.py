@@ -24,6 +24,7 @@ CORES = len(os.sched_getaffinity(0))
 def targets(count, **work):
     nothing = {
         "spin_ns": 0.0,
+        "steps": 0.0,
         "saturating": False,
         "exponential": False,
         "growth": 0.0,
@@ -327,8 +328,8 @@ def test_ctrl_c_ends_a_window_within_a_second_and_a_query_and_every_thread_can_b
             from pytest_paddle_mt import _native
 
             loop = _native.ClosedLoop(_native.synthetic_targets(
-                3, spin_ns=2e7, saturating=False, exponential=False, growth=0.0, locked_fraction=0.0, stream_bytes=0,
-                fail_at=0, seed=0))
+                3, spin_ns=2e7, steps=0, saturating=False, exponential=False, growth=0.0, locked_fraction=0.0,
+                stream_bytes=0, fail_at=0, seed=0))
             sent = []
 
             def interrupt():
