@@ -3,15 +3,19 @@
     python benchmarks/drift.py simulate [--builds N]
     python benchmarks/drift.py record DIR [--runs N] [--pause SECONDS] [--seconds-at-most SECONDS] [--work mobilenet]
                                           [--condition quiet|noisy]
+    python benchmarks/drift.py build DIR [--builds N] [--slower PERCENT] [--seconds-at-most SECONDS]
+                                         [--condition quiet|noisy]
     python benchmarks/drift.py judge DIR [--without-first N]
-    python benchmarks/drift.py [--quick]          all three, in a temporary directory, a few runs only
+    python benchmarks/drift.py [--quick]          all four, in a temporary directory, a few runs only
 
 ``record`` measures one unchanged workload again and again, each time in a pytest session of its own, and keeps the
 figures that the session would store, so that it may be stopped and started again; the longer the pause, the more of
 what changes between runs is in it. ``judge`` takes those runs in their order: eight accepted ones, and the next is the
 build. The rule is the one that ships; pytest-benchmark's ``mean:10%``, each run against the one before, stands beside
-it, and so does the same rule on figures over the throughput of the probe. ``record`` wants the machine to itself; the
-noisy condition starts a neighbour of its own beside each run, which computes and rests in turn, and ends it again.
+it, and so does the same rule without the probe. ``build`` is the whole gate: a pytest session of its own against a
+baseline of the latest eight recorded runs, in which a failure is measured again before it is believed. A slowdown of so
+many percent is one against a baseline that was so much faster. ``record`` and ``build`` want the machine to themselves;
+the noisy condition starts a neighbour of its own beside each run, which computes and rests in turn, and ends it again.
 """
 
 from __future__ import annotations
@@ -28,7 +32,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Callable, NamedTuple
+from typing import TYPE_CHECKING, Any, Callable, NamedTuple
 
 import neighbour
 import numpy as np
@@ -36,7 +40,7 @@ from figures import load_average
 from proportions import upper_bound
 
 from pytest_paddle_mt import environment
-from pytest_paddle_mt.baselines import WINDOW_RUNS, Figures, Run, Series, rule, schema
+from pytest_paddle_mt.baselines import WINDOW_RUNS, ControlFigures, Figures, Run, Series, rule, schema
 from pytest_paddle_mt.options import DEFAULT_MAX_COLLAPSE, DEFAULT_MAX_DRIFT, DEFAULT_MAX_P99_DRIFT
 from pytest_paddle_mt.records import Limits
 from pytest_paddle_mt.statistics import drift
@@ -54,6 +58,10 @@ LIMITS = Limits(
 
 #: Spreads between runs that are simulated: a quiet machine's, and those of worse ones.
 SPREADS = (0.01, 0.02, 0.03, 0.05, 0.10)
+#: What the probe beside a simulated run says: there is none, it varies by itself, or it is as slow as the machine is.
+PROBES = ("none", "unrelated", "tells")
+#: Spread of a probe that varies by itself, and what one adds that tells.
+UNRELATED, TOLD = 0.05, 0.02
 #: How many runs were accepted before: one, those that make the full limit, one more, so that the anchor is judged as
 #: well, and a whole window.
 ACCEPTED = (1, drift.FULL_RUNS, drift.FULL_RUNS + 1, WINDOW_RUNS)
@@ -67,6 +75,7 @@ SLOWDOWNS = (1.0, 1.05, 1.1, 1.2, 1.3, 1.5)
 COMMON = 0.7
 THREADS = (1, 2)
 QUERY_NS = 22e6
+PROBE_NS = 1e5
 #: pytest-benchmark's comparison that users write: a mean may grow by so much.
 MEAN_LIMIT = 1.10
 #: A neighbour ends by itself after so many seconds, should nobody end it.
@@ -118,6 +127,8 @@ class Build(NamedTuple):
     """What was said of a run."""
 
     drifted: bool
+    #: Undecided: worse than it may be by itself, and not beside the probe.
+    explained: bool
     #: ``mean:10%``; None where there is no run before it.
     by_mean: bool | None
 
@@ -125,16 +136,30 @@ class Build(NamedTuple):
 # Simulation.
 
 
-def simulated_job(rng: np.random.Generator, spread: float, runs: int, slower: float = 1.0) -> list[Run]:
-    """Runs at one and two threads with this spread, a standard deviation of logarithms, and one shared part."""
-    shared = rng.normal(0.0, spread * math.sqrt(COMMON))
-    return [_simulated_run(rng, shared, spread, slower) for _ in range(runs)]
+class Machine(NamedTuple):
+    """What varies from run to run of a simulated test."""
+
+    #: Of every figure, as a standard deviation of logarithms.
+    spread: float
+    #: One of ``PROBES``.
+    probe: str
 
 
-def _simulated_run(rng: np.random.Generator, shared: float, spread: float, slower: float) -> Run:
+def simulated_job(rng: np.random.Generator, machine: Machine, runs: int, slower: float = 1.0) -> list[Run]:
+    """Runs at one and two threads, with one shared part, on a machine like this."""
+    shared = rng.normal(0.0, machine.spread * math.sqrt(COMMON))
+    return [_simulated_run(rng, shared, machine, slower) for _ in range(runs)]
+
+
+def _simulated_run(rng: np.random.Generator, shared: float, machine: Machine, slower: float) -> Run:
     def noisy(value: float) -> float:
-        return value * math.exp(shared + rng.normal(0.0, spread * math.sqrt(1 - COMMON)))
+        return value * math.exp(shared + rng.normal(0.0, machine.spread * math.sqrt(1 - COMMON)))
 
+    probe_ns = {
+        "none": None,
+        "unrelated": PROBE_NS * math.exp(rng.normal(0.0, UNRELATED)),
+        "tells": PROBE_NS * math.exp(shared + rng.normal(0.0, TOLD)),
+    }[machine.probe]
     points = []
     for threads in THREADS:
         query_ns = QUERY_NS * slower
@@ -144,12 +169,12 @@ def _simulated_run(rng: np.random.Generator, shared: float, spread: float, slowe
                 rounds=12,
                 queries=1200,
                 qps=threads * 1e9 / noisy(query_ns),
-                efficiency=None if threads == 1 else math.exp(rng.normal(0.0, spread)),
+                efficiency=None if threads == 1 else math.exp(rng.normal(0.0, machine.spread)),
                 p5_ns=noisy(0.95 * query_ns),
                 p50_ns=noisy(query_ns),
                 p90_ns=noisy(1.1 * query_ns),
                 p99_ns=noisy(1.4 * query_ns),
-                control_qps=None,
+                control=probe_ns and ControlFigures(work="probe", qps=threads * 1e9 / probe_ns),
                 peak_rss_bytes=None,
                 forks=(),
             )
@@ -157,10 +182,15 @@ def _simulated_run(rng: np.random.Generator, shared: float, spread: float, slowe
     return Run(date="", commit=None, versions={}, points=tuple(points))
 
 
-def drifted(accepted: Sequence[Run], new: Run) -> bool:
+def compared(accepted: Sequence[Run], new: Run) -> tuple[rule.Comparison, ...]:
     """What the rule says of ``new``."""
     series = Series(setting={}, anchor=rule.anchor_of(accepted[: drift.FULL_RUNS]), runs=tuple(accepted))
-    return any(one.drifted for one in rule.compare(series, new.points, LIMITS))
+    return rule.compare(series, new.points, LIMITS)
+
+
+def drifted(accepted: Sequence[Run], new: Run) -> bool:
+    """Whether ``new`` has drifted."""
+    return any(one.drifted for one in compared(accepted, new))
 
 
 def simulate(builds: int) -> None:
@@ -168,27 +198,33 @@ def simulate(builds: int) -> None:
     print(f"simulated, {builds} builds each, margins {LIMITS.max_drift:g} and {LIMITS.max_p99_drift:g} (p99),")
     print(f"alpha {drift.ALPHA:g}; share that fails, and the 95 % upper bound of false alarms (Clopper & Pearson)")
     header = "  ".join(f"{f'+{slower - 1:.0%}':>6}" for slower in SLOWDOWNS[1:])
-    print(f"  accepted  of a job  spread   false alarms          {header}")
+    print(f"  accepted  of a job  spread  probe       false alarms          {header}")
     rng = np.random.default_rng(0)
-    settings = [(runs, job) for job in RUNS_OF_A_JOB for runs in ACCEPTED if runs > 1 or job == 1]
-    for runs, of_a_job in settings:
-        for spread in SPREADS:
-            failed = [
-                sum(_simulated_build(rng, runs, of_a_job, spread, slower) for _ in range(builds))
-                for slower in SLOWDOWNS
-            ]
-            bound = upper_bound(failed[0], builds)
-            found = "  ".join(f"{count / builds:6.1%}" for count in failed[1:])
-            told = f"{failed[0] / builds:5.2%} (<= {bound:5.2%})"
-            print(f"  {runs:8}  {of_a_job:8}  {spread:6.0%}   {told}      {found}")
+    settings = [
+        (runs, job, Machine(spread=spread, probe=probe))
+        for job in RUNS_OF_A_JOB
+        for probe in PROBES
+        for runs in ACCEPTED
+        for spread in SPREADS
+        if job == 1 or (runs > 1 and probe == "none")
+        if probe == "none" or (runs >= drift.FULL_RUNS and spread >= UNRELATED)
+    ]
+    for runs, of_a_job, machine in settings:
+        failed = [
+            sum(_simulated_build(rng, runs, of_a_job, machine, slower) for _ in range(builds)) for slower in SLOWDOWNS
+        ]
+        bound = upper_bound(failed[0], builds)
+        found = "  ".join(f"{count / builds:6.1%}" for count in failed[1:])
+        told = f"{failed[0] / builds:5.2%} (<= {bound:5.2%})"
+        print(f"  {runs:8}  {of_a_job:8}  {machine.spread:6.0%}  {machine.probe:9}   {told}      {found}", flush=True)
 
 
-def _simulated_build(rng: np.random.Generator, runs: int, of_a_job: int, spread: float, slower: float) -> bool:
+def _simulated_build(rng: np.random.Generator, runs: int, of_a_job: int, machine: Machine, slower: float) -> bool:
     """Whether a build fails that comes after so many accepted runs, each job of which recorded ``of_a_job``."""
     accepted: list[Run] = []
     while len(accepted) < runs:
-        accepted += simulated_job(rng, spread, of_a_job)
-    return drifted(accepted[:runs], simulated_job(rng, spread, 1, slower)[0])
+        accepted += simulated_job(rng, machine, of_a_job)
+    return drifted(accepted[:runs], simulated_job(rng, machine, 1, slower)[0])
 
 
 # Live runs.
@@ -248,6 +284,68 @@ def _one_run(directory: Path, index: int, work: str) -> bool:
     return done.returncode == 0
 
 
+# Live builds.
+
+
+def build(directory: Path, builds: int, slower: int, seconds_at_most: float, condition: str) -> None:
+    """Gate until there are ``builds`` builds with this slowdown in percent, or time is up; goes on where it was."""
+    of_slowdown = directory / f"builds-{slower}"
+    of_slowdown.mkdir(exist_ok=True)
+    deadline_s = time.monotonic() + seconds_at_most
+    while (index := len(list(of_slowdown.glob("build-*.json")))) < builds and time.monotonic() < deadline_s:
+        load = load_average()
+        with contextlib.ExitStack() as disturbed:
+            if condition == "noisy":
+                disturbed.enter_context(neighbour.beside(index, _RUN_S, environment.cores().usable))
+            verdict = _one_build(directory, of_slowdown / f"build-{index:04}.json", 1 + slower / 100)
+        print(f"build {index + 1} of {builds}, +{slower} %: {verdict}, load before it {load:.1f}", flush=True)
+
+
+def _one_build(directory: Path, results: Path, slower: float) -> str:
+    """Gate once, in a process of its own; what came of it."""
+    with tempfile.TemporaryDirectory() as made:
+        baselines = Path(made)
+        (work,) = _store_latest(directory, baselines, slower)
+        unfinished = baselines / "results.json"
+        subprocess.run(
+            [
+                *(sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", f"test_run.py::test_{work}"),
+                *(*_OPTIONS, "--paddle-baseline-required", f"--paddle-baselines={baselines}"),
+                f"--paddle-json={unfinished}",
+            ],
+            cwd=directory,
+            env={name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")},
+            capture_output=True,
+            check=False,
+        )
+        (sweep,) = json.loads(unfinished.read_text())["sweeps"]
+        again = any(window["stage"] == "confirmation" for window in sweep["windows"])
+        kept = {"measured_again": again, "verdicts": sweep["verdicts"]}
+        results.write_text(json.dumps(kept, indent=2) + "\n")
+    return outcome(kept)
+
+
+def _store_latest(directory: Path, baselines: Path, faster: float) -> set[str]:
+    """A baseline of the latest recorded runs, had their queries been so much faster; of which work it is."""
+    files = [path for folder in sorted(directory.glob("run-*")) for path in folder.glob("*/*.json")]
+    latest = files[-drift.FULL_RUNS :]
+    stored = [schema.from_text(path.read_text()) for path in latest]
+    if len(stored) < drift.FULL_RUNS:
+        sys.exit(f"{directory} has {len(stored)} recorded runs; a build needs {drift.FULL_RUNS}: record them first")
+    runs = tuple(slowed(one.series.runs[0], 1 / faster) for one in stored)
+    series = Series(setting=stored[-1].series.setting, anchor=rule.anchor_of(runs), runs=runs)
+    target = baselines / latest[-1].parent.name / latest[-1].name
+    target.parent.mkdir()
+    target.write_text(schema.to_text(dataclasses.replace(stored[-1], series=series)))
+    return {one.test.rpartition("::test_")[2] for one in stored}
+
+
+def outcome(kept: dict[str, Any]) -> str:
+    """``fail``, ``inconclusive`` or ``pass``: of all verdicts on drift."""
+    statuses = {verdict["status"] for verdict in kept["verdicts"] if verdict["check"] == "drift"}
+    return next((status for status in ("fail", "inconclusive") if status in statuses), "pass")
+
+
 def recorded(directory: Path) -> list[Recorded]:
     """The runs in their order, without those that did not pass."""
     found = []
@@ -295,7 +393,10 @@ def builds_of(runs: Sequence[Recorded], slower: float, step: int) -> list[Build]
         if before and now:
             by_mean = any(slower * now[name] > MEAN_LIMIT * before[name] for name in now if name in before)
         accepted = [one.run for one in runs[index - drift.FULL_RUNS : index]]
-        found.append(Build(drifted=drifted(accepted, slowed(runs[index].run, slower)), by_mean=by_mean))
+        said = compared(accepted, slowed(runs[index].run, slower))
+        failed = any(one.drifted for one in said)
+        explained = not failed and any(one.explained for one in said)
+        found.append(Build(drifted=failed, explained=explained, by_mean=by_mean))
     return found
 
 
@@ -308,19 +409,10 @@ def drawn_builds(runs: Sequence[Recorded], slower: float, rng: np.random.Generat
     return found
 
 
-def over_probe(one: Recorded) -> Recorded | None:
-    """The same run, its figures over what the probe said of the machine; None where it was not probed throughout."""
-    probes = {point.threads: point.control_qps for point in one.run.points}
-    if None in probes.values():
-        return None
-    points = []
-    for point in one.run.points:
-        speed = (probes[point.threads] or 0.0) / point.threads
-        alone = probes[1] or 0.0
-        (beside,) = slowed(dataclasses.replace(one.run, points=(point,)), speed).points
-        efficiency = None if point.efficiency is None else point.efficiency * alone / speed
-        points.append(dataclasses.replace(beside, efficiency=efficiency))
-    return Recorded(run=dataclasses.replace(one.run, points=tuple(points)), means_s=None)
+def without_probe(one: Recorded) -> Recorded:
+    """The same run, had nothing been measured beside it."""
+    points = tuple(dataclasses.replace(point, control=None) for point in one.run.points)
+    return Recorded(run=dataclasses.replace(one.run, points=points), means_s=one.means_s)
 
 
 def smallest_found(runs: Sequence[Recorded], share: float = drift.POWER) -> float | None:
@@ -351,10 +443,17 @@ def judge(directory: Path, without_first: int) -> None:
         disjoint, overlapping = builds_of(runs, slower, drift.FULL_RUNS + 1), builds_of(runs, slower, 1)
         by_mean = _told(disjoint, overlapping, lambda build: build.by_mean)
         print(f"  {_slowdown(slower):>9}: mean:10% fails     {by_mean}")
-    probed = [found for found in map(over_probe, runs) if found is not None]
-    if len(probed) > drift.FULL_RUNS:
-        print(f"  the same figures over the throughput of the probe, of the {len(probed)} runs that have one:")
-        _print_judged(probed)
+    print("  the same rule without the probe:")
+    _print_judged([without_probe(one) for one in runs])
+    for folder in sorted(directory.glob("builds-*")):
+        builds = [json.loads(path.read_text()) for path in sorted(folder.glob("build-*.json"))]
+        said = [outcome(one) for one in builds]
+        failed, again = said.count("fail"), sum(one["measured_again"] for one in builds)
+        print(
+            f"  whole builds, {_slowdown(1 + int(folder.name.partition('-')[2]) / 100)}: {failed} of {len(said)} fail "
+            f"(<= {upper_bound(failed, len(said)):.1%}), {said.count('inconclusive')} undecided, "
+            f"{said.count('pass')} pass; {again} measured again"
+        )
 
 
 def _print_judged(runs: Sequence[Recorded]) -> None:
@@ -365,7 +464,11 @@ def _print_judged(runs: Sequence[Recorded]) -> None:
         disjoint, overlapping = builds_of(runs, slower, drift.FULL_RUNS + 1), builds_of(runs, slower, 1)
         told = _told(disjoint, overlapping, lambda build: build.drifted)
         drawn = sum(drawn_builds(runs, slower, rng)) / DRAWN
-        print(f"  {_slowdown(slower):>9}: drift check fails {told}; {drawn:6.2%} drawn")
+        undecided = sum(build.explained for build in overlapping)
+        print(
+            f"  {_slowdown(slower):>9}: drift check fails {told}; {drawn:6.2%} drawn; undecided by the probe "
+            f"{undecided} of {len(overlapping)} overlapping"
+        )
     smallest = smallest_found(runs)
     found = "more than doubled" if smallest is None else f"+{smallest:.0%}"
     print(f"  found in {drift.POWER:.0%} of the overlapping builds from {found} on")
@@ -413,6 +516,12 @@ def main() -> int:
     of_record.add_argument("--seconds-at-most", type=float, default=3600.0)
     of_record.add_argument("--work", choices=("mobilenet", "synthetic"), default="mobilenet")
     of_record.add_argument("--condition", choices=("quiet", "noisy"), default="quiet")
+    of_build = commands.add_parser("build")
+    of_build.add_argument("directory", type=Path)
+    of_build.add_argument("--builds", type=int, default=100)
+    of_build.add_argument("--slower", type=int, default=0, help="by how many percent")
+    of_build.add_argument("--seconds-at-most", type=float, default=3600.0)
+    of_build.add_argument("--condition", choices=("quiet", "noisy"), default="quiet")
     of_judge = commands.add_parser("judge")
     of_judge.add_argument("directory", type=Path)
     of_judge.add_argument("--without-first", type=int, default=0, help="runs that served to choose something")
@@ -421,16 +530,19 @@ def main() -> int:
         simulate(20)
         with tempfile.TemporaryDirectory() as directory:
             record(Path(directory), drift.FULL_RUNS + 1, 0.0, 60.0, "synthetic", "quiet")
+            build(Path(directory), 1, 0, 60.0, "quiet")
             judge(Path(directory), 0)
         print("--quick: far too short to judge anything by, so nothing was judged")
     elif asked.command == "simulate":
         simulate(asked.builds)
     elif asked.command == "record":
         record(asked.directory, asked.runs, asked.pause, asked.seconds_at_most, asked.work, asked.condition)
+    elif asked.command == "build":
+        build(asked.directory, asked.builds, asked.slower, asked.seconds_at_most, asked.condition)
     elif asked.command == "judge":
         judge(asked.directory, asked.without_first)
     else:
-        made.error("say simulate, record or judge, or --quick")
+        made.error("say simulate, record, build or judge, or --quick")
     return 0
 
 

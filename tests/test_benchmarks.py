@@ -85,8 +85,13 @@ def test_drift_simulates_the_rule_and_judges_recorded_runs(tmp_path):
     done = run("drift", "simulate", "--builds=10")
     assert done.returncode == 0, done.stderr
     rows = [line.split() for line in done.stdout.splitlines() if line.strip()[:1].isdigit()]
-    settings = [("1", "1"), ("8", "1"), ("9", "1"), ("30", "1"), ("8", "2"), ("9", "2"), ("30", "2")]
-    assert [tuple(row[:2]) for row in rows] == [one for one in settings for _ in range(5)]
+    alone = [("1", "1"), ("8", "1"), ("9", "1"), ("30", "1")]
+    beside = [(*runs, probe) for probe in ("unrelated", "tells") for runs in alone[1:] for _ in range(2)]
+    of_two = [("8", "2", "none"), ("9", "2", "none"), ("30", "2", "none")]
+    settings = (
+        [(*runs, "none") for runs in alone for _ in range(5)] + beside + [one for one in of_two for _ in range(5)]
+    )
+    assert [(*row[:2], row[3]) for row in rows] == settings
     assert rows[5][-1] == "100.0%"  # half as slow again, with a spread of 1 %, and eight accepted runs
     done = run("drift", "judge", str(tmp_path))
     assert "too few: a build needs 8 accepted runs" in done.stdout

@@ -39,6 +39,16 @@ class ForkFigures:
 
 
 @record
+class ControlFigures:
+    """What the probe reached, known work that is the same in every run: how fast the machine was."""
+
+    #: Which work, built by what; only figures of the same are held against each other.
+    work: str
+    #: Throughput in queries per second, geometric mean over rounds.
+    qps: float
+
+
+@record
 class Figures:
     """What one run measured with one thread count."""
 
@@ -56,8 +66,8 @@ class Figures:
     p50_ns: float | None
     p90_ns: float | None
     p99_ns: float | None
-    #: Throughput of a control workload beside it, in queries per second; None where there was none.
-    control_qps: float | None
+    #: Of the probe, with as many threads right after each window; None where there was none.
+    control: ControlFigures | None
     #: The most memory that a process had had when this thread count was first measured, in bytes; None where unknown.
     peak_rss_bytes: int | None
     #: One entry for each fresh process; none where this process measured.
@@ -92,6 +102,8 @@ class AnchorFigures:
     p5_ns: float | None
     p50_ns: float | None
     p99_ns: float | None
+    #: None where those runs had different ones, too.
+    control: ControlFigures | None
 
 
 @record

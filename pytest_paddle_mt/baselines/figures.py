@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pytest_paddle_mt import summary, validity
-from pytest_paddle_mt.baselines import Figures, ForkFigures
+from pytest_paddle_mt.baselines import ControlFigures, Figures, ForkFigures
+from pytest_paddle_mt.engines import synthetic
 from pytest_paddle_mt.statistics import latency, scaling
 
 if TYPE_CHECKING:
@@ -41,21 +42,22 @@ def _figures(point: Point, rounds: Sequence[Round], cpu: Cpu) -> Figures:
         p50_ns=_percentile(latencies, 0.50),
         p90_ns=_percentile(latencies, 0.90),
         p99_ns=_percentile(latencies, 0.99),
-        control_qps=_control_qps(rounds, point.threads, cpu),
+        control=_control(rounds, point.threads, cpu),
         peak_rss_bytes=point.peak_rss_bytes,
         forks=_of_forks(rounds, point.threads, cpu),
     )
 
 
-def _control_qps(rounds: Sequence[Round], threads: int, cpu: Cpu) -> float | None:
-    """Throughput of the probe that fills cores, geometric mean; None where it was not measured."""
+def _control(rounds: Sequence[Round], threads: int, cpu: Cpu) -> ControlFigures | None:
+    """What the probe reached; None where it was not measured."""
     probes = [
         validity.qps(window.probe, cpu)
         for one in rounds
         for window in one.at(threads)
         if window.probe is not None and validity.usable(one, threads, cpu)
     ]
-    return scaling.geometric_mean(np.array(probes, dtype=np.float64))
+    qps = scaling.geometric_mean(np.array(probes, dtype=np.float64))
+    return None if qps is None else ControlFigures(work=synthetic.probe_name(), qps=qps)
 
 
 def _percentile(latencies: Latencies | None, q: float) -> float | None:

@@ -11,7 +11,15 @@ from typing import TYPE_CHECKING, Union
 
 import numpy as np
 
-from pytest_paddle_mt.baselines import ANCHOR_RUNS, WINDOW_RUNS, Anchor, AnchorFigures, Baseline, Series
+from pytest_paddle_mt.baselines import (
+    ANCHOR_RUNS,
+    WINDOW_RUNS,
+    Anchor,
+    AnchorFigures,
+    Baseline,
+    ControlFigures,
+    Series,
+)
 from pytest_paddle_mt.records import record
 from pytest_paddle_mt.statistics import drift
 
@@ -58,8 +66,23 @@ QUANTITIES = (
 
 
 @record
+class Beside:
+    """What is said of a quantity that is judged beside the probe when it is looked at alone."""
+
+    #: How much worse the new value is, and how much worse it may be, as logarithms.
+    worse: float
+    limit: float
+    #: How much slower the probe was than in the accepted runs, as a factor; below 1: faster.
+    slower: float
+
+
+@record
 class Comparison:
-    """One quantity of a new run, with one thread count, against what was accepted."""
+    """One quantity of a new run, with one thread count, against what was accepted.
+
+    Where accepted runs show that the quantity goes with the probe, it is held against what they predict of a machine
+    as fast as the probe found it.
+    """
 
     threads: int
     quantity: Quantity
@@ -70,7 +93,7 @@ class Comparison:
     runs: int
     #: Whether ``old`` is the anchor, and not the mean of the rolling window.
     anchored: bool
-    #: How much worse the new value is, as a logarithm; below 0: better.
+    #: How much worse the new value is than was to be expected, as a logarithm; below 0: better.
     worse: float
     #: How much worse it may be, as a logarithm.
     limit: float
@@ -78,11 +101,18 @@ class Comparison:
     spread: float
     #: The drift that is found 19 times in 20, as a logarithm.
     detectable: float
+    #: None where the probe has no part in it.
+    beside: Beside | None
 
     @property
     def drifted(self) -> bool:
         """Whether it is worse than it may be."""
         return self.worse > self.limit
+
+    @property
+    def explained(self) -> bool:
+        """Whether it is worse than it may be by itself, and not beside the probe."""
+        return self.beside is not None and not self.drifted and self.beside.worse > self.beside.limit
 
     @property
     def improved(self) -> bool:
@@ -202,7 +232,13 @@ def _completed(anchor: Anchor, runs: Sequence[Run]) -> Anchor:
         own = known.get(threads)
         if own is None and QPS.key in added:
             own = AnchorFigures(
-                threads=threads, qps=added[QPS.key], efficiency=None, p5_ns=None, p50_ns=None, p99_ns=None
+                threads=threads,
+                qps=added[QPS.key],
+                efficiency=None,
+                p5_ns=None,
+                p50_ns=None,
+                p99_ns=None,
+                control=_anchor_figures(first[QPS.key]).control,
             )
         if own is not None:
             missing = {key: value for key, value in added.items() if getattr(own, key) is None}
@@ -217,6 +253,12 @@ def _anchor_figures(points: Sequence[Figures]) -> AnchorFigures:
 
     qps = mean("qps")
     assert qps is not None, "every run has a throughput"
+    controls = [point.control for point in points if point.control is not None]
+    works = {control.work for control in controls}
+    control = None
+    if len(controls) == len(points) and len(works) == 1:
+        mean_log = math.fsum(math.log(one.qps) for one in controls) / len(controls)
+        control = ControlFigures(work=controls[0].work, qps=math.exp(mean_log))
     return AnchorFigures(
         threads=points[0].threads,
         qps=qps,
@@ -224,6 +266,7 @@ def _anchor_figures(points: Sequence[Figures]) -> AnchorFigures:
         p5_ns=mean("p5_ns"),
         p50_ns=mean("p50_ns"),
         p99_ns=mean("p99_ns"),
+        control=control,
     )
 
 
@@ -240,9 +283,15 @@ def _accepted(series: Series, threads: int, quantity: Quantity, anchored: bool) 
         in_window = _accepted(series, threads, quantity, False)
         if len(in_window) <= series.anchor.runs and len(series.runs) < WINDOW_RUNS:
             return []  # it is the mean of the very same values
-    points = series.anchor.points if anchored else [point for run in series.runs for point in run.points]
-    values = [_value(point, quantity) for point in points if point.threads == threads]
+    values = [_value(point, quantity) for point in _points(series, threads, anchored)]
     return [value for value in values if value is not None]
+
+
+def _points(series: Series, threads: int, anchored: bool) -> list[AnyFigures]:
+    points: Sequence[AnyFigures] = series.anchor.points
+    if not anchored:
+        points = [point for run in series.runs for point in run.points]
+    return [point for point in points if point.threads == threads]
 
 
 def _comparison(
@@ -250,6 +299,7 @@ def _comparison(
 ) -> Comparison:
     new = _value(own, quantity)
     assert new is not None, "only quantities that the run has are compared"
+    margin = quantity.margin(limits)
     in_window = np.log(np.array(_accepted(series, own.threads, quantity, False), dtype=np.float64))
     spread = drift.between_runs(in_window)
     mean, runs = float(in_window.mean()), len(in_window)
@@ -257,9 +307,9 @@ def _comparison(
         if len(in_window) >= drift.FULL_RUNS:  # else the assumption is part of it
             spread = drift.between_neighbours(in_window)
         mean, runs = math.log(_accepted(series, own.threads, quantity, True)[0]), series.anchor.runs
-    limit = drift.limit(spread, runs, quantity.margin(limits), alpha)
+    limit = drift.limit(spread, runs, margin, alpha)
     change = math.log(new) - mean
-    return Comparison(
+    alone = Comparison(
         threads=own.threads,
         quantity=quantity,
         old=math.exp(mean),
@@ -270,4 +320,50 @@ def _comparison(
         limit=limit,
         spread=spread.sd,
         detectable=drift.detectable(spread, runs, limit),
+        beside=None,
     )
+    return _beside_probe(alone, series, own, margin, alpha) or alone
+
+
+def _beside_probe(alone: Comparison, series: Series, own: Figures, margin: float, alpha: float) -> Comparison | None:
+    """``alone``, held against what the runs predict of a machine this fast; None where they do not show that."""
+    now = _course(own, alone.quantity, own)
+    if now is None:
+        return None
+    courses = (_course(point, alone.quantity, own) for point in _points(series, own.threads, False))
+    known = np.array([course for course in courses if course is not None], dtype=np.float64)
+    found = drift.regression(*known.T) if len(known) else None
+    if found is None:
+        return None
+    before, runs, spread = known.mean(axis=0), len(known), found.spread
+    if alone.anchored:
+        anchor = _course(_points(series, own.threads, True)[0], alone.quantity, own)
+        if anchor is None:
+            return None
+        before, runs, spread = np.array(anchor), alone.runs, found.spread_of_neighbours
+    worse, slower = (float(part) for part in np.array(now) - before)
+    leverage = found.leverage(slower)
+    limit = drift.limit(spread, runs, margin, alpha, leverage)
+    return dataclasses.replace(
+        alone,
+        old=math.exp(before[0] if alone.quantity.more_is_worse else -before[0]),
+        runs=runs,
+        worse=worse - found.slope * slower,
+        limit=limit,
+        spread=spread.sd,
+        detectable=drift.detectable(spread, runs, limit, leverage),
+        beside=Beside(worse=alone.worse, limit=alone.limit, slower=math.exp(slower)),
+    )
+
+
+def _course(figures: AnyFigures, quantity: Quantity, new: Figures) -> tuple[float, float] | None:
+    """A figure and the probe's time beside it, as logarithms that grow as a machine slows; None without both.
+
+    Efficiency has none: one thread is measured beside it already. What another probe says is not comparable.
+    """
+    value, control = _value(figures, quantity), figures.control
+    if value is None or control is None or new.control is None or quantity is EFFICIENCY:
+        return None
+    if control.work != new.control.work:
+        return None
+    return (math.log(value) if quantity.more_is_worse else -math.log(value)), -math.log(control.qps)

@@ -16,6 +16,7 @@ from pytest_paddle_mt.baselines import (
     Anchor,
     AnchorFigures,
     Baseline,
+    ControlFigures,
     Fact,
     Figures,
     ForkFigures,
@@ -119,7 +120,12 @@ def _plain_anchor(point: AnchorFigures) -> dict[str, Any]:
         "p5_ms": _ms(point.p5_ns),
         "p50_ms": _ms(point.p50_ns),
         "p99_ms": _ms(point.p99_ns),
+        "control": _plain_control(point.control),
     }
+
+
+def _plain_control(control: ControlFigures | None) -> dict[str, Any] | None:
+    return None if control is None else {"work": control.work, "qps": _rounded(control.qps)}
 
 
 def _plain_run(run: Run) -> dict[str, Any]:
@@ -142,7 +148,7 @@ def _plain_figures(point: Figures) -> dict[str, Any]:
         "p50_ms": _ms(point.p50_ns),
         "p90_ms": _ms(point.p90_ns),
         "p99_ms": _ms(point.p99_ns),
-        "control_qps": _rounded(point.control_qps),
+        "control": _plain_control(point.control),
         "peak_rss_bytes": point.peak_rss_bytes,
         "forks": [
             {"fork": fork.fork, "rounds": fork.rounds, "qps": _rounded(fork.qps), "p50_ms": _ms(fork.p50_ns)}
@@ -236,6 +242,7 @@ def _read_anchor_figures(value: object, where: str) -> AnchorFigures:
         p5_ns=reader.take("p5_ms", _optional(_ns)),
         p50_ns=reader.take("p50_ms", _optional(_ns)),
         p99_ns=reader.take("p99_ms", _optional(_ns)),
+        control=reader.take("control", _optional(_read_control)),
     )
     reader.end()  # percentiles need not ascend here: they may be means of different runs
     return figures
@@ -267,13 +274,20 @@ def _read_figures(value: object, where: str) -> Figures:
         p50_ns=reader.take("p50_ms", _optional(_ns)),
         p90_ns=reader.take("p90_ms", _optional(_ns)),
         p99_ns=reader.take("p99_ms", _optional(_ns)),
-        control_qps=reader.take("control_qps", _optional(_positive)),
+        control=reader.take("control", _optional(_read_control)),
         peak_rss_bytes=reader.take("peak_rss_bytes", _optional(_at_least(1))),
         forks=reader.take("forks", _list(_read_fork)),
     )
     reader.end()
     _percentiles_ascend(value, where)
     return figures
+
+
+def _read_control(value: object, where: str) -> ControlFigures:
+    reader = _Reader(value, where)
+    control = ControlFigures(work=reader.take("work", _text), qps=reader.take("qps", _positive))
+    reader.end()
+    return control
 
 
 def _read_fork(value: object, where: str) -> ForkFigures:

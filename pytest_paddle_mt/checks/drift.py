@@ -87,30 +87,47 @@ def _verdicts(evidence: Evidence, stored: Stored) -> list[Verdict]:
 
 
 def _judged(comparisons: Sequence[Comparison], series: Series, limits: Limits) -> Verdict:
-    """The verdict on one thread count: that of the quantity which uses up most of its limit."""
-    worst = max(comparisons, key=lambda one: one.severity)
+    """The verdict on one thread count: that of the quantity which uses up most of its limit.
+
+    Without drift beside the probe it is that of one which drifted by itself: the machine was slower, or the test itself
+    left something at work that slowed the probe, too.
+    """
+    worst = max(comparisons, key=lambda one: (one.drifted, one.explained, one.severity))
     runs = rule.runs_with(series, worst.threads)
     reason = f"{_change(worst)}, {_limit(worst, limits)}"
+    if worst.explained:
+        assert worst.beside is not None, "it is what explains"
+        sign = 1 if worst.quantity.more_is_worse else -1
+        reason += (
+            f". By itself it is beyond its limit of {words.percent(math.exp(sign * worst.beside.limit))}: the machine "
+            "was slower, or the test left something at work that slowed the probe, too. Run it again"
+        )
     better = [one for one in comparisons if one.improved and not one.anchored]
     if better:
         reason += f". Improved: {'; '.join(_change(one) for one in better)}"
     if runs < drift.FULL_RUNS:
         reason += f". Calibrating: {runs} of {drift.FULL_RUNS} runs accepted, so the limit is still wide"
-    status: Status = "fail" if worst.drifted else "calibrating" if runs < drift.FULL_RUNS else "pass"
+    status: Status = "calibrating" if runs < drift.FULL_RUNS else "pass"
+    if worst.drifted or worst.explained:
+        status = "fail" if worst.drifted else "inconclusive"
     return Verdict(
         check=NAME,
         threads=worst.threads,
         status=status,
-        observed=worst.new / worst.old,
+        observed=math.exp(worst.worse if worst.quantity.more_is_worse else -worst.worse),
         limit=math.exp(worst.limit if worst.quantity.more_is_worse else -worst.limit),
         reason=reason,
     )
 
 
 def _change(one: Comparison) -> str:
-    """``p50 latency with 2 threads 22.8 -> 25.1 ms (+10.1 %)``."""
+    """``p50 latency with 2 threads 22.8 -> 25.1 ms (+10.1 %)``, and what remains of that beside the probe."""
     changed = words.change(one.quantity.key, one.old, one.new)
-    return f"{one.quantity.name} with {counted(one.threads, 'thread')} {changed}"
+    told = f"{one.quantity.name} with {counted(one.threads, 'thread')} {changed}"
+    if one.beside is None:
+        return told
+    left = words.percent(math.exp(one.worse if one.quantity.more_is_worse else -one.worse))
+    return f"{told}, {left} beside the probe, which took {words.percent(one.beside.slower)}"
 
 
 def _limit(one: Comparison, limits: Limits) -> str:
@@ -123,6 +140,8 @@ def _limit(one: Comparison, limits: Limits) -> str:
     word = "beyond" if one.drifted else "within"
     how = "an assumed " if one.runs == 1 else "a partly assumed " if one.runs < drift.FULL_RUNS else "a "
     spread = f"{how}spread between runs of {math.expm1(one.spread):.1%}"
+    if one.beside is not None:
+        spread += " beside the probe"
     return (
         f"{word} the limit of {words.percent(math.exp(sign * one.limit))} against {of} ({one.quantity.option()} "
         f"{one.quantity.margin(limits):.0%}, and {spread}); {words.percent(math.exp(sign * one.detectable))} would be "

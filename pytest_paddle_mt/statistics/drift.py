@@ -27,6 +27,9 @@ PRIOR_DF = 8.0
 #: far less often; ``docs/statistics.md`` says how often, and why it is not smaller.
 ALPHA = 0.20
 
+#: Accepted runs show that a figure goes with its control when their slope is above zero at this level, one-sided.
+EVIDENCE = 0.05
+
 #: Few degrees of freedom occur, and a test asks for each of them many times.
 _quantile = functools.lru_cache(maxsize=256)(student_t_quantile)
 
@@ -42,6 +45,52 @@ class Spread:
     sd: float
     #: Degrees of freedom of that estimate.
     df: float
+
+
+@record
+class Regression:
+    """How a figure goes with its control from run to run: a straight line through logarithms."""
+
+    slope: float
+    #: Sum of squares of the controls around their mean.
+    squares: float
+    #: What the line leaves of each figure, in the order of the runs.
+    residuals: npt.NDArray[np.float64]
+
+    @property
+    def spread(self) -> Spread:
+        """Of the runs around the line."""
+        df = len(self.residuals) - 2
+        return Spread(sd=math.sqrt(float(self.residuals @ self.residuals) / df), df=df)
+
+    @property
+    def spread_of_neighbours(self) -> Spread:
+        """``between_neighbours`` of what the line leaves, the slope paid for with a degree of freedom."""
+        found = between_neighbours(self.residuals)
+        return Spread(sd=found.sd, df=found.df - 1)
+
+    def leverage(self, moved: float) -> float:
+        """What predicting ``moved`` away along the controls adds to the variance, in units of the spread's."""
+        return moved**2 / self.squares
+
+
+def regression(logarithms: npt.NDArray[np.float64], controls: npt.NDArray[np.float64]) -> Regression | None:
+    """The figures of runs beside those of their control, both logarithms, shape (m,), both growing as machines slow.
+
+    By least squares. None where the runs do not show that one goes with the other: below ``FULL_RUNS`` runs, where
+    either never varied, or where a slope as steep would come of chance more often than ``EVIDENCE`` (Student's t with
+    m - 2 degrees of freedom).
+    """
+    m = len(logarithms)
+    if m < FULL_RUNS or np.ptp(controls) == 0 or np.ptp(logarithms) == 0:
+        return None
+    around = controls - controls.mean()
+    squares = float(around @ around)
+    slope = float(around @ logarithms) / squares
+    residuals = logarithms - logarithms.mean() - slope * around
+    found = Regression(slope=slope, squares=squares, residuals=residuals)
+    error = found.spread.sd / math.sqrt(squares)
+    return found if slope > _quantile(1 - EVIDENCE, m - 2) * error else None
 
 
 def between_runs(logarithms: npt.NDArray[np.float64]) -> Spread:
@@ -81,8 +130,8 @@ def between_neighbours(logarithms: npt.NDArray[np.float64]) -> Spread:
     return Spread(sd=math.sqrt(squares / (2 * (m - 1))), df=2 * (m - 1) ** 2 / (3 * m - 4))
 
 
-def limit(spread: Spread, runs: int, margin: float, alpha: float) -> float:
-    """How much larger a new logarithm may be than the mean of ``runs`` others: ln(1 + margin) + t s sqrt(1 + 1/m).
+def limit(spread: Spread, runs: int, margin: float, alpha: float, leverage: float = 0.0) -> float:
+    """How much larger a new logarithm may be than the mean of ``runs`` others: ln(1 + margin) + t s sqrt(1 + 1/m + h).
 
     The second part is the one-sided prediction limit for one more value of a normal distribution (Hahn & Meeker,
     Statistical Intervals, 1991, section 4.7), t the 1 - alpha quantile of Student's t with the spread's degrees of
@@ -93,15 +142,16 @@ def limit(spread: Spread, runs: int, margin: float, alpha: float) -> float:
         runs: m, how many runs the mean is of.
         margin: accepted drift, above 0; 0.1 is 10 %.
         alpha: as above, in (0, 1).
+        leverage: h, of a mean that a regression predicts; 0 without one.
     """
-    return math.log1p(margin) + _quantile(1 - alpha, spread.df) * _deviation(spread, runs)
+    return math.log1p(margin) + _quantile(1 - alpha, spread.df) * _deviation(spread, runs, leverage)
 
 
-def detectable(spread: Spread, runs: int, beyond: float) -> float:
+def detectable(spread: Spread, runs: int, beyond: float, leverage: float = 0.0) -> float:
     """The logarithm of the drift that is found in ``POWER`` of all runs, given the limit ``beyond`` and this spread."""
-    return beyond + _quantile(POWER, spread.df) * _deviation(spread, runs)
+    return beyond + _quantile(POWER, spread.df) * _deviation(spread, runs, leverage)
 
 
-def _deviation(spread: Spread, runs: int) -> float:
-    """Standard deviation of the difference between a new run and the mean of ``runs`` others."""
-    return spread.sd * math.sqrt(1 + 1 / runs)
+def _deviation(spread: Spread, runs: int, leverage: float) -> float:
+    """Standard deviation of the difference between a new run and what ``runs`` others predict of it."""
+    return spread.sd * math.sqrt(1 + 1 / runs + leverage)

@@ -7,7 +7,7 @@ import math
 
 import pytest
 
-from pytest_paddle_mt.baselines import ANCHOR_RUNS, WINDOW_RUNS, rule
+from pytest_paddle_mt.baselines import ANCHOR_RUNS, WINDOW_RUNS, ControlFigures, rule
 from pytest_paddle_mt.statistics import drift
 from tests.builders import MACHINE, SETTING, baseline, limits, run_figures, run_of, series_of
 
@@ -225,3 +225,134 @@ def test_a_count_that_the_curve_lacks_does_not_end_it_and_is_not_its_end():
     points = [run_figures(n, 40.0 * n, efficiency=0.95) for n in (1, 2, 8)]
     assert rule.linear_up_to(series_of(run_of(*points)), (1, 2, 4, 8, 16), 0.85) == 8
     assert rule.linear_up_to(series_of(run_of(*points)), (1, 16), 0.85) == 1
+
+
+# Beside the probe.
+
+#: How much slower the machine was in each of eight runs, and what else varied in them, as factors.
+SLOWER = (1.00, 1.20, 1.05, 1.30, 1.10, 1.25, 1.02, 1.15)
+RIPPLE = (1.00, 1.01, 0.99, 1.00, 1.01, 0.99, 1.00, 1.00)
+
+
+def with_probe(slower, *, qps=40.0, work="steps", **changes):
+    """A run of so much throughput on a machine so much slower, as the probe says, too."""
+    control = None if work is None else ControlFigures(work=work, qps=20_000 / slower)
+    return run_figures(2, qps / slower, efficiency=0.5, control=control, **changes)
+
+
+def probed_series(*more, work="steps"):
+    """Eight runs that go with the probe, and more."""
+    points = [with_probe(slower, qps=40 * ripple, work=work) for slower, ripple in zip(SLOWER, RIPPLE)]
+    return series_of(*(run_of(point) for point in (*points, *more)))
+
+
+def of_probed(point, series=None, **changes):
+    return rule.compare(series or probed_series(), [point], limits(**changes))
+
+
+@pytest.mark.parametrize("slower", [1.0, 1.15, 1.3])
+def test_what_goes_with_the_probe_is_held_against_what_is_expected_of_a_machine_this_fast(slower):
+    mean = math.exp(sum(map(math.log, SLOWER)) / 8)
+    for key in ("p50_ns", "p5_ns", "p99_ns", "qps"):
+        found = at(of_probed(with_probe(slower, qps=40 / 1.4)), key)
+        assert found.worse == pytest.approx(math.log(1.4), abs=0.01)
+        assert found.drifted
+        assert found.beside.slower == pytest.approx(slower / mean)
+        assert found.beside.worse == pytest.approx(math.log(1.4 * slower / mean), abs=0.01)
+
+
+def test_the_figures_that_are_told_stay_those_that_were_measured():
+    found = at(of_probed(with_probe(1.3)), "qps")
+    assert found.new == pytest.approx(40 / 1.3)
+    assert found.old == pytest.approx(40 / math.exp(sum(map(math.log, SLOWER)) / 8), rel=1e-3)
+
+
+def test_the_limit_is_that_of_the_spread_that_the_probe_leaves():
+    found = at(of_probed(with_probe(1.0)), "qps")
+    alone = at(of_probed(with_probe(1.0, work=None)), "qps")
+    assert alone.beside is None
+    assert found.spread < alone.spread / 5
+    assert found.limit < alone.limit == pytest.approx(found.beside.limit)
+
+
+def test_the_farther_the_machine_is_from_what_it_was_the_wider_the_limit():
+    near, far = (at(of_probed(with_probe(slower)), "qps").limit for slower in (1.15, 2.0))
+    assert far > near
+
+
+def test_what_is_slower_with_its_machine_is_explained_and_has_not_drifted():
+    found = at(of_probed(with_probe(1.8)), "p50_ns")
+    assert (found.drifted, found.explained) == (False, True)
+    found = at(of_probed(with_probe(1.8, work=None)), "p50_ns")
+    assert (found.drifted, found.explained) == (True, False)
+    found = at(of_probed(with_probe(1.8, qps=30)), "p50_ns")
+    assert (found.drifted, found.explained) == (True, False)
+
+
+def test_what_is_within_its_limit_by_itself_needs_no_explanation():
+    assert not any(one.explained for one in of_probed(with_probe(1.1)))
+
+
+def test_efficiency_has_one_thread_beside_it_already():
+    assert at(of_probed(with_probe(1.0)), "efficiency").beside is None
+
+
+def test_what_the_probe_says_counts_where_runs_show_that_it_tells():
+    unrelated = [with_probe(1.0, qps=40 * ripple) for ripple in RIPPLE]
+    points = [
+        dataclasses.replace(point, control=ControlFigures(work="steps", qps=20_000 / slower))
+        for point, slower in zip(unrelated, (1.0, 1.0, 1.1, 1.1, 1.2, 1.2, 1.3, 1.3))
+    ]
+    found = of_probed(with_probe(1.3), series_of(*map(run_of, points)))
+    assert all(one.beside is None for one in found)
+
+
+@pytest.mark.parametrize("work", ["other steps", None])
+def test_another_probe_is_not_comparable(work):
+    assert all(one.beside is None for one in of_probed(with_probe(1.0, work=work)))
+    assert all(one.beside is None for one in of_probed(with_probe(1.0), probed_series(work=work)))
+
+
+def test_runs_with_another_probe_are_left_out_of_what_it_tells():
+    old = [run_of(with_probe(slower, work="older")) for slower in (1.0, 1.0)]
+    points = [with_probe(slower, qps=40 * ripple) for slower, ripple in zip(SLOWER, RIPPLE)]
+    found = at(of_probed(with_probe(1.3), series_of(*old, *map(run_of, points))), "qps")
+    assert (found.runs, found.beside is None) == (8, False)
+    assert found.worse == pytest.approx(0, abs=0.01)
+
+
+def test_the_anchor_is_corrected_for_how_fast_its_machine_was():
+    """The first eight on a fast machine, the others on a slow one, and the new run on one that is as fast."""
+    later = [with_probe(1.5 * slower, qps=40 * ripple) for slower, ripple in zip(SLOWER, RIPPLE)]
+    found = at(of_probed(with_probe(1.1), probed_series(*later)), "qps", anchored=True)
+    assert found.worse == pytest.approx(0, abs=0.01)
+    assert at(of_probed(with_probe(1.6), probed_series(*later)), "qps", anchored=True).worse == pytest.approx(
+        0, abs=0.01
+    )
+    slowed = at(of_probed(with_probe(1.1, qps=32), probed_series(*later)), "qps", anchored=True)
+    assert slowed.drifted
+    assert slowed.worse == pytest.approx(math.log(1.25), abs=0.01)
+
+
+def test_an_anchor_without_a_probe_is_compared_as_it_is():
+    old = [run_of(with_probe(1.0, qps=40 * ripple, work=None)) for ripple in RIPPLE]
+    later = [run_of(with_probe(slower, qps=40 * ripple)) for slower, ripple in zip(SLOWER, RIPPLE)]
+    series = series_of(*old, *later)
+    assert series.anchor.points[0].control is None
+    found = of_probed(with_probe(1.3), series)
+    assert at(found, "qps").beside is not None
+    assert at(found, "qps", anchored=True).beside is None
+
+
+def test_an_anchor_has_the_probe_that_all_of_its_runs_had():
+    (point,) = probed_series().anchor.points
+    assert point.control.work == "steps"
+    assert point.control.qps == pytest.approx(20_000 / math.prod(SLOWER) ** (1 / 8))
+    mixed = [with_probe(1.0), with_probe(1.0, work="other")]
+    assert rule.anchor_of([run_of(one) for one in mixed]).points[0].control is None
+
+
+def test_a_run_on_a_slow_machine_belongs_to_its_series():
+    stored = baseline(series=probed_series())
+    assert len(accept(stored, with_probe(1.8)).series.runs) == 9
+    assert len(accept(stored, with_probe(1.8, work=None)).series.runs) == 1

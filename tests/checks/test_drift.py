@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from pytest_paddle_mt.baselines import ControlFigures
 from pytest_paddle_mt.checks import drift
 from pytest_paddle_mt.checks.drift import DriftCheck
-from tests.builders import baseline, evidence, rounds_of, run_figures, run_of, series_of, stored
+from pytest_paddle_mt.engines import synthetic
+from tests.builders import baseline, evidence, probed, rounds_of, run_figures, run_of, series_of, stored
 
 NEARLY = (79.0, 79.8, 78.2, 79.4, 78.6, 79.2, 78.8, 79.0)
 
@@ -139,6 +141,56 @@ def test_a_thread_count_that_other_work_disturbed_in_every_round_is_not_compared
     (found,) = DriftCheck().judge(evidence(rounds, stored=stored(baseline(*NEARLY))))
     assert found.status == "inconclusive"
     assert "the machine disturbed every round by nobody knows how much" in found.reason
+
+
+# Beside the probe.
+
+SLOWER = (1.00, 1.20, 1.05, 1.30, 1.10, 1.25, 1.02, 1.15)
+
+
+def beside_probe(qps, slower):
+    """The verdict on two threads on a machine this slow; the accepted runs were on faster and slower ones."""
+    runs = []
+    for index, factor in enumerate(SLOWER):
+        control = ControlFigures(work=synthetic.probe_name(), qps=20_000 / factor)
+        runs.append(
+            run_of(
+                run_figures(2, (79 + 0.1 * index) / factor, efficiency=None, p5_ns=None, p99_ns=None, control=control)
+            )
+        )
+    rounds = probed(rounds_of({1: 40, 2: qps / slower}), {1: 10_000 / slower, 2: 20_000 / slower})
+    found = evidence(rounds, stored=stored(baseline(series=series_of(*runs))))
+    (one,) = DriftCheck().judge(found)
+    return one
+
+
+def test_a_slower_machine_passes_while_the_figures_by_themselves_do_too():
+    found = beside_probe(79, 1.2)
+    assert found.status == "pass"
+    assert " beside the probe, which took " in found.reason
+    assert (
+        "of 8 accepted runs (--paddle-max-drift 10%, and a spread between runs of 0.3% beside the probe)"
+        in found.reason
+    )
+
+
+def test_what_only_a_much_slower_machine_explains_is_undecided():
+    found = beside_probe(79, 2.0)
+    assert found.status == "inconclusive"
+    assert (
+        "QPS with 2 threads 70.28 -> 39.5 (-43.8%), -0.7% beside the probe, which took +77.1%, within the limit of"
+        in found.reason
+    )
+    assert "By itself it is beyond its limit of" in found.reason
+    assert found.reason.endswith("or the test left something at work that slowed the probe, too. Run it again")
+
+
+@pytest.mark.parametrize("slower", [0.9, 1.15, 1.4])
+def test_drift_beside_the_probe_fails_however_fast_the_machine_is(slower):
+    found = beside_probe(60, slower)
+    assert found.status == "fail"
+    assert "By itself" not in found.reason
+    assert max(found.observed, 1 / found.observed) == pytest.approx(79.35 / 60, rel=0.01)
 
 
 # What is only said.
