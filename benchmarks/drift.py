@@ -447,6 +447,8 @@ def judge(directory: Path, without_first: int) -> None:
     _print_judged([without_probe(one) for one in runs])
     for folder in sorted(directory.glob("builds-*")):
         builds = [json.loads(path.read_text()) for path in sorted(folder.glob("build-*.json"))]
+        if not builds:
+            continue
         said = [outcome(one) for one in builds]
         failed, again = said.count("fail"), sum(one["measured_again"] for one in builds)
         print(
@@ -458,7 +460,7 @@ def judge(directory: Path, without_first: int) -> None:
 
 def _print_judged(runs: Sequence[Recorded]) -> None:
     for key in ("p50_ns", "p5_ns", "p99_ns", "qps", "efficiency"):
-        print(f"  spread between runs of {key}: {_spreads(runs, key)}")
+        print(f"  spread between runs of {key}: {_spreads(runs, key)}{_beside_probe(runs, key)}")
     rng = np.random.default_rng(0)
     for slower in SLOWDOWNS:
         disjoint, overlapping = builds_of(runs, slower, drift.FULL_RUNS + 1), builds_of(runs, slower, 1)
@@ -486,6 +488,25 @@ def _spreads(runs: Sequence[Recorded], key: str) -> str:
         if len(known) > 1 and not (key == "efficiency" and threads == 1):
             told.append(f"{math.expm1(float(np.std(known, ddof=1))):.1%} with {threads}")
     return ", ".join(told) or "unknown"
+
+
+def _beside_probe(runs: Sequence[Recorded], key: str) -> str:
+    """What the probe leaves of that spread, where all these runs together show that it tells."""
+    told = []
+    for threads in sorted({point.threads for one in runs for point in one.run.points}):
+        points = [point for one in runs for point in one.run.points if point.threads == threads]
+        known = [
+            (math.log(getattr(point, key)), math.log(point.control.qps))
+            for point in points
+            if point.control is not None and getattr(point, key) is not None
+        ]
+        if not known or key == "efficiency":
+            continue
+        figures, controls = np.array(known).T
+        found = drift.regression(figures if key == "qps" else -figures, controls)
+        if found is not None:
+            told.append(f"{math.expm1(found.spread.sd):.1%} with {threads} (slope {found.slope:.2f})")
+    return f"; beside the probe {', '.join(told)}" if told else ""
 
 
 def _told(disjoint: Sequence[Build], overlapping: Sequence[Build], failed: Callable[[Build], bool | None]) -> str:

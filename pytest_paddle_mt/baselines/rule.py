@@ -214,7 +214,8 @@ def anchor_of(runs: Sequence[Run]) -> Anchor:
 def _completed(anchor: Anchor, runs: Sequence[Run]) -> Anchor:
     """``anchor`` with what its runs lacked, once there are ``ANCHOR_RUNS`` runs that have it: the first of those.
 
-    A percentile may need more queries than a run had, and thread counts may be added later.
+    A percentile may need more queries than a run had, and thread counts may be added later. The probe of a thread count
+    stays that of the runs which gave its throughput.
     """
     known = {point.threads: point for point in anchor.points}
     measured: dict[int, list[Figures]] = {}

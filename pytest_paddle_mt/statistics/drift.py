@@ -70,7 +70,7 @@ class Regression:
         return Spread(sd=found.sd, df=found.df - 1)
 
     def leverage(self, moved: float) -> float:
-        """What predicting ``moved`` away along the controls adds to the variance, in units of the spread's."""
+        """What it adds to the variance of a prediction, in units of the spread's, that the control moved by so much."""
         return moved**2 / self.squares
 
 
@@ -79,7 +79,7 @@ def regression(logarithms: npt.NDArray[np.float64], controls: npt.NDArray[np.flo
 
     By least squares. None where the runs do not show that one goes with the other: below ``FULL_RUNS`` runs, where
     either never varied, or where a slope as steep would come of chance more often than ``EVIDENCE`` (Student's t with
-    m - 2 degrees of freedom).
+    m - 2 degrees of freedom). See Draper & Smith, Applied Regression Analysis, 3rd ed. 1998.
     """
     m = len(logarithms)
     if m < FULL_RUNS or np.ptp(controls) == 0 or np.ptp(logarithms) == 0:

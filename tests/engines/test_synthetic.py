@@ -136,7 +136,7 @@ def test_exponential_spin_times_have_the_mean_asked_for(interleaved):
 
 
 def test_memory_of_its_own_takes_time_in_proportion_to_read(interleaved):
-    small, large = interleaved((SyntheticWork(stream_bytes=2**20), 1), (SyntheticWork(stream_bytes=2**23), 1))
+    small, large = interleaved((SyntheticWork(stream_bytes=2**20), 1), (SyntheticWork(stream_bytes=2**24), 1))
     assert shortest_ns(large) / shortest_ns(small) > 4
 
 
