@@ -31,6 +31,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Callable, NamedTuple
 
@@ -40,7 +41,7 @@ from figures import load_average
 from proportions import upper_bound
 
 from pytest_paddle_mt import environment
-from pytest_paddle_mt.baselines import WINDOW_RUNS, ControlFigures, Figures, Run, Series, rule, schema
+from pytest_paddle_mt.baselines import WINDOW_RUNS, Figures, ProbeFigures, Run, Series, rule, schema
 from pytest_paddle_mt.options import DEFAULT_MAX_COLLAPSE, DEFAULT_MAX_DRIFT, DEFAULT_MAX_P99_DRIFT
 from pytest_paddle_mt.records import Limits
 from pytest_paddle_mt.statistics import drift
@@ -174,7 +175,7 @@ def _simulated_run(rng: np.random.Generator, shared: float, machine: Machine, sl
                 p50_ns=noisy(query_ns),
                 p90_ns=noisy(1.1 * query_ns),
                 p99_ns=noisy(1.4 * query_ns),
-                control=probe_ns and ControlFigures(work="probe", qps=threads * 1e9 / probe_ns),
+                probe=None if probe_ns is None else ProbeFigures(work="probe", qps=threads * 1e9 / probe_ns),
                 peak_rss_bytes=None,
                 forks=(),
             )
@@ -290,7 +291,7 @@ def _one_run(directory: Path, index: int, work: str) -> bool:
 def build(directory: Path, builds: int, slower: int, seconds_at_most: float, condition: str) -> None:
     """Gate until there are ``builds`` builds with this slowdown in percent, or time is up; goes on where it was."""
     of_slowdown = directory / f"builds-{slower}"
-    of_slowdown.mkdir(exist_ok=True)
+    of_slowdown.mkdir(parents=True, exist_ok=True)
     deadline_s = time.monotonic() + seconds_at_most
     while (index := len(list(of_slowdown.glob("build-*.json")))) < builds and time.monotonic() < deadline_s:
         load = load_average()
@@ -307,7 +308,7 @@ def _one_build(directory: Path, results: Path, slower: float) -> str:
         baselines = Path(made)
         (work,) = _store_latest(directory, baselines, slower)
         unfinished = baselines / "results.json"
-        subprocess.run(
+        done = subprocess.run(
             [
                 *(sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", f"test_run.py::test_{work}"),
                 *(*_OPTIONS, "--paddle-baseline-required", f"--paddle-baselines={baselines}"),
@@ -316,8 +317,11 @@ def _one_build(directory: Path, results: Path, slower: float) -> str:
             cwd=directory,
             env={name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")},
             capture_output=True,
+            text=True,
             check=False,
         )
+        if not unfinished.exists():
+            sys.exit(f"the build measured nothing:\n{done.stdout}{done.stderr}")
         (sweep,) = json.loads(unfinished.read_text())["sweeps"]
         again = any(window["stage"] == "confirmation" for window in sweep["windows"])
         kept = {"measured_again": again, "verdicts": sweep["verdicts"]}
@@ -341,9 +345,10 @@ def _store_latest(directory: Path, baselines: Path, faster: float) -> set[str]:
 
 
 def outcome(kept: dict[str, Any]) -> str:
-    """``fail``, ``inconclusive`` or ``pass``: of all verdicts on drift."""
-    statuses = {verdict["status"] for verdict in kept["verdicts"] if verdict["check"] == "drift"}
-    return next((status for status in ("fail", "inconclusive") if status in statuses), "pass")
+    """What all verdicts on drift come to; ``pass`` only where each of them is one."""
+    statuses = {verdict["status"] for verdict in kept["verdicts"] if verdict["check"] == "drift"} or {"no_data"}
+    first = [status for status in ("fail", "inconclusive") if status in statuses]
+    return next(iter((*first, *sorted(statuses - {"pass"}))), "pass")
 
 
 def recorded(directory: Path) -> list[Recorded]:
@@ -411,7 +416,7 @@ def drawn_builds(runs: Sequence[Recorded], slower: float, rng: np.random.Generat
 
 def without_probe(one: Recorded) -> Recorded:
     """The same run, had nothing been measured beside it."""
-    points = tuple(dataclasses.replace(point, control=None) for point in one.run.points)
+    points = tuple(dataclasses.replace(point, probe=None) for point in one.run.points)
     return Recorded(run=dataclasses.replace(one.run, points=points), means_s=one.means_s)
 
 
@@ -449,12 +454,12 @@ def judge(directory: Path, without_first: int) -> None:
         builds = [json.loads(path.read_text()) for path in sorted(folder.glob("build-*.json"))]
         if not builds:
             continue
-        said = [outcome(one) for one in builds]
-        failed, again = said.count("fail"), sum(one["measured_again"] for one in builds)
+        said = Counter(map(outcome, builds))
+        bound = upper_bound(said["fail"], len(builds))
         print(
-            f"  whole builds, {_slowdown(1 + int(folder.name.partition('-')[2]) / 100)}: {failed} of {len(said)} fail "
-            f"(<= {upper_bound(failed, len(said)):.1%}), {said.count('inconclusive')} undecided, "
-            f"{said.count('pass')} pass; {again} measured again"
+            f"  whole builds, {_slowdown(1 + int(folder.name.partition('-')[2]) / 100)}: {len(builds)}, of which "
+            f"{', '.join(f'{count} {status}' for status, count in sorted(said.items()))}; fail <= {bound:.1%}, had "
+            f"they not shared accepted runs; {sum(one['measured_again'] for one in builds)} were measured again"
         )
 
 
@@ -495,10 +500,11 @@ def _beside_probe(runs: Sequence[Recorded], key: str) -> str:
     told = []
     for threads in sorted({point.threads for one in runs for point in one.run.points}):
         points = [point for one in runs for point in one.run.points if point.threads == threads]
+        latest = points[-1].probe
         known = [
-            (math.log(getattr(point, key)), math.log(point.control.qps))
+            (math.log(getattr(point, key)), math.log(point.probe.qps))
             for point in points
-            if point.control is not None and getattr(point, key) is not None
+            if point.probe and latest and point.probe.work == latest.work and getattr(point, key) is not None
         ]
         if not known or key == "efficiency":
             continue

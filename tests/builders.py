@@ -346,7 +346,7 @@ def run_figures(threads: int, qps: float, **changes: Any) -> Figures:
         "p50_ns": mean_ns,
         "p90_ns": 1.2 * mean_ns,
         "p99_ns": 1.6 * mean_ns,
-        "control": None,
+        "probe": None,
         "peak_rss_bytes": 300_000_000,
         "forks": (),
     }

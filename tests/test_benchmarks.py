@@ -97,6 +97,25 @@ def test_drift_simulates_the_rule_and_judges_recorded_runs(tmp_path):
     assert "too few: a build needs 8 accepted runs" in done.stdout
 
 
+@pytest.mark.parametrize(
+    ("statuses", "came_of_it"),
+    [
+        (["pass", "pass"], "pass"),
+        (["pass", "fail", "inconclusive"], "fail"),
+        (["pass", "inconclusive"], "inconclusive"),
+        (["not_comparable"], "not_comparable"),
+        (["calibrating", "pass"], "calibrating"),
+        ([], "no_data"),
+    ],
+)
+def test_a_build_passes_only_where_every_verdict_on_drift_does(monkeypatch, statuses, came_of_it):
+    monkeypatch.syspath_prepend(str(BENCHMARKS))
+    import drift
+
+    verdicts = [{"check": "drift", "status": status} for status in statuses]
+    assert drift.outcome({"verdicts": [*verdicts, {"check": "linear", "status": "fail"}]}) == came_of_it
+
+
 def test_against_prints_every_scenario_and_rule():
     done = run("against", "--quick")
     assert done.returncode == 0, done.stdout + done.stderr

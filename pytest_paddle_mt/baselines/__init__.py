@@ -39,7 +39,7 @@ class ForkFigures:
 
 
 @record
-class ControlFigures:
+class ProbeFigures:
     """What the probe reached, known work that is the same in every run: how fast the machine was."""
 
     #: Which work, built by what; only figures of the same are held against each other.
@@ -67,7 +67,7 @@ class Figures:
     p90_ns: float | None
     p99_ns: float | None
     #: Of the probe, with as many threads right after each window; None where there was none.
-    control: ControlFigures | None
+    probe: ProbeFigures | None
     #: The most memory that a process had had when this thread count was first measured, in bytes; None where unknown.
     peak_rss_bytes: int | None
     #: One entry for each fresh process; none where this process measured.
@@ -103,7 +103,7 @@ class AnchorFigures:
     p50_ns: float | None
     p99_ns: float | None
     #: None where those runs had different ones, too.
-    control: ControlFigures | None
+    probe: ProbeFigures | None
 
 
 @record

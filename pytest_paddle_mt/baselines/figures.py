@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pytest_paddle_mt import summary, validity
-from pytest_paddle_mt.baselines import ControlFigures, Figures, ForkFigures
+from pytest_paddle_mt.baselines import Figures, ForkFigures, ProbeFigures
 from pytest_paddle_mt.engines import synthetic
 from pytest_paddle_mt.statistics import latency, scaling
 
@@ -42,22 +42,23 @@ def _figures(point: Point, rounds: Sequence[Round], cpu: Cpu) -> Figures:
         p50_ns=_percentile(latencies, 0.50),
         p90_ns=_percentile(latencies, 0.90),
         p99_ns=_percentile(latencies, 0.99),
-        control=_control(rounds, point.threads, cpu),
+        probe=_probe(rounds, point.threads, cpu),
         peak_rss_bytes=point.peak_rss_bytes,
         forks=_of_forks(rounds, point.threads, cpu),
     )
 
 
-def _control(rounds: Sequence[Round], threads: int, cpu: Cpu) -> ControlFigures | None:
+def _probe(rounds: Sequence[Round], threads: int, cpu: Cpu) -> ProbeFigures | None:
     """What the probe reached; None where it was not measured."""
     probes = [
         validity.qps(window.probe, cpu)
         for one in rounds
         for window in one.at(threads)
-        if window.probe is not None and validity.usable(one, threads, cpu)
+        if window.probe is not None
+        if validity.usable(one, threads, cpu) and not validity.set_aside(window.probe, cpu)
     ]
     qps = scaling.geometric_mean(np.array(probes, dtype=np.float64))
-    return None if qps is None else ControlFigures(work=synthetic.probe_name(), qps=qps)
+    return None if qps is None else ProbeFigures(work=synthetic.probe_name(), qps=qps)
 
 
 def _percentile(latencies: Latencies | None, q: float) -> float | None:

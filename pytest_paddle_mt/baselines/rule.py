@@ -17,7 +17,7 @@ from pytest_paddle_mt.baselines import (
     Anchor,
     AnchorFigures,
     Baseline,
-    ControlFigures,
+    ProbeFigures,
     Series,
 )
 from pytest_paddle_mt.records import record
@@ -66,17 +66,6 @@ QUANTITIES = (
 
 
 @record
-class Beside:
-    """What is said of a quantity that is judged beside the probe when it is looked at alone."""
-
-    #: How much worse the new value is, and how much worse it may be, as logarithms.
-    worse: float
-    limit: float
-    #: How much slower the probe was than in the accepted runs, as a factor; below 1: faster.
-    slower: float
-
-
-@record
 class Comparison:
     """One quantity of a new run, with one thread count, against what was accepted.
 
@@ -97,12 +86,16 @@ class Comparison:
     worse: float
     #: How much worse it may be, as a logarithm.
     limit: float
-    #: Spread between the accepted runs, for the anchor between neighbours, as a standard deviation of logarithms.
+    #: Spread between the accepted runs, for the anchor between neighbours, as a standard deviation of logarithms;
+    #: beside the probe around what it lets expect.
     spread: float
     #: The drift that is found 19 times in 20, as a logarithm.
     detectable: float
-    #: None where the probe has no part in it.
-    beside: Beside | None
+    #: How much slower the probe was than in the accepted runs, as a factor, below 1: faster; None where it has no part
+    #: in this.
+    slower: float | None
+    #: Beside the probe: the same comparison without it.
+    alone: Comparison | None
 
     @property
     def drifted(self) -> bool:
@@ -112,7 +105,7 @@ class Comparison:
     @property
     def explained(self) -> bool:
         """Whether it is worse than it may be by itself, and not beside the probe."""
-        return self.beside is not None and not self.drifted and self.beside.worse > self.beside.limit
+        return self.alone is not None and self.alone.drifted and not self.drifted
 
     @property
     def improved(self) -> bool:
@@ -214,8 +207,8 @@ def anchor_of(runs: Sequence[Run]) -> Anchor:
 def _completed(anchor: Anchor, runs: Sequence[Run]) -> Anchor:
     """``anchor`` with what its runs lacked, once there are ``ANCHOR_RUNS`` runs that have it: the first of those.
 
-    A percentile may need more queries than a run had, and thread counts may be added later. The probe of a thread count
-    stays that of the runs which gave its throughput.
+    A percentile may need more queries than a run had, and thread counts may be added later. Figures of one point that
+    are of different runs have no probe in common.
     """
     known = {point.threads: point for point in anchor.points}
     measured: dict[int, list[Figures]] = {}
@@ -232,18 +225,10 @@ def _completed(anchor: Anchor, runs: Sequence[Run]) -> Anchor:
         added = {key: getattr(_anchor_figures(those), key) for key, those in first.items() if len(those) == ANCHOR_RUNS}
         own = known.get(threads)
         if own is None and QPS.key in added:
-            own = AnchorFigures(
-                threads=threads,
-                qps=added[QPS.key],
-                efficiency=None,
-                p5_ns=None,
-                p50_ns=None,
-                p99_ns=None,
-                control=_anchor_figures(first[QPS.key]).control,
-            )
+            own = _anchor_figures(first[QPS.key])
         if own is not None:
             missing = {key: value for key, value in added.items() if getattr(own, key) is None}
-            found.append(dataclasses.replace(own, **missing))
+            found.append(dataclasses.replace(own, probe=None, **missing) if missing else own)
     return Anchor(runs=anchor.runs, points=tuple(found))
 
 
@@ -254,12 +239,11 @@ def _anchor_figures(points: Sequence[Figures]) -> AnchorFigures:
 
     qps = mean("qps")
     assert qps is not None, "every run has a throughput"
-    controls = [point.control for point in points if point.control is not None]
-    works = {control.work for control in controls}
-    control = None
-    if len(controls) == len(points) and len(works) == 1:
-        mean_log = math.fsum(math.log(one.qps) for one in controls) / len(controls)
-        control = ControlFigures(work=controls[0].work, qps=math.exp(mean_log))
+    probes = [point.probe for point in points if point.probe is not None]
+    probe = None
+    if len(probes) == len(points) and len({one.work for one in probes}) == 1:
+        mean_log = math.fsum(math.log(one.qps) for one in probes) / len(probes)
+        probe = ProbeFigures(work=probes[0].work, qps=math.exp(mean_log))
     return AnchorFigures(
         threads=points[0].threads,
         qps=qps,
@@ -267,7 +251,7 @@ def _anchor_figures(points: Sequence[Figures]) -> AnchorFigures:
         p5_ns=mean("p5_ns"),
         p50_ns=mean("p50_ns"),
         p99_ns=mean("p99_ns"),
-        control=control,
+        probe=probe,
     )
 
 
@@ -321,31 +305,35 @@ def _comparison(
         limit=limit,
         spread=spread.sd,
         detectable=drift.detectable(spread, runs, limit),
-        beside=None,
+        slower=None,
+        alone=None,
     )
     return _beside_probe(alone, series, own, margin, alpha) or alone
 
 
 def _beside_probe(alone: Comparison, series: Series, own: Figures, margin: float, alpha: float) -> Comparison | None:
-    """``alone``, held against what the runs predict of a machine this fast; None where they do not show that."""
-    now = _course(own, alone.quantity, own)
+    """``alone``, held against what the runs predict of a machine this fast.
+
+    None where they do not show that it can be predicted, and where the machine was no slower: then it explains nothing.
+    """
+    now = _with_probe(own, alone.quantity, own)
     if now is None:
         return None
-    courses = (_course(point, alone.quantity, own) for point in _points(series, own.threads, False))
-    known = np.array([course for course in courses if course is not None], dtype=np.float64)
+    pairs = (_with_probe(point, alone.quantity, own) for point in _points(series, own.threads, False))
+    known = np.array([pair for pair in pairs if pair is not None], dtype=np.float64)
     found = drift.regression(*known.T) if len(known) else None
     if found is None:
         return None
     before, runs, spread = known.mean(axis=0), len(known), found.spread
     if alone.anchored:
-        anchor = _course(_points(series, own.threads, True)[0], alone.quantity, own)
+        anchor = _with_probe(_points(series, own.threads, True)[0], alone.quantity, own)
         if anchor is None:
             return None
         before, runs, spread = np.array(anchor), alone.runs, found.spread_of_neighbours
     worse, slower = (float(part) for part in np.array(now) - before)
     leverage = found.leverage(slower)
     limit = drift.limit(spread, runs, margin, alpha, leverage)
-    return dataclasses.replace(
+    beside = dataclasses.replace(
         alone,
         old=math.exp(before[0] if alone.quantity.more_is_worse else -before[0]),
         runs=runs,
@@ -353,18 +341,20 @@ def _beside_probe(alone: Comparison, series: Series, own: Figures, margin: float
         limit=limit,
         spread=spread.sd,
         detectable=drift.detectable(spread, runs, limit, leverage),
-        beside=Beside(worse=alone.worse, limit=alone.limit, slower=math.exp(slower)),
+        slower=math.exp(slower),
+        alone=alone,
     )
+    return None if beside.explained and slower <= 0 else beside
 
 
-def _course(figures: AnyFigures, quantity: Quantity, new: Figures) -> tuple[float, float] | None:
+def _with_probe(figures: AnyFigures, quantity: Quantity, new: Figures) -> tuple[float, float] | None:
     """A figure and the probe's time beside it, as logarithms that grow as a machine slows; None without both.
 
     Efficiency has none: one thread is measured beside it already. What another probe says is not comparable.
     """
-    value, control = _value(figures, quantity), figures.control
-    if value is None or control is None or new.control is None or quantity is EFFICIENCY:
+    value, probe = _value(figures, quantity), figures.probe
+    if value is None or probe is None or new.probe is None or quantity is EFFICIENCY:
         return None
-    if control.work != new.control.work:
+    if probe.work != new.probe.work:
         return None
-    return (math.log(value) if quantity.more_is_worse else -math.log(value)), -math.log(control.qps)
+    return (math.log(value) if quantity.more_is_worse else -math.log(value)), -math.log(probe.qps)

@@ -16,10 +16,10 @@ from pytest_paddle_mt.baselines import (
     Anchor,
     AnchorFigures,
     Baseline,
-    ControlFigures,
     Fact,
     Figures,
     ForkFigures,
+    ProbeFigures,
     Run,
     Series,
 )
@@ -120,12 +120,12 @@ def _plain_anchor(point: AnchorFigures) -> dict[str, Any]:
         "p5_ms": _ms(point.p5_ns),
         "p50_ms": _ms(point.p50_ns),
         "p99_ms": _ms(point.p99_ns),
-        "control": _plain_control(point.control),
+        "probe": _plain_probe(point.probe),
     }
 
 
-def _plain_control(control: ControlFigures | None) -> dict[str, Any] | None:
-    return None if control is None else {"work": control.work, "qps": _rounded(control.qps)}
+def _plain_probe(probe: ProbeFigures | None) -> dict[str, Any] | None:
+    return None if probe is None else {"work": probe.work, "qps": _rounded(probe.qps)}
 
 
 def _plain_run(run: Run) -> dict[str, Any]:
@@ -148,7 +148,7 @@ def _plain_figures(point: Figures) -> dict[str, Any]:
         "p50_ms": _ms(point.p50_ns),
         "p90_ms": _ms(point.p90_ns),
         "p99_ms": _ms(point.p99_ns),
-        "control": _plain_control(point.control),
+        "probe": _plain_probe(point.probe),
         "peak_rss_bytes": point.peak_rss_bytes,
         "forks": [
             {"fork": fork.fork, "rounds": fork.rounds, "qps": _rounded(fork.qps), "p50_ms": _ms(fork.p50_ns)}
@@ -242,7 +242,7 @@ def _read_anchor_figures(value: object, where: str) -> AnchorFigures:
         p5_ns=reader.take("p5_ms", _optional(_ns)),
         p50_ns=reader.take("p50_ms", _optional(_ns)),
         p99_ns=reader.take("p99_ms", _optional(_ns)),
-        control=reader.take("control", _optional(_read_control)),
+        probe=reader.take("probe", _optional(_read_probe)),
     )
     reader.end()  # percentiles need not ascend here: they may be means of different runs
     return figures
@@ -274,7 +274,7 @@ def _read_figures(value: object, where: str) -> Figures:
         p50_ns=reader.take("p50_ms", _optional(_ns)),
         p90_ns=reader.take("p90_ms", _optional(_ns)),
         p99_ns=reader.take("p99_ms", _optional(_ns)),
-        control=reader.take("control", _optional(_read_control)),
+        probe=reader.take("probe", _optional(_read_probe)),
         peak_rss_bytes=reader.take("peak_rss_bytes", _optional(_at_least(1))),
         forks=reader.take("forks", _list(_read_fork)),
     )
@@ -283,11 +283,11 @@ def _read_figures(value: object, where: str) -> Figures:
     return figures
 
 
-def _read_control(value: object, where: str) -> ControlFigures:
+def _read_probe(value: object, where: str) -> ProbeFigures:
     reader = _Reader(value, where)
-    control = ControlFigures(work=reader.take("work", _text), qps=reader.take("qps", _positive))
+    probe = ProbeFigures(work=reader.take("work", _text), qps=reader.take("qps", _positive))
     reader.end()
-    return control
+    return probe
 
 
 def _read_fork(value: object, where: str) -> ForkFigures:

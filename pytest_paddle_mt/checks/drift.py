@@ -44,7 +44,11 @@ def notes(evidence: Evidence) -> tuple[Warning, ...]:
     if stored is None:
         return ()
     if stored.accepting:
-        beyond = [verdict for verdict in _verdicts(evidence, stored) if verdict.status in {"fail", "not_comparable"}]
+        beyond = [
+            verdict
+            for verdict in _verdicts(evidence, stored)
+            if verdict.status in {"fail", "not_comparable"} or (verdict.status == "inconclusive" and verdict.observed)
+        ]
         return tuple(
             Warning(kind="drift_accepted", text=f"does not gate, as this run is to be accepted: {one.reason}")
             for one in beyond
@@ -96,10 +100,10 @@ def _judged(comparisons: Sequence[Comparison], series: Series, limits: Limits) -
     runs = rule.runs_with(series, worst.threads)
     reason = f"{_change(worst)}, {_limit(worst, limits)}"
     if worst.explained:
-        assert worst.beside is not None, "it is what explains"
+        assert worst.alone is not None, "it is what is explained"
         sign = 1 if worst.quantity.more_is_worse else -1
         reason += (
-            f". By itself it is beyond its limit of {words.percent(math.exp(sign * worst.beside.limit))}: the machine "
+            f". By itself it is beyond its limit of {words.percent(math.exp(sign * worst.alone.limit))}: the machine "
             "was slower, or the test left something at work that slowed the probe, too. Run it again"
         )
     better = [one for one in comparisons if one.improved and not one.anchored]
@@ -124,10 +128,10 @@ def _change(one: Comparison) -> str:
     """``p50 latency with 2 threads 22.8 -> 25.1 ms (+10.1 %)``, and what remains of that beside the probe."""
     changed = words.change(one.quantity.key, one.old, one.new)
     told = f"{one.quantity.name} with {counted(one.threads, 'thread')} {changed}"
-    if one.beside is None:
+    if one.slower is None:
         return told
     left = words.percent(math.exp(one.worse if one.quantity.more_is_worse else -one.worse))
-    return f"{told}, {left} beside the probe, which took {words.percent(one.beside.slower)}"
+    return f"{told}, {left} beside the probe, whose time changed by {words.percent(one.slower)}"
 
 
 def _limit(one: Comparison, limits: Limits) -> str:
@@ -140,7 +144,7 @@ def _limit(one: Comparison, limits: Limits) -> str:
     word = "beyond" if one.drifted else "within"
     how = "an assumed " if one.runs == 1 else "a partly assumed " if one.runs < drift.FULL_RUNS else "a "
     spread = f"{how}spread between runs of {math.expm1(one.spread):.1%}"
-    if one.beside is not None:
+    if one.slower is not None:
         spread += " beside the probe"
     return (
         f"{word} the limit of {words.percent(math.exp(sign * one.limit))} against {of} ({one.quantity.option()} "

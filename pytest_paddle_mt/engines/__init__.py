@@ -50,6 +50,8 @@ class SyntheticWork:
 #: The probe: fills a core, so that two threads on the hardware threads of one core have half a core each. It is the
 #: same work in every process, so that what it reaches also says how fast the machine was, run by run. About 0.1 ms.
 PROBE_WORK = SyntheticWork(steps=20_000, saturating=True)
+#: To be raised when the native code of these steps becomes another.
+PROBE_REVISION = 1
 
 
 @record

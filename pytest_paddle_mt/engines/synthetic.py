@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pytest_paddle_mt import _native
-from pytest_paddle_mt.engines import MAX_STORED_QUERIES, PROBE_WORK, SyntheticWork, closed_loop
+from pytest_paddle_mt.engines import MAX_STORED_QUERIES, PROBE_REVISION, PROBE_WORK, SyntheticWork, closed_loop
 from pytest_paddle_mt.errors import UsageError
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ DEFAULT_WORK = SyntheticWork(spin_ns=1e6)
 
 def probe_name() -> str:
     """What ``PROBE_WORK`` is here: compilers may make faster or slower steps of the same source."""
-    return f"{PROBE_WORK.steps} saturating steps, compiler {_native.COMPILER}"
+    return f"{PROBE_WORK.steps} saturating steps, revision {PROBE_REVISION}, compiler {_native.COMPILER}"
 
 
 class SyntheticEngine:

@@ -52,8 +52,9 @@ class Regression:
     """How a figure goes with its control from run to run: a straight line through logarithms."""
 
     slope: float
-    #: Sum of squares of the controls around their mean.
+    #: Sum of squares of the controls around their mean, and of the steps from one to the next.
     squares: float
+    steps: float
     #: What the line leaves of each figure, in the order of the runs.
     residuals: npt.NDArray[np.float64]
 
@@ -65,9 +66,15 @@ class Regression:
 
     @property
     def spread_of_neighbours(self) -> Spread:
-        """``between_neighbours`` of what the line leaves, the slope paid for with a degree of freedom."""
-        found = between_neighbours(self.residuals)
-        return Spread(sd=found.sd, df=found.df - 1)
+        """``between_neighbours`` of what the line leaves.
+
+        The slope, fitted to the same runs, takes a degree of freedom, and steps / squares of the 2 (m - 1) variances
+        that the squared differences add up to.
+        """
+        m = len(self.residuals)
+        differences = float(np.sum(np.diff(self.residuals) ** 2))
+        sd = math.sqrt(differences / (2 * (m - 1) - self.steps / self.squares))
+        return Spread(sd=sd, df=between_neighbours(self.residuals).df - 1)
 
     def leverage(self, moved: float) -> float:
         """What it adds to the variance of a prediction, in units of the spread's, that the control moved by so much."""
@@ -88,7 +95,8 @@ def regression(logarithms: npt.NDArray[np.float64], controls: npt.NDArray[np.flo
     squares = float(around @ around)
     slope = float(around @ logarithms) / squares
     residuals = logarithms - logarithms.mean() - slope * around
-    found = Regression(slope=slope, squares=squares, residuals=residuals)
+    steps = float(np.sum(np.diff(controls) ** 2))
+    found = Regression(slope=slope, squares=squares, steps=steps, residuals=residuals)
     error = found.spread.sd / math.sqrt(squares)
     return found if slope > _quantile(1 - EVIDENCE, m - 2) * error else None
 

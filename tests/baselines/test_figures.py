@@ -26,7 +26,7 @@ def test_throughput_efficiency_and_latencies_are_those_of_the_sweep():
     assert two.efficiency == pytest.approx(0.95)
     for value in (two.p5_ns, two.p50_ns, two.p90_ns, two.p99_ns):
         assert value == pytest.approx(2 / 76 * NS_PER_S, rel=1e-6)
-    assert two.control is None
+    assert two.probe is None
 
 
 def test_latencies_of_rounds_on_shared_cores_do_not_count_and_nor_does_their_control():
@@ -34,10 +34,19 @@ def test_latencies_of_rounds_on_shared_cores_do_not_count_and_nor_does_their_con
     shared = probed(rounds_of({1: 40, 2: 40}, 4), {1: 500, 2: 510})
     one, two = of((*own, *shared))
     assert two.p99_ns == pytest.approx(2 / 76 * NS_PER_S, rel=1e-6)
-    assert (one.control.qps, two.control.qps) == (pytest.approx(500), pytest.approx(990))
-    assert one.control.work == two.control.work == synthetic.probe_name()
+    assert (one.probe.qps, two.probe.qps) == (pytest.approx(500), pytest.approx(990))
+    assert one.probe.work == two.probe.work == synthetic.probe_name()
     _, two = of(shared)
-    assert (two.p50_ns, two.control) == (None, None)
+    assert (two.p50_ns, two.probe) == (None, None)
+
+
+def test_a_probe_that_the_hypervisor_disturbed_does_not_count():
+    rounds = rounds_of({1: 40, 2: 76}, 4)
+    stolen = probed(rounds, {1: 500, 2: 300}, at=2, stolen_cores=0.5)
+    one, two = of((*probed(rounds, {1: 500, 2: 990}), *stolen))
+    assert (one.probe.qps, two.probe.qps) == (pytest.approx(500), pytest.approx(990))
+    _, two = of(stolen)
+    assert two.probe is None
 
 
 def test_a_percentile_that_the_sample_does_not_support_is_none():

@@ -7,7 +7,7 @@ import math
 
 import pytest
 
-from pytest_paddle_mt.baselines import ANCHOR_RUNS, WINDOW_RUNS, ControlFigures, rule
+from pytest_paddle_mt.baselines import ANCHOR_RUNS, WINDOW_RUNS, ProbeFigures, rule
 from pytest_paddle_mt.statistics import drift
 from tests.builders import MACHINE, SETTING, baseline, limits, run_figures, run_of, series_of
 
@@ -236,8 +236,8 @@ RIPPLE = (1.00, 1.01, 0.99, 1.00, 1.01, 0.99, 1.00, 1.00)
 
 def with_probe(slower, *, qps=40.0, work="steps", **changes):
     """A run of so much throughput on a machine so much slower, as the probe says, too."""
-    control = None if work is None else ControlFigures(work=work, qps=20_000 / slower)
-    return run_figures(2, qps / slower, efficiency=0.5, control=control, **changes)
+    probe = None if work is None else ProbeFigures(work=work, qps=20_000 / slower)
+    return run_figures(2, qps / slower, efficiency=0.5, probe=probe, **changes)
 
 
 def probed_series(*more, work="steps"):
@@ -257,8 +257,8 @@ def test_what_goes_with_the_probe_is_held_against_what_is_expected_of_a_machine_
         found = at(of_probed(with_probe(slower, qps=40 / 1.4)), key)
         assert found.worse == pytest.approx(math.log(1.4), abs=0.01)
         assert found.drifted
-        assert found.beside.slower == pytest.approx(slower / mean)
-        assert found.beside.worse == pytest.approx(math.log(1.4 * slower / mean), abs=0.01)
+        assert found.slower == pytest.approx(slower / mean)
+        assert found.alone.worse == pytest.approx(math.log(1.4 * slower / mean), abs=0.01)
 
 
 def test_the_figures_that_are_told_stay_those_that_were_measured():
@@ -270,9 +270,9 @@ def test_the_figures_that_are_told_stay_those_that_were_measured():
 def test_the_limit_is_that_of_the_spread_that_the_probe_leaves():
     found = at(of_probed(with_probe(1.0)), "qps")
     alone = at(of_probed(with_probe(1.0, work=None)), "qps")
-    assert alone.beside is None
+    assert alone.alone is None
     assert found.spread < alone.spread / 5
-    assert found.limit < alone.limit == pytest.approx(found.beside.limit)
+    assert found.limit < alone.limit == pytest.approx(found.alone.limit)
 
 
 def test_the_farther_the_machine_is_from_what_it_was_the_wider_the_limit():
@@ -289,35 +289,54 @@ def test_what_is_slower_with_its_machine_is_explained_and_has_not_drifted():
     assert (found.drifted, found.explained) == (True, False)
 
 
+def test_a_machine_that_was_no_slower_explains_nothing():
+    """Against the anchor a line can leave more room than there is without it."""
+    points = [with_probe(1 + 0.003 * index, qps=40 * (1 + 0.005 * (-1) ** index)) for index in range(9)]
+    series = series_of(*map(run_of, points))
+    anchor = series.anchor.points[0]
+    as_fast = 20_000 / anchor.probe.qps
+
+    def judged(worse, work="steps"):
+        return at(
+            of_probed(with_probe(as_fast, qps=anchor.qps * as_fast / worse, work=work), series), "qps", anchored=True
+        )
+
+    beside, alone = judged(1.0).limit, judged(1.0, work=None).limit
+    assert judged(1.0).alone is not None
+    assert beside > alone
+    found = judged(math.exp((beside + alone) / 2))
+    assert (found.drifted, found.explained, found.alone) == (True, False, None)
+
+
 def test_what_is_within_its_limit_by_itself_needs_no_explanation():
     assert not any(one.explained for one in of_probed(with_probe(1.1)))
 
 
 def test_efficiency_has_one_thread_beside_it_already():
-    assert at(of_probed(with_probe(1.0)), "efficiency").beside is None
+    assert at(of_probed(with_probe(1.0)), "efficiency").alone is None
 
 
 def test_what_the_probe_says_counts_where_runs_show_that_it_tells():
     unrelated = [with_probe(1.0, qps=40 * ripple) for ripple in RIPPLE]
     points = [
-        dataclasses.replace(point, control=ControlFigures(work="steps", qps=20_000 / slower))
+        dataclasses.replace(point, probe=ProbeFigures(work="steps", qps=20_000 / slower))
         for point, slower in zip(unrelated, (1.0, 1.0, 1.1, 1.1, 1.2, 1.2, 1.3, 1.3))
     ]
     found = of_probed(with_probe(1.3), series_of(*map(run_of, points)))
-    assert all(one.beside is None for one in found)
+    assert all(one.alone is None for one in found)
 
 
 @pytest.mark.parametrize("work", ["other steps", None])
 def test_another_probe_is_not_comparable(work):
-    assert all(one.beside is None for one in of_probed(with_probe(1.0, work=work)))
-    assert all(one.beside is None for one in of_probed(with_probe(1.0), probed_series(work=work)))
+    assert all(one.alone is None for one in of_probed(with_probe(1.0, work=work)))
+    assert all(one.alone is None for one in of_probed(with_probe(1.0), probed_series(work=work)))
 
 
 def test_runs_with_another_probe_are_left_out_of_what_it_tells():
     old = [run_of(with_probe(slower, work="older")) for slower in (1.0, 1.0)]
     points = [with_probe(slower, qps=40 * ripple) for slower, ripple in zip(SLOWER, RIPPLE)]
     found = at(of_probed(with_probe(1.3), series_of(*old, *map(run_of, points))), "qps")
-    assert (found.runs, found.beside is None) == (8, False)
+    assert (found.runs, found.alone is None) == (8, False)
     assert found.worse == pytest.approx(0, abs=0.01)
 
 
@@ -338,18 +357,27 @@ def test_an_anchor_without_a_probe_is_compared_as_it_is():
     old = [run_of(with_probe(1.0, qps=40 * ripple, work=None)) for ripple in RIPPLE]
     later = [run_of(with_probe(slower, qps=40 * ripple)) for slower, ripple in zip(SLOWER, RIPPLE)]
     series = series_of(*old, *later)
-    assert series.anchor.points[0].control is None
+    assert series.anchor.points[0].probe is None
     found = of_probed(with_probe(1.3), series)
-    assert at(found, "qps").beside is not None
-    assert at(found, "qps", anchored=True).beside is None
+    assert at(found, "qps").alone is not None
+    assert at(found, "qps", anchored=True).alone is None
+
+
+def test_figures_of_different_runs_have_no_probe_in_common():
+    stored = None
+    for index in range(ANCHOR_RUNS + 1):
+        changes = {"p99_ns": None} if index == 0 else {}
+        stored = accept(stored, with_probe(1.0 + 0.01 * index, **changes))
+        (point,) = stored.series.anchor.points
+        assert (point.p99_ns is None, point.probe is None) == ((True, False) if index < ANCHOR_RUNS else (False, True))
 
 
 def test_an_anchor_has_the_probe_that_all_of_its_runs_had():
     (point,) = probed_series().anchor.points
-    assert point.control.work == "steps"
-    assert point.control.qps == pytest.approx(20_000 / math.prod(SLOWER) ** (1 / 8))
+    assert point.probe.work == "steps"
+    assert point.probe.qps == pytest.approx(20_000 / math.prod(SLOWER) ** (1 / 8))
     mixed = [with_probe(1.0), with_probe(1.0, work="other")]
-    assert rule.anchor_of([run_of(one) for one in mixed]).points[0].control is None
+    assert rule.anchor_of([run_of(one) for one in mixed]).points[0].probe is None
 
 
 def test_a_run_on_a_slow_machine_belongs_to_its_series():

@@ -8,7 +8,7 @@ from typing import Any, Callable
 
 import pytest
 
-from pytest_paddle_mt.baselines import ControlFigures, ForkFigures, schema
+from pytest_paddle_mt.baselines import ForkFigures, ProbeFigures, schema
 from tests.builders import baseline, run_figures, run_of, series_of
 
 
@@ -18,7 +18,7 @@ def full():
         ForkFigures(fork=1, rounds=6, qps=39.9, p50_ns=25.1e6),
         ForkFigures(fork=2, rounds=6, qps=40.1, p50_ns=None),
     )
-    one = run_figures(1, 40.0, forks=forks, control=ControlFigures(work="20000 steps", qps=9876.5432))
+    one = run_figures(1, 40.0, forks=forks, probe=ProbeFigures(work="20000 steps", qps=9876.5432))
     two = run_figures(2, 79.123456, efficiency=0.98904, p90_ns=None, p99_ns=None, peak_rss_bytes=None)
     series = series_of(run_of(one, two), run_of(one, two, commit=None))
     return baseline(series=series, before=series_of(run_of(run_figures(1, 38.0))))
@@ -57,11 +57,11 @@ def test_what_is_read_is_what_was_written():
     one, two = first.points
     assert one.forks[0].p50_ns == pytest.approx(25.1e6)
     assert one.forks[1].p50_ns is None
-    for control in (one.control, found.series.anchor.points[0].control):
-        assert control is not None
-        assert (control.work, control.qps) == ("20000 steps", 9876.5)
+    for probe in (one.probe, found.series.anchor.points[0].probe):
+        assert probe is not None
+        assert (probe.work, probe.qps) == ("20000 steps", 9876.5)
     assert one.p5_ns == pytest.approx(0.95 * 25e6)
-    assert (two.p99_ns, two.peak_rss_bytes, two.control) == (None, None, None)
+    assert (two.p99_ns, two.peak_rss_bytes, two.probe) == (None, None, None)
     assert found.series.anchor.points[1].qps == pytest.approx(79.123)
     assert found.before is not None
     assert found.before.runs[0].points[0].qps == 38
@@ -196,10 +196,10 @@ def _at(value: Any, path: tuple[Any, ...]) -> Any:
         (put(99, "runs", 0, "points", 0, "p5_ms"), "runs[0].points[0].p5_ms is 99 and p50_ms is 25.0: percentiles"),
         (put(26.0, "runs", 0, "points", 0, "p99_ms"), "p90_ms is 30.0 and p99_ms is 26.0: percentiles do not fall"),
         (put(0, "runs", 0, "points", 0, "forks", 0, "fork"), "runs[0].points[0].forks[0].fork is 0, below 1"),
-        (put("", "runs", 0, "points", 0, "control", "work"), "runs[0].points[0].control.work is '', not text"),
-        (put(0, "runs", 0, "points", 0, "control", "qps"), "runs[0].points[0].control.qps is 0, not a number above 0"),
-        (put(1, "anchor", "points", 0, "control", "colour"), "'colour' in anchor.points[0].control is not known"),
-        (remove("anchor", "points", 1, "control"), "anchor.points[1].control is missing"),
+        (put("", "runs", 0, "points", 0, "probe", "work"), "runs[0].points[0].probe.work is '', not text"),
+        (put(0, "runs", 0, "points", 0, "probe", "qps"), "runs[0].points[0].probe.qps is 0, not a number above 0"),
+        (put(1, "anchor", "points", 0, "probe", "colour"), "'colour' in anchor.points[0].probe is not known"),
+        (remove("anchor", "points", 1, "probe"), "anchor.points[1].probe is missing"),
         (put(5, "anchor", "runs"), "anchor.runs is 5 beside 2 runs, not 2"),
         (put(-1, "before", "runs", 0, "points", 0, "qps"), "before.runs[0].points[0].qps is -1"),
     ],

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pytest_paddle_mt.baselines import ControlFigures
+from pytest_paddle_mt.baselines import ProbeFigures
 from pytest_paddle_mt.checks import drift
 from pytest_paddle_mt.checks.drift import DriftCheck
 from pytest_paddle_mt.engines import synthetic
@@ -150,24 +150,26 @@ SLOWER = (1.00, 1.20, 1.05, 1.30, 1.10, 1.25, 1.02, 1.15)
 
 def beside_probe(qps, slower):
     """The verdict on two threads on a machine this slow; the accepted runs were on faster and slower ones."""
+    (one,) = DriftCheck().judge(of_probed(qps, slower))
+    return one
+
+
+def of_probed(qps, slower, **changes):
+    """A sweep on a machine this slow, and its baseline."""
     runs = []
     for index, factor in enumerate(SLOWER):
-        control = ControlFigures(work=synthetic.probe_name(), qps=20_000 / factor)
+        probe = ProbeFigures(work=synthetic.probe_name(), qps=20_000 / factor)
         runs.append(
-            run_of(
-                run_figures(2, (79 + 0.1 * index) / factor, efficiency=None, p5_ns=None, p99_ns=None, control=control)
-            )
+            run_of(run_figures(2, (79 + 0.1 * index) / factor, efficiency=None, p5_ns=None, p99_ns=None, probe=probe))
         )
     rounds = probed(rounds_of({1: 40, 2: qps / slower}), {1: 10_000 / slower, 2: 20_000 / slower})
-    found = evidence(rounds, stored=stored(baseline(series=series_of(*runs))))
-    (one,) = DriftCheck().judge(found)
-    return one
+    return evidence(rounds, stored=stored(baseline(series=series_of(*runs)), **changes))
 
 
 def test_a_slower_machine_passes_while_the_figures_by_themselves_do_too():
     found = beside_probe(79, 1.2)
     assert found.status == "pass"
-    assert " beside the probe, which took " in found.reason
+    assert " beside the probe, whose time changed by " in found.reason
     assert (
         "of 8 accepted runs (--paddle-max-drift 10%, and a spread between runs of 0.3% beside the probe)"
         in found.reason
@@ -177,11 +179,9 @@ def test_a_slower_machine_passes_while_the_figures_by_themselves_do_too():
 def test_what_only_a_much_slower_machine_explains_is_undecided():
     found = beside_probe(79, 2.0)
     assert found.status == "inconclusive"
-    assert (
-        "QPS with 2 threads 70.28 -> 39.5 (-43.8%), -0.7% beside the probe, which took +77.1%, within the limit of"
-        in found.reason
-    )
-    assert "By itself it is beyond its limit of" in found.reason
+    assert found.reason.startswith("QPS with 2 threads 70.28 -> 39.5 (-43.8%), -0.7% beside the probe, whose time")
+    assert "whose time changed by +77.1%, within the limit of" in found.reason
+    assert "By itself it is beyond its limit of -21.3%: the machine was slower" in found.reason
     assert found.reason.endswith("or the test left something at work that slowed the probe, too. Run it again")
 
 
@@ -190,7 +190,16 @@ def test_drift_beside_the_probe_fails_however_fast_the_machine_is(slower):
     found = beside_probe(60, slower)
     assert found.status == "fail"
     assert "By itself" not in found.reason
-    assert max(found.observed, 1 / found.observed) == pytest.approx(79.35 / 60, rel=0.01)
+    quantity = found.reason.partition(" with ")[0]
+    expected = {"QPS": 60 / 79.35, "p50 latency": 79.35 / 60}[quantity]
+    assert found.observed == pytest.approx(expected, rel=0.01)
+
+
+def test_a_run_that_only_a_slower_machine_explains_is_said_where_it_is_accepted():
+    (note,) = drift.notes(of_probed(79, 2.0, accepting=True))
+    assert note.kind == "drift_accepted"
+    assert "By itself it is beyond its limit" in note.text
+    assert drift.notes(of_probed(79, 1.2, accepting=True)) == ()
 
 
 # What is only said.

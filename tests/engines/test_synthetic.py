@@ -6,7 +6,7 @@ import statistics
 import pytest
 
 from pytest_paddle_mt import _native
-from pytest_paddle_mt.engines import SyntheticWork, Workload
+from pytest_paddle_mt.engines import SyntheticWork, Workload, synthetic
 from pytest_paddle_mt.engines.synthetic import DEFAULT_WORK, SyntheticEngine, probe_name
 from pytest_paddle_mt.environment import cores
 from pytest_paddle_mt.errors import UsageError
@@ -69,8 +69,16 @@ def test_each_further_thread_makes_steps_longer_too(interleaved):
     assert 1.6 < shortest_ns(two) / shortest_ns(alone) < 2.5
 
 
-def test_the_probe_has_the_name_of_its_work():
-    assert probe_name() == f"20000 saturating steps, compiler {_native.COMPILER}"
+def test_a_probe_of_other_steps_another_revision_or_another_compiler_has_another_name(monkeypatch):
+    names = {probe_name()}
+    for module, name, value in (
+        (synthetic, "PROBE_WORK", SyntheticWork(steps=30_000, saturating=True)),
+        (synthetic, "PROBE_REVISION", 999),
+        (_native, "COMPILER", "another"),
+    ):
+        monkeypatch.setattr(module, name, value)
+        names.add(probe_name())
+    assert len(names) == 4
 
 
 def test_work_that_saturates_a_core_takes_as_long_as_asked_for_too(interleaved):

@@ -122,12 +122,14 @@ def test_a_regression_is_the_line_of_least_squares_through_the_runs():
     assert found.leverage(0.1) == pytest.approx(0.01 / np.sum((controls - controls.mean()) ** 2))
 
 
-def test_the_spread_between_neighbours_around_a_line_pays_for_its_slope():
+@pytest.mark.parametrize("controls", [np.tile([0.0, 0.1], 5), np.linspace(0.0, 0.1, 10), np.sin(np.arange(10.0)) / 10])
+def test_the_spread_between_neighbours_around_a_line_is_that_of_the_runs(controls):
+    """Whether the control swings from run to run, or moves slowly, or in between."""
     rng = np.random.default_rng(12)
-    controls = rng.normal(0.0, 0.08, 20)
-    found = drift.regression(controls + rng.normal(0.0, 0.01, 20), controls)
-    assert found.spread_of_neighbours.sd == pytest.approx(drift.between_neighbours(found.residuals).sd)
-    assert found.spread_of_neighbours.df == drift.between_neighbours(found.residuals).df - 1
+    found = [drift.regression(controls + rng.normal(0.0, 0.01, 10), controls) for _ in range(4_000)]
+    squares = np.array([one.spread_of_neighbours.sd**2 for one in found])
+    assert squares.mean() == pytest.approx(0.01**2, rel=0.03)
+    assert {one.spread_of_neighbours.df for one in found} == {2 * 81 / 26 - 1}
 
 
 @pytest.mark.parametrize("sign", [1, -1])
