@@ -313,7 +313,9 @@ def test_what_is_within_its_limit_by_itself_needs_no_explanation():
 
 
 def test_efficiency_has_one_thread_beside_it_already():
-    assert at(of_probed(with_probe(1.0)), "efficiency").alone is None
+    points = [dataclasses.replace(with_probe(slower), efficiency=0.9 / slower) for slower in SLOWER]
+    found = at(of_probed(points[0], series_of(*map(run_of, points))), "efficiency")
+    assert (found.slower, found.alone) == (None, None)
 
 
 def test_what_the_probe_says_counts_where_runs_show_that_it_tells():
