@@ -556,7 +556,7 @@ def main() -> int:
     if asked.quick:
         simulate(20)
         with tempfile.TemporaryDirectory() as directory:
-            record(Path(directory), drift.FULL_RUNS + 1, 0.0, 60.0, "synthetic", "quiet")
+            record(Path(directory), drift.FULL_RUNS + 1, 0.0, 600.0, "synthetic", "quiet")
             build(Path(directory), 1, 0, 60.0, "quiet")
             judge(Path(directory), 0)
         print("--quick: far too short to judge anything by, so nothing was judged")
