@@ -231,6 +231,28 @@ def _simulated_build(rng: np.random.Generator, runs: int, of_a_job: int, machine
 # Live runs.
 
 
+def _condition(condition: str, seed: int) -> contextlib.AbstractContextManager[object]:
+    """The neighbour where it is to be noisy."""
+    if condition == "noisy":
+        return neighbour.beside(seed, _RUN_S, environment.cores().usable)
+    return contextlib.nullcontext()
+
+
+def _session(directory: Path, work: str, *options: str) -> subprocess.CompletedProcess[str]:
+    """One pytest on the suite, in a process of its own."""
+    return subprocess.run(
+        [
+            *(sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", f"test_run.py::test_{work}"),
+            *(*_OPTIONS, *options),
+        ],
+        cwd=directory,
+        env={name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
 def record(directory: Path, runs: int, pause_s: float, seconds_at_most: float, work: str, condition: str) -> None:
     """Measure until there are ``runs`` runs in the directory, or the time is up; goes on where it was."""
     directory.mkdir(parents=True, exist_ok=True)
@@ -241,9 +263,7 @@ def record(directory: Path, runs: int, pause_s: float, seconds_at_most: float, w
     deadline_s = time.monotonic() + seconds_at_most
     while (index := len(list(directory.glob("run-*")))) < runs and time.monotonic() < deadline_s:
         load = load_average()
-        with contextlib.ExitStack() as disturbed:
-            if condition == "noisy":
-                disturbed.enter_context(neighbour.beside(index, _RUN_S, environment.cores().usable))
+        with _condition(condition, index):
             kept = _one_run(directory, index, work)
         print(
             f"run {index + 1} of {runs}: {'kept' if kept else 'not to be used'}, load before it {load:.1f}", flush=True
@@ -267,18 +287,12 @@ def _one_run(directory: Path, index: int, work: str) -> bool:
     unfinished = directory / f"unfinished-{index:04}"
     shutil.rmtree(unfinished, ignore_errors=True)
     unfinished.mkdir()
-    environment_ = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
-    done = subprocess.run(
-        [
-            *(sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", f"test_run.py::test_{work}"),
-            *(*_OPTIONS, "--paddle-baseline-update", f"--paddle-baselines={unfinished}"),
-            f"--benchmark-json={unfinished / 'benchmark.json'}",
-        ],
-        cwd=directory,
-        env=environment_,
-        capture_output=True,
-        text=True,
-        check=False,
+    done = _session(
+        directory,
+        work,
+        "--paddle-baseline-update",
+        f"--paddle-baselines={unfinished}",
+        f"--benchmark-json={unfinished / 'benchmark.json'}",
     )
     (unfinished / "output.txt").write_text(done.stdout + done.stderr)
     unfinished.rename(directory / f"run-{index:04}")
@@ -295,9 +309,7 @@ def build(directory: Path, builds: int, slower: int, seconds_at_most: float, con
     deadline_s = time.monotonic() + seconds_at_most
     while (index := len(list(of_slowdown.glob("build-*.json")))) < builds and time.monotonic() < deadline_s:
         load = load_average()
-        with contextlib.ExitStack() as disturbed:
-            if condition == "noisy":
-                disturbed.enter_context(neighbour.beside(index, _RUN_S, environment.cores().usable))
+        with _condition(condition, index):
             verdict = _one_build(directory, of_slowdown / f"build-{index:04}.json", 1 + slower / 100)
         print(f"build {index + 1} of {builds}, +{slower} %: {verdict}, load before it {load:.1f}", flush=True)
 
@@ -308,17 +320,12 @@ def _one_build(directory: Path, results: Path, slower: float) -> str:
         baselines = Path(made)
         (work,) = _store_latest(directory, baselines, slower)
         unfinished = baselines / "results.json"
-        done = subprocess.run(
-            [
-                *(sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", f"test_run.py::test_{work}"),
-                *(*_OPTIONS, "--paddle-baseline-required", f"--paddle-baselines={baselines}"),
-                f"--paddle-json={unfinished}",
-            ],
-            cwd=directory,
-            env={name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")},
-            capture_output=True,
-            text=True,
-            check=False,
+        done = _session(
+            directory,
+            work,
+            "--paddle-baseline-required",
+            f"--paddle-baselines={baselines}",
+            f"--paddle-json={unfinished}",
         )
         if not unfinished.exists():
             sys.exit(f"the build measured nothing:\n{done.stdout}{done.stderr}")
