@@ -25,8 +25,9 @@ import random
 import sys
 import tempfile
 import time
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Callable
+from typing import TYPE_CHECKING, Any
 
 import neighbour
 import numpy as np
@@ -34,18 +35,23 @@ from figures import load_average, number
 from proportions import bounds
 
 import pytest_paddle_mt
-from pytest_paddle_mt import comparison, environment, paired, runner, validity
 from pytest_paddle_mt.checks import against as check
 from pytest_paddle_mt.engines import SyntheticWork, Workload
 from pytest_paddle_mt.engines.native import NativeEngine
 from pytest_paddle_mt.engines.synthetic import SyntheticEngine
-from pytest_paddle_mt.predictors import PredictorPool
-from pytest_paddle_mt.records import WindowPlan, record
-from pytest_paddle_mt.statistics import intervals, pairs, scaling
+from pytest_paddle_mt.machine.cores import available_cores
+from pytest_paddle_mt.machine.facts import cpu_model, machine_key
+from pytest_paddle_mt.machine.math_threads import park_idle_math_threads
+from pytest_paddle_mt.machine.versions import paddle_version
+from pytest_paddle_mt.predictors.pool import PredictorPool
+from pytest_paddle_mt.records import Cpu, WindowPlan
+from pytest_paddle_mt.statistics import intervals, pairs, scaling, validity
+from pytest_paddle_mt.sweeps import paired, two_sides
+from pytest_paddle_mt.sweeps.rounds import Schedule
 from pytest_paddle_mt.workers.in_process import InProcessWorker
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     import numpy.typing as npt
 
@@ -62,7 +68,7 @@ PLAN = WindowPlan(window_s=0.1, min_queries=20, warmup_s=0.02, warmup_queries=3)
 EFFORT = {"0.05": (120.0, (12, 120)), "0.02": (300.0, (24, 300)), "noisy": (300.0, (24, 300))}
 
 
-@record
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class Scenario:
     """Two workloads, and what the verdict on the second against the first must be."""
 
@@ -108,7 +114,7 @@ def _served(directory: Path, layers: int) -> Worker:
     import paddle
     from paddle import inference, nn
 
-    environment.park_idle_math_threads()
+    park_idle_math_threads()
     stem = directory / f"mlp{layers}"
     if not stem.with_suffix(".pdiparams").exists():
         width = 512
@@ -143,9 +149,9 @@ SCENARIOS = (
 def trial(scenario: Scenario, directory: Path, seed: int, budget_s: float, rounds: tuple[int, int]) -> dict[str, Any]:
     """One comparison, as plain data."""
     looks = scaling.looks(*rounds)
-    schedule = runner.Schedule(thread_counts=THREADS, window=PLAN, looks=looks, budget_s=budget_s)
-    confidence = comparison.confidence_of(schedule)
-    cpu = validity.Cpu(usable_cores=environment.cores().usable, math_threads=1)
+    schedule = Schedule(thread_counts=THREADS, window=PLAN, looks=looks, budget_s=budget_s)
+    confidence = two_sides.confidence_of(schedule)
+    cpu = Cpu(usable_cores=available_cores().usable, math_threads=1)
 
     def judge(so_far: Sequence[PairedRound]) -> tuple[Verdict, ...]:
         return check.judge(
@@ -189,7 +195,7 @@ def trial(scenario: Scenario, directory: Path, seed: int, budget_s: float, round
         "as_measured": {str(n): pairs.ratio_series(measured, n).tolist() for n in THREADS},
         "seconds_per_query": {
             side: {str(n): [[1 / window.qps for window in one.at(n, side)] for one in measured] for n in THREADS}
-            for side in comparison.SIDES
+            for side in two_sides.SIDES
         },
     }
 
@@ -214,9 +220,9 @@ def record_trials(directory: Path, conditions: Sequence[str], ends_s: float, sce
             load_before = load_average()
             with contextlib.ExitStack() as disturbed:
                 if condition == "noisy":
-                    disturbed.enter_context(neighbour.beside(seed, budget_s + 60, environment.cores().usable))
+                    disturbed.enter_context(neighbour.beside(seed, budget_s + 60, available_cores().usable))
                 made = trial(scenario, Path(models), seed, budget_s, rounds)
-            made |= {"condition": condition, "load_before": load_before, "machine": environment.machine_key()}
+            made |= {"condition": condition, "load_before": load_before, "machine": machine_key()}
             _store(directory, made)
 
 
@@ -263,7 +269,7 @@ def mean_rule(made: dict[str, Any], apart: bool) -> str:
     """
     grew = []
     for n in made["log_ratios"]:
-        this, other = (np.array(made["seconds_per_query"][side][n]) for side in comparison.SIDES)
+        this, other = (np.array(made["seconds_per_query"][side][n]) for side in two_sides.SIDES)
         half = len(this) // 2
         if apart and half:
             this, other = this[half:], other[:half]
@@ -355,7 +361,7 @@ def main() -> int:
             made = [
                 {**trial(scenario, Path(directory), seed, 1.0, (4, 4)), "condition": "quick"}
                 for seed, scenario in enumerate(SCENARIOS)
-                if environment.paddle_version() is not None or not scenario.name.startswith("model")
+                if paddle_version() is not None or not scenario.name.startswith("model")
             ]
         _print_head()
         report(made, SCENARIOS)
@@ -375,8 +381,8 @@ def main() -> int:
 def _print_head() -> None:
     print("Two sides in turn: how often the verdict is wrong, and how soon it comes")
     print(
-        f"  {environment.cpu_model()}, {environment.cores().text}; pytest-paddle-mt {pytest_paddle_mt.__version__}, "
-        f"paddlepaddle {environment.paddle_version()}; windows of {PLAN.window_s:g} s with at least "
+        f"  {cpu_model()}, {available_cores().text}; pytest-paddle-mt {pytest_paddle_mt.__version__}, "
+        f"paddlepaddle {paddle_version()}; windows of {PLAN.window_s:g} s with at least "
         f"{PLAN.min_queries} queries a thread"
     )
 

@@ -17,10 +17,10 @@ from typing import TYPE_CHECKING
 from figures import QUICK_BLOCKS, Figure, Target, geometric_mean, interleaved, load_average, number, parser, report
 from models import mobilenet_v1
 
-from pytest_paddle_mt import gil
 from pytest_paddle_mt.engines import Workload
 from pytest_paddle_mt.engines.native import NativeEngine
 from pytest_paddle_mt.engines.python import PythonEngine
+from pytest_paddle_mt.predictors import gil
 from pytest_paddle_mt.records import WindowPlan
 
 if TYPE_CHECKING:

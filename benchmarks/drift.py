@@ -33,21 +33,22 @@ import tempfile
 import time
 from collections import Counter
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Callable, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import neighbour
 import numpy as np
 from figures import load_average
 from proportions import upper_bound
 
-from pytest_paddle_mt import environment
 from pytest_paddle_mt.baselines import WINDOW_RUNS, Figures, ProbeFigures, Run, Series, rule, schema
-from pytest_paddle_mt.options import DEFAULT_MAX_COLLAPSE, DEFAULT_MAX_DRIFT, DEFAULT_MAX_P99_DRIFT
+from pytest_paddle_mt.machine.cores import available_cores
+from pytest_paddle_mt.machine.facts import cpu_model
+from pytest_paddle_mt.plugin.options import DEFAULT_MAX_COLLAPSE, DEFAULT_MAX_DRIFT, DEFAULT_MAX_P99_DRIFT
 from pytest_paddle_mt.records import Limits
 from pytest_paddle_mt.statistics import drift
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
 LIMITS = Limits(
     min_efficiency=0.85,
@@ -234,7 +235,7 @@ def _simulated_build(rng: np.random.Generator, runs: int, of_a_job: int, machine
 def _condition(condition: str, seed: int) -> contextlib.AbstractContextManager[object]:
     """The neighbour where it is to be noisy."""
     if condition == "noisy":
-        return neighbour.beside(seed, _RUN_S, environment.cores().usable)
+        return neighbour.beside(seed, _RUN_S, available_cores().usable)
     return contextlib.nullcontext()
 
 
@@ -440,7 +441,7 @@ def judge(directory: Path, without_first: int) -> None:
     """Print what the rule and ``mean:10%`` say of the recorded runs, as they are and slowed down."""
     found = recorded(directory)
     all_runs = len(list(directory.glob("run-*")))
-    print(f"recorded: {len(found)} of {all_runs} runs passed; {environment.cpu_model()}, {environment.cores().text}")
+    print(f"recorded: {len(found)} of {all_runs} runs passed; {cpu_model()}, {available_cores().text}")
     runs = found[without_first:]
     if without_first:
         print(f"  judged: the {len(runs)} after the first {without_first}")

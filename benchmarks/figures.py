@@ -6,17 +6,20 @@ import argparse
 import math
 import os
 import platform
-from typing import TYPE_CHECKING, Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 import pytest_paddle_mt
-from pytest_paddle_mt import environment
-from pytest_paddle_mt.records import Interval, record
+from pytest_paddle_mt.machine.cores import available_cores
+from pytest_paddle_mt.machine.facts import cpu_model
+from pytest_paddle_mt.machine.versions import installed_version, paddle_version
+from pytest_paddle_mt.records import Interval
 from pytest_paddle_mt.statistics.intervals import mean_interval
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     import numpy.typing as npt
 
@@ -26,7 +29,7 @@ CONFIDENCE = 0.95
 QUICK_BLOCKS = 4
 
 
-@record
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class Target:
     """What a figure must reach."""
 
@@ -39,7 +42,7 @@ class Target:
         return value >= self.limit if self.at_least else value <= self.limit
 
 
-@record
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class Figure:
     """One result of a benchmark."""
 
@@ -138,13 +141,13 @@ def _machine(load_before: float) -> str:
     versions = {
         "Python": platform.python_version(),
         "pytest-paddle-mt": pytest_paddle_mt.__version__,
-        "paddlepaddle": environment.paddle_version(),
-        "pytest": environment.version("pytest"),
-        "numpy": environment.version("numpy"),
+        "paddlepaddle": paddle_version(),
+        "pytest": installed_version("pytest"),
+        "numpy": installed_version("numpy"),
     }
     software = ", ".join(f"{name} {version}" for name, version in versions.items() if version is not None)
     return (
-        f"  {environment.cpu_model()}, {environment.cores().text}, {platform.system()} {platform.release()}, "
+        f"  {cpu_model()}, {available_cores().text}, {platform.system()} {platform.release()}, "
         f"load average before the start {load_before:.1f}\n  {software}"
     )
 

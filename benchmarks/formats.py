@@ -14,11 +14,12 @@ from typing import Any
 import figures
 import numpy as np
 
-from pytest_paddle_mt import PredictorPool, validity
+from pytest_paddle_mt import PredictorPool
 from pytest_paddle_mt.engines import Workload
 from pytest_paddle_mt.engines.native import NativeEngine
-from pytest_paddle_mt.environment import park_idle_math_threads
+from pytest_paddle_mt.machine.math_threads import park_idle_math_threads
 from pytest_paddle_mt.records import WindowPlan
+from pytest_paddle_mt.statistics import validity
 from pytest_paddle_mt.workers.in_process import InProcessWorker
 
 BLOCKS = 12

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from figures import Figure, Target, load_average, parser, report
 
-from pytest_paddle_mt import environment
+from pytest_paddle_mt.machine.cores import available_cores
 
 ROOT = Path(__file__).resolve().parent.parent
 EXAMPLE = Path("examples", "mobilenet_v1")
@@ -47,7 +47,7 @@ def main() -> int:
         n="1 run",
         unit="s",
         target=Target(limit=_LIMIT_S, at_least=False),
-        note=f"pytest's exit status was {status}; {environment.cores().text}",
+        note=f"pytest's exit status was {status}; {available_cores().text}",
     )
     return report("The main job", [figure], quick=quick, load_before=load)
 

@@ -21,13 +21,14 @@ from typing import TYPE_CHECKING, Any
 
 from figures import Figure, Target, load_average, number, parser, report
 
-from pytest_paddle_mt import environment, summary, validity
 from pytest_paddle_mt.engines import SyntheticWork, Workload
 from pytest_paddle_mt.engines.synthetic import SyntheticEngine
-from pytest_paddle_mt.records import Limits, Round, Subject, Sweep, WindowPlan
+from pytest_paddle_mt.machine.cores import available_cores
+from pytest_paddle_mt.records import Cpu, Limits, Round, Subject, Sweep, WindowPlan
 from pytest_paddle_mt.reporters import json_file
-from pytest_paddle_mt.results import SweepResult
 from pytest_paddle_mt.statistics import latency
+from pytest_paddle_mt.statistics.points import points_of, pooled_latencies, universal_scalability
+from pytest_paddle_mt.sweeps.results import SweepResult
 
 if TYPE_CHECKING:
     from pytest_paddle_mt.records import Latencies, Window
@@ -50,8 +51,8 @@ def peak_mb() -> float:
 
 def run_part(windows: int, total_s: float) -> dict[str, Any]:
     """One long measurement in this process; what it took and gave."""
-    cores = environment.cores().usable
-    cpu = validity.Cpu(usable_cores=cores, math_threads=1)
+    cores = available_cores().usable
+    cpu = Cpu(usable_cores=cores, math_threads=1)
     before_mb = peak_mb()
     rounds = measured_rounds(windows, total_s, SyntheticWork(spin_ns=cores / RATE_QPS * 1e9))
     sweep = sweep_of(rounds, cpu)
@@ -65,7 +66,7 @@ def run_part(windows: int, total_s: float) -> dict[str, Any]:
         "open_s": sum(window.open_ns for window in loaded) / 1e9,
         "windows": len(loaded),
         "thinned_windows": sum(map(thinned, loaded)),
-        "pooled_thinned": summary.pooled_latencies(rounds, THREADS).thinned,
+        "pooled_thinned": pooled_latencies(rounds, THREADS).thinned,
         "p99_ms": p99_ms,
         "json_kb": len(document) / 1024,
     }
@@ -86,10 +87,10 @@ def measured_rounds(windows: int, total_s: float, work: SyntheticWork) -> tuple[
         session.close()
 
 
-def sweep_of(rounds: tuple[Round, ...], cpu: validity.Cpu) -> Sweep:
+def sweep_of(rounds: tuple[Round, ...], cpu: Cpu) -> Sweep:
     """The rounds as a finished sweep without verdicts, as reporters get it."""
     counts = (1, THREADS)
-    points = summary.points(rounds, counts, cpu, 0.95)
+    points = points_of(rounds, counts, cpu, 0.95)
     return Sweep(
         nodeid="benchmarks/memory.py",
         subject=Subject(
@@ -103,7 +104,7 @@ def sweep_of(rounds: tuple[Round, ...], cpu: validity.Cpu) -> Sweep:
         rounds=rounds,
         confirmation=None,
         points=points,
-        usl=summary.universal_scalability(points),
+        usl=universal_scalability(points),
         warnings=(),
         verdicts=(),
         seed=0,

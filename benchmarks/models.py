@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pytest_paddle_mt import PredictorPool
-from pytest_paddle_mt.environment import park_idle_math_threads
+from pytest_paddle_mt.machine.math_threads import park_idle_math_threads
 
 if TYPE_CHECKING:
     from pathlib import Path

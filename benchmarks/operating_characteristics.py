@@ -26,6 +26,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -36,16 +37,17 @@ import recordings
 from proportions import bounds, upper_bound
 from workloads import WORKLOADS
 
-from pytest_paddle_mt import confirmation, control, environment, sweeping, validity
-from pytest_paddle_mt.checks import Evidence
+from pytest_paddle_mt.checks import Evidence, confirmation
 from pytest_paddle_mt.checks.linear import LinearCheck
 from pytest_paddle_mt.engines import Workload
 from pytest_paddle_mt.engines.synthetic import SyntheticEngine
-from pytest_paddle_mt.options import DEFAULT_ROUNDS
-from pytest_paddle_mt.records import Limits, Round, ThreadWindow, Window, WindowPlan, record
-from pytest_paddle_mt.runner import Schedule
-from pytest_paddle_mt.runner import run as run_rounds
-from pytest_paddle_mt.statistics import scaling
+from pytest_paddle_mt.machine.cores import available_cores
+from pytest_paddle_mt.plugin.options import DEFAULT_ROUNDS
+from pytest_paddle_mt.records import Cpu, Limits, Round, ThreadWindow, Window, WindowPlan
+from pytest_paddle_mt.statistics import scaling, validity
+from pytest_paddle_mt.sweeps import known_work, one_side
+from pytest_paddle_mt.sweeps.rounds import Schedule
+from pytest_paddle_mt.sweeps.rounds import run_rounds as run_rounds
 from pytest_paddle_mt.workers.in_process import InProcessWorker
 
 if TYPE_CHECKING:
@@ -79,7 +81,7 @@ def share(count: int, trials: int) -> str:
 # Replay: what the shipped rule says of recorded rounds.
 
 
-@record
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class Replayed:
     """How one replay ended."""
 
@@ -114,7 +116,7 @@ class Rule:
     def __init__(self) -> None:
         fewest, most = (int(part) for part in DEFAULT_ROUNDS.split(":"))
         self.looks = scaling.looks(fewest, most)
-        self._confidence = scaling.confidence_after_looks(sweeping.ALPHA, len(self.looks))
+        self._confidence = scaling.confidence_after_looks(one_side.ALPHA, len(self.looks))
 
     def verdicts(self, rounds: Sequence[Round], beside_control: bool = False) -> list[Any]:
         """What the linear check says."""
@@ -123,7 +125,7 @@ class Rule:
             thread_counts=(1, THREADS),
             limits=_LIMITS,
             linear_until=THREADS,
-            cpu=validity.Cpu(usable_cores=THREADS, math_threads=1),
+            cpu=Cpu(usable_cores=THREADS, math_threads=1),
             confidence=self._confidence,
             relative_to_control=beside_control,
         )
@@ -179,7 +181,7 @@ def replay_table() -> dict[str, dict[str, Any]]:
 
 
 def _corrected(window: Window) -> float:
-    return validity.qps(window, validity.Cpu(usable_cores=THREADS, math_threads=1))
+    return validity.qps(window, Cpu(usable_cores=THREADS, math_threads=1))
 
 
 def replay(check: bool) -> int:
@@ -275,7 +277,7 @@ def beside(condition: str) -> Iterator[Any]:
             yield enter
     else:
         seed = random.SystemRandom().randrange(1000)
-        with neighbour.beside(seed, BUILD_S, environment.cores().usable):
+        with neighbour.beside(seed, BUILD_S, available_cores().usable):
             yield None
 
 
@@ -310,7 +312,7 @@ def label(names: Sequence[str], results: Path) -> int:
     return 0
 
 
-@record
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class Label:
     """What a workload reaches in a long quiet run."""
 
@@ -454,7 +456,7 @@ def _row(
     before = builds[:-1] if base == name or name == "even" else _stored(results, condition, base)
     now = builds[1:] if base == name or name == "even" else builds
     for rule in peers.RULES.values():
-        yield _percent([rule(_times(a), _times(b), rng) for a, b in zip(before, now)])
+        yield _percent([rule(_times(a), _times(b), rng) for a, b in zip(before, now, strict=True)])
 
 
 def _percent(failed: Sequence[bool]) -> str:
@@ -480,7 +482,7 @@ def record_rounds(condition: str, names: Sequence[str], rounds: int) -> int:
             budget_s=math.inf,
         )
         worker.prepare(THREADS)
-        with beside(condition), control.opened(engine, control.CONTROL_WORK, THREADS, 1) as controlled:
+        with beside(condition), known_work.known_work_worker(engine, known_work.CONTROL_WORK, THREADS, 1) as controlled:
             measured = run_rounds(
                 [worker],
                 schedule,
@@ -488,7 +490,7 @@ def record_rounds(condition: str, names: Sequence[str], rounds: int) -> int:
                 decided=lambda _: False,
                 clock=time.monotonic,
                 progress=lambda _: None,
-                control=functools.partial(controlled.measure, plan=control.CONTROL_WINDOW),
+                control=functools.partial(controlled.measure, plan=known_work.CONTROL_WINDOW),
             )
         recordings.save(RECORDINGS / f"{condition}-{name}.npz", measured)
     return 0

@@ -21,20 +21,23 @@ import os
 import subprocess
 import sys
 import tempfile
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Callable
+from typing import TYPE_CHECKING
 
 import numpy as np
 from figures import QUICK_BLOCKS, Figure, Target, geometric_mean, interleaved, load_average, number, parser, report
 from models import mobilenet_v1, tiny_mlp
 
-from pytest_paddle_mt import libpaddle
 from pytest_paddle_mt.engines import Workload
 from pytest_paddle_mt.engines.native import NativeEngine
-from pytest_paddle_mt.records import WindowPlan, record
+from pytest_paddle_mt.predictors import libpaddle
+from pytest_paddle_mt.records import WindowPlan
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from models import Inputs, Served
 
     from pytest_paddle_mt import PredictorPool
@@ -46,7 +49,7 @@ _SOURCE = Path(__file__).with_name("handwritten_loop.cpp")
 _FLAGS = ("-std=c++17", "-O2", "-shared", "-fPIC", "-pthread")
 
 
-@record
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class Case:
     """One model and how it is measured."""
 
@@ -162,7 +165,7 @@ def built(directory: Path) -> ctypes.CDLL:
     return ctypes.CDLL(str(path))
 
 
-@record
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class Measured:
     """One thread count in one process; means of logarithms, medians over windows."""
 
@@ -206,7 +209,7 @@ def in_fresh_processes(case_index: int, processes: int, quick: bool) -> list[lis
     for _ in range(processes):
         with concurrent.futures.ProcessPoolExecutor(max_workers=1, mp_context=context) as fresh:
             shares.append(fresh.submit(measured, case_index, quick).result())
-    return [list(of_one_count) for of_one_count in zip(*shares)]
+    return [list(of_one_count) for of_one_count in zip(*shares, strict=True)]
 
 
 def _at(case: Case, threads: int, session: EngineSession, handwritten: HandwrittenLoop) -> Measured:
@@ -257,7 +260,9 @@ def main() -> int:
     figures = [
         figure_of(sized(case, quick), threads, shares)
         for index, case in enumerate(CASES)
-        for threads, shares in zip(THREADS, in_fresh_processes(index, 1 if quick else case.processes, quick))
+        for threads, shares in zip(
+            THREADS, in_fresh_processes(index, 1 if quick else case.processes, quick), strict=True
+        )
     ]
     return report(
         "QPS through the native engine / QPS of a hand-written C++ loop", figures, quick=quick, load_before=load

@@ -86,7 +86,7 @@ def load(path: Path) -> tuple[Round, ...]:
 
 
 def _thread(row: list[int]) -> ThreadWindow:
-    values = dict(zip(_OF_THREAD, row))
+    values = dict(zip(_OF_THREAD, row, strict=True))
     delay_ns = values.pop("run_delay_ns")
     kept = Latencies(values_ns=np.array(row[-1:], dtype=np.int64), counts=None)
     return ThreadWindow(latencies=kept, run_delay_ns=None if delay_ns < 0 else delay_ns, **values)
@@ -106,5 +106,5 @@ def _with_controls(one: Round) -> Iterator[Window]:
 
 
 def _beside(windows: Sequence[Window], controls: Sequence[Window]) -> Iterator[Window]:
-    for window, control in zip(windows, controls):
+    for window, control in zip(windows, controls, strict=True):
         yield dataclasses.replace(window, control=control)

@@ -16,15 +16,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 import recordings
 
-from pytest_paddle_mt import validity
-from pytest_paddle_mt.statistics import intervals
+from pytest_paddle_mt.records import Cpu
+from pytest_paddle_mt.statistics import intervals, validity
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     import numpy.typing as npt
 
-CPU = validity.Cpu(usable_cores=2, math_threads=1)
+CPU = Cpu(usable_cores=2, math_threads=1)
 FLOORS = (0.0, 0.3, 0.5)
 LENGTHS = (12, 24)
 CONFIDENCES = (0.95, 0.99)
@@ -68,7 +68,8 @@ def main() -> None:
                 for confidence in CONFIDENCES:
                     cells = (misses(series, k, confidence, floor) for floor in FLOORS)
                     text = "; ".join(
-                        f"floor {floor:g}: {share:.1%}, {width:.3f}" for floor, (share, width) in zip(FLOORS, cells)
+                        f"floor {floor:g}: {share:.1%}, {width:.3f}"
+                        for floor, (share, width) in zip(FLOORS, cells, strict=True)
                     )
                     print(f"  {k} rounds, {confidence:.0%}: missed, half width: {text}")
 

@@ -19,13 +19,18 @@ import figures
 import numpy as np
 from workloads import WORKLOADS
 
-from pytest_paddle_mt import PredictorPool, control, environment, runner, validity
+from pytest_paddle_mt import PredictorPool
 from pytest_paddle_mt.engines import PROBE_WORK, SyntheticWork, Workload
 from pytest_paddle_mt.engines.native import NativeEngine
 from pytest_paddle_mt.engines.synthetic import SyntheticEngine
-from pytest_paddle_mt.inputs import default_inputs
-from pytest_paddle_mt.records import Round, WindowPlan
-from pytest_paddle_mt.statistics import scaling
+from pytest_paddle_mt.machine.cores import available_cores
+from pytest_paddle_mt.machine.facts import cpu_model
+from pytest_paddle_mt.machine.math_threads import park_idle_math_threads
+from pytest_paddle_mt.predictors.inputs import default_inputs
+from pytest_paddle_mt.records import Cpu, Round, WindowPlan
+from pytest_paddle_mt.statistics import scaling, validity
+from pytest_paddle_mt.sweeps import known_work
+from pytest_paddle_mt.sweeps.rounds import visiting_order
 from pytest_paddle_mt.workers.in_process import InProcessWorker
 
 if TYPE_CHECKING:
@@ -36,7 +41,7 @@ ROUNDS = 150
 CHAIN_NS = 1e5
 THREADS = 2
 WINDOW = WindowPlan(window_s=0.25, min_queries=20, warmup_s=0.05, warmup_queries=3)
-_CPU = validity.Cpu(usable_cores=THREADS, math_threads=1)
+_CPU = Cpu(usable_cores=THREADS, math_threads=1)
 
 
 class Rounds:
@@ -45,7 +50,7 @@ class Rounds:
     def __init__(self, directory: Path) -> None:
         config = WORKLOADS["products"].config
         assert config is not None
-        environment.park_idle_math_threads()
+        park_idle_math_threads()
         self._pool = PredictorPool(config(directory))
         inputs = default_inputs(self._pool, 1, batch_size_asked=False)
         served = Workload(pool=self._pool, inputs=[inputs], query=None, synthetic=None, seed=1)
@@ -60,10 +65,10 @@ class Rounds:
     def measure(self, index: int) -> tuple[Round, Round]:
         """The model's round with its probes, and the chain's."""
         model, chain = [], []
-        for threads in runner.visiting_order((1, THREADS), np.random.default_rng(index)):
+        for threads in visiting_order((1, THREADS), np.random.default_rng(index)):
             window = self._model.measure(threads, WINDOW)
-            model.append(dataclasses.replace(window, probe=self._fills.measure(threads, control.PROBE_WINDOW)))
-            chain.append(self._chain.measure(threads, control.PROBE_WINDOW))
+            model.append(dataclasses.replace(window, probe=self._fills.measure(threads, known_work.PROBE_WINDOW)))
+            chain.append(self._chain.measure(threads, known_work.PROBE_WINDOW))
         return _round(index, model), _round(index, chain)
 
     def close(self) -> None:
@@ -93,7 +98,7 @@ def main() -> int:
             measured = [rounds.measure(index) for index in range(figures.QUICK_BLOCKS if options.quick else ROUNDS)]
         finally:
             rounds.close()
-    print(f"{environment.cpu_model()}, {environment.cores().text}, load before {load:.1f}; {len(measured)} rounds")
+    print(f"{cpu_model()}, {available_cores().text}, load before {load:.1f}; {len(measured)} rounds")
     print(f"  {'rounds':<28} {'N':>4}  {'model':<16} chain   efficiency with {THREADS} threads")
     for name, wanted in (("two threads, two cores", False), ("two threads on one core", True)):
         mine = [one for one in measured if validity.cores_shared(one[0], THREADS, _CPU) is wanted]

@@ -10,17 +10,16 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
-from typing import TYPE_CHECKING, Callable
+from typing import TYPE_CHECKING
 
 import numpy as np
 import recordings
 
-from pytest_paddle_mt import validity
-from pytest_paddle_mt.records import Interval
-from pytest_paddle_mt.statistics import intervals, scaling
+from pytest_paddle_mt.records import Cpu, Interval
+from pytest_paddle_mt.statistics import intervals, scaling, validity
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     import numpy.typing as npt
 
@@ -30,7 +29,7 @@ if TYPE_CHECKING:
     Method = Callable[[Series, float], Interval]
 
 RECORDINGS = Path(__file__).resolve().parent / "recordings"
-CPU = validity.Cpu(usable_cores=2, math_threads=1)
+CPU = Cpu(usable_cores=2, math_threads=1)
 THREADS = 2
 
 #: Version 0.1 set a round aside when its threads had waited for a core for more than this share of the time.

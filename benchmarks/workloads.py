@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 from pytest_paddle_mt.engines import SyntheticWork
-from pytest_paddle_mt.records import record
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
 _QUERY_NS = 1e6
 
 
-@record
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class Workload:
     """One workload of the proof bench."""
 

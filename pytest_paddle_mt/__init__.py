@@ -2,25 +2,47 @@
 
 from __future__ import annotations
 
+import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from pytest_paddle_mt.engines import SyntheticWork
-    from pytest_paddle_mt.predictors import PredictorPool
+    from pytest_paddle_mt.errors import (
+        BaselineError,
+        EngineUnavailable,
+        ForkFailed,
+        GateFailure,
+        InputError,
+        ModelError,
+        PaddleMtError,
+        QueryFailed,
+        UsageError,
+    )
+    from pytest_paddle_mt.predictors.pool import PredictorPool
 
 __version__ = "0.1.0"
 
-__all__ = ["PredictorPool", "SyntheticWork", "__version__"]
+__all__ = [
+    "BaselineError",
+    "EngineUnavailable",
+    "ForkFailed",
+    "GateFailure",
+    "InputError",
+    "ModelError",
+    "PaddleMtError",
+    "PredictorPool",
+    "QueryFailed",
+    "SyntheticWork",
+    "UsageError",
+    "__version__",
+]
+
+#: Where the public names are that are not errors.
+_MODULE_OF = {"PredictorPool": "predictors.pool", "SyntheticWork": "engines"}
 
 
 def __getattr__(name: str) -> object:
-    """Import the public classes when they are first used: the plugin itself must not import numpy."""
-    if name == "PredictorPool":
-        from pytest_paddle_mt.predictors import PredictorPool
-
-        return PredictorPool
-    if name == "SyntheticWork":
-        from pytest_paddle_mt.engines import SyntheticWork
-
-        return SyntheticWork
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    """Import a public name when it is first used: the plugin itself must not import numpy."""
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f"{__name__}.{_MODULE_OF.get(name, 'errors')}"), name)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 
 class PaddleMtError(Exception):
     """Base of every error that this package raises on purpose."""
@@ -50,3 +52,12 @@ class QueryFailed(PaddleMtError):
             f"query {query} of thread {thread} failed while {threads} thread{'s' if threads > 1 else ''} ran: "
             f"{message.strip()}\nThe window was stopped, every thread joined and its data discarded."
         )
+
+
+class GateFailure(pytest.fail.Exception):  # type: ignore[name-defined,misc]  # pytest types it as Any
+    """A sweep failed its gate, or was not gated under ``--paddle-strict``. Prints its message and no traceback."""
+
+    __module__ = "builtins"  # as pytest's own: the short summary has room for the reason, not for where this lives
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, pytrace=False)

@@ -5,27 +5,15 @@ A record carries no behaviour beyond properties derived from its own fields. Und
 
 from __future__ import annotations
 
-import sys
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Callable, Literal
+from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import numpy as np
     import numpy.typing as npt
-    from typing_extensions import TypeVar, dataclass_transform
-
-    T = TypeVar("T")
-
-    @dataclass_transform(frozen_default=True, kw_only_default=True, field_specifiers=(field,))
-    def record(cls: type[T]) -> type[T]: ...
-
-else:
-    _KEYWORD_ONLY = {"kw_only": True} if sys.version_info >= (3, 10) else {}
-
-    def record(cls):
-        """Make ``cls`` a frozen dataclass; keyword-only where the Python version knows that (3.10 and newer)."""
-        return dataclass(frozen=True, eq=False, **_KEYWORD_ONLY)(cls)
-
 
 Status = Literal["pass", "fail", "inconclusive", "not_comparable", "no_data", "calibrating"]
 
@@ -44,11 +32,16 @@ GATED_STATUSES: frozenset[Status] = frozenset({"pass", "calibrating", "fail"})
 
 GilState = Literal["held", "released", "unknown"]
 
+#: How the predictors of a pool are made.
+PoolMethod = Literal["clone", "predictor_pool"]
+
+POOL_METHODS: tuple[PoolMethod, ...] = ("clone", "predictor_pool")
+
 #: The two sides of a comparison: what is judged, and what it is judged against.
 Side = Literal["this", "other"]
 
 
-@record
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class Interval:
     """A two-sided confidence interval."""
 
@@ -58,7 +51,20 @@ class Interval:
     high: float
 
 
-@record
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class Cpu:
+    """How many threads can run at once."""
+
+    usable_cores: int
+    #: Math threads of each predictor.
+    math_threads: int
+
+    def fits(self, threads: int) -> bool:
+        """Whether ``threads`` predictors find a core for each of their math threads."""
+        return threads * self.math_threads <= self.usable_cores
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class WindowPlan:
     """What a worker is asked for when it measures one window."""
 
@@ -72,7 +78,7 @@ class WindowPlan:
     warmup_queries: int
 
 
-@record
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class Latencies:
     """The latencies of many queries: each one exactly, or counted in bins once there are too many to keep."""
 
@@ -92,7 +98,7 @@ class Latencies:
         return len(self.values_ns) if self.counts is None else int(self.counts.sum())
 
 
-@record
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class ThreadWindow:
     """What one thread did during one window."""
 
@@ -123,7 +129,7 @@ class ThreadWindow:
         return (self.queries - 1) / (self.last_completion_ns - self.first_completion_ns) * 1e9
 
 
-@record
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class Noise:
     """What the rest of the machine did while a window was measured (warm-up included)."""
 
@@ -137,7 +143,7 @@ class Noise:
     peak_rss_bytes: int | None = None
 
 
-@record
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class Window:
     """One measurement: threads in a closed loop, all warm before it opened, all still running when it closed."""
 
@@ -188,7 +194,7 @@ class Window:
         return min(rates) / max(rates)
 
 
-@record
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class Round:
     """One visit to every thread count, in random order and back, bracketed by one thread."""
 
@@ -204,7 +210,7 @@ class Round:
         return tuple(window for window in self.windows if window.threads == threads)
 
 
-@record
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class SidedWindow:
     """A window of a comparison, and whose it is."""
 
@@ -212,7 +218,7 @@ class SidedWindow:
     window: Window
 
 
-@record
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class PairedRound:
     """One visit of two sides to every thread count: four windows in a row, this, other, other, this or the reverse."""
 
@@ -236,7 +242,7 @@ class PairedRound:
         )
 
 
-@record
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class LatencySummary:
     """Latency of one thread count, over all its queries, in ns."""
 
@@ -249,7 +255,7 @@ class LatencySummary:
     p99_ns: float | None
 
 
-@record
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class Point:
     """One thread count of a sweep, all its windows together."""
 
@@ -270,7 +276,7 @@ class Point:
     #: Rounds in which this thread count was measured.
     rounds: int
     #: Rounds of those in which the machine disturbed it by an unknown amount, so that they were set aside.
-    preempted_rounds: int
+    set_aside_rounds: int
     #: Rounds of those in which two threads had one core between them, as the control workload shows.
     shared_core_rounds: int
     #: Mean share of the threads' time that other work took; it is taken out of throughput and efficiency.
@@ -284,7 +290,7 @@ class Point:
         return None if self.efficiency is None else self.efficiency * self.threads
 
 
-@record
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class Ratio:
     """One thread count of a comparison: this side over the other."""
 
@@ -299,7 +305,7 @@ class Ratio:
     rounds: int
 
 
-@record
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class UniversalScalability:
     """Parameters of the Universal Scalability Law, X(n) = n X(1) / (1 + contention (n - 1) + coherency n (n - 1))."""
 
@@ -307,7 +313,7 @@ class UniversalScalability:
     coherency: float
 
 
-@record
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class Warning:
     """A doubt about a measurement, with advice."""
 
@@ -317,7 +323,7 @@ class Warning:
     text: str
 
 
-@record
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class Verdict:
     """What one check concluded, about one thread count or about the sweep."""
 
@@ -334,7 +340,7 @@ class Verdict:
     reason: str
 
 
-@record
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class Limits:
     """What the checks judge against."""
 
@@ -351,7 +357,7 @@ class Limits:
     max_p99_drift: float
 
 
-@record
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class Subject:
     """What was measured: enough to say whether two measurements are of the same thing."""
 
@@ -371,7 +377,7 @@ class Subject:
     identity: dict[str, str] = field(default_factory=dict)
 
 
-@record
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class Against:
     """The other side of a sweep that measured two sides in turn, and how this side compares with it."""
 
@@ -390,7 +396,7 @@ class Against:
     ratios: tuple[Ratio, ...]
 
 
-@record
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class Confirmation:
     """A failure, measured again before it is believed."""
 
@@ -400,7 +406,7 @@ class Confirmation:
     rounds: tuple[Round, ...]
 
 
-@record
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class Sweep:
     """Everything measured for one test and engine, before and after it was judged."""
 
@@ -444,3 +450,58 @@ Decided = Callable[[tuple[Round, ...]], bool]
 
 #: The same of a comparison.
 PairedDecided = Callable[[tuple[PairedRound, ...]], bool]
+
+
+#: Whose baselines are updated.
+BaselineUpdate = Literal["none", "new", "all"]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class Settings:
+    """What was asked for, complete and checked."""
+
+    #: Thread counts, ascending, 1 among them; None: not asked, so up to the usable cores.
+    thread_counts: tuple[int, ...] | None
+    #: Says that 1 was added to the thread counts; None when it was not.
+    threads_note: str | None
+    #: Names of the engines, in the order given, none twice.
+    engines: tuple[str, ...]
+    window: WindowPlan
+    #: Fewest rounds of a sweep.
+    rounds_min: int
+    #: Most rounds of a sweep.
+    rounds_max: int
+    #: Seed of the order of the windows; None: draw one.
+    seed: int | None
+    #: Fresh processes that measure in turn; 0: this process does.
+    forks: int
+    #: Wall time that one sweep may take, in seconds.
+    budget_s: float
+    #: Wall time that one comparison of two sides may take, in seconds.
+    budget_two_sides_s: float
+    #: First dimension of inputs made from the model's own specification.
+    batch_size: int
+    #: ``cpu``, or ``gpu:`` and the number of the GPU.
+    device: str
+    limits: Limits
+    #: The limits of a comparison of two sides, whose two sides see the same machine.
+    limits_two_sides: Limits
+    #: How the predictors of ``paddle_config`` are made.
+    pool: PoolMethod
+    #: Whether the model may answer NaN or infinity to finite input.
+    allow_nonfinite: bool
+    #: Whether a test that was not gated fails.
+    strict: bool
+    #: The other interpreter of a comparison, absolute, links not followed; None: no comparison.
+    against: Path | None
+    #: Rootdir of the other side, absolute; None: the same.
+    against_rootdir: Path | None
+    #: Where results for programs go, absolute; None: nowhere.
+    json_path: Path | None
+    #: Where baselines are stored, absolute.
+    baselines: Path
+    baseline_update: BaselineUpdate
+    #: Whether a test without a stored baseline fails.
+    baseline_required: bool
+    #: Where each value that was given came from, as the user wrote it, by marker argument (``strict``, ``json`` too).
+    sources: dict[str, str]

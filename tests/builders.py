@@ -9,23 +9,14 @@ from typing import Any
 
 import numpy as np
 
-from pytest_paddle_mt.baselines import (
-    ANCHOR_RUNS,
-    WINDOW_RUNS,
-    Baseline,
-    Fact,
-    Figures,
-    Run,
-    Series,
-    Stored,
-    rule,
-)
+from pytest_paddle_mt.baselines import ANCHOR_RUNS, WINDOW_RUNS, Baseline, Fact, Figures, Run, Series, Stored, rule
 from pytest_paddle_mt.checks import Evidence
 from pytest_paddle_mt.engines import PROBE_WORK, Workload
 from pytest_paddle_mt.engines.synthetic import SyntheticEngine
-from pytest_paddle_mt.environment import measured_versions
+from pytest_paddle_mt.machine.versions import measured_versions
 from pytest_paddle_mt.records import (
     Against,
+    Cpu,
     Interval,
     LatencySummary,
     Limits,
@@ -44,7 +35,6 @@ from pytest_paddle_mt.records import (
     WindowPlan,
 )
 from pytest_paddle_mt.statistics import latency
-from pytest_paddle_mt.validity import Cpu
 
 NS_PER_S = 1_000_000_000
 
@@ -275,7 +265,7 @@ def point(threads: int, qps: float, **changes: Any) -> Point:
         "queries": 800,
         "fairness": 0.99,
         "rounds": 8,
-        "preempted_rounds": 0,
+        "set_aside_rounds": 0,
         "shared_core_rounds": 0,
         "lost_share": 0.0,
     }

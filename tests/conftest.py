@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from pytest_paddle_mt.predictors import PredictorPool
+from pytest_paddle_mt.predictors.pool import PredictorPool
 from tests.models import Models
 from tests.suite import Suite, forget_this_run
 
@@ -18,7 +18,7 @@ pytest_plugins = ["pytester"]
 @pytest.fixture(scope="session", autouse=True)
 def _imported_for_good():
     """Import what inner runs of pytest would import first: pytester forgets that, and Paddle loads only once."""
-    from pytest_paddle_mt import gate  # noqa: F401
+    from pytest_paddle_mt.sweeps import concurrent_runner  # noqa: F401
 
     with warnings.catch_warnings(), contextlib.suppress(ImportError):
         warnings.simplefilter("ignore")  # of Paddle's own imports

@@ -5,11 +5,11 @@ from __future__ import annotations
 import contextlib
 import functools
 import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
-from typing import Any, Callable
-
-from pytest_paddle_mt.records import record
+from typing import Any
 
 
 def _paddle_version() -> tuple[int, ...]:
@@ -35,7 +35,7 @@ CAST_TYPES = {
 }
 
 
-@record
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class Model:
     """The two files of an exported model."""
 

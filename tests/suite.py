@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from pytest_paddle_mt import control
 from pytest_paddle_mt.engines import PROBE_WORK
 from pytest_paddle_mt.engines.synthetic import SyntheticEngine
+from pytest_paddle_mt.sweeps import known_work
 from tests import builders
 
 #: Engines whose throughput is known: it doubles with two threads; it stays; it swings around the default limit.
@@ -90,7 +90,7 @@ class Suite:
         """Let the probe and the control workload show this throughput in this process, whatever else runs."""
 
         def open_control(engine: SyntheticEngine, workload: Any) -> Any:
-            if workload.synthetic in (PROBE_WORK, control.CONTROL_WORK):
+            if workload.synthetic in (PROBE_WORK, known_work.CONTROL_WORK):
                 return builders.FakeEngine(qps, name="control", swing=0.0)
             return self._open_synthetic(engine, workload)
 

@@ -7,16 +7,15 @@ drifts do not add up unseen.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Union
-
-from pytest_paddle_mt.records import record
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
 #: A fact as JSON has it.
-Fact = Union[str, int, float, None]
+Fact = str | int | float | None
 
 #: Accepted runs that a file keeps, the latest ones.
 WINDOW_RUNS = 30
@@ -24,7 +23,7 @@ WINDOW_RUNS = 30
 ANCHOR_RUNS = 8
 
 
-@record
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class ForkFigures:
     """What one fresh process measured with one thread count."""
 
@@ -38,7 +37,7 @@ class ForkFigures:
     p50_ns: float | None
 
 
-@record
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class ProbeFigures:
     """What the probe reached, known work that is the same in every run: how fast the machine was."""
 
@@ -48,7 +47,7 @@ class ProbeFigures:
     qps: float
 
 
-@record
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class Figures:
     """What one run measured with one thread count."""
 
@@ -74,7 +73,7 @@ class Figures:
     forks: tuple[ForkFigures, ...]
 
 
-@record
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class Run:
     """One accepted run: one pytest session in which the test passed."""
 
@@ -88,7 +87,7 @@ class Run:
     points: tuple[Figures, ...]
 
 
-@record
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class AnchorFigures:
     """Means of the first accepted runs with one thread count.
 
@@ -106,7 +105,7 @@ class AnchorFigures:
     probe: ProbeFigures | None
 
 
-@record
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class Anchor:
     """Geometric means of the first accepted runs of a series."""
 
@@ -116,7 +115,7 @@ class Anchor:
     points: tuple[AnchorFigures, ...]
 
 
-@record
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class Series:
     """Accepted runs that belong together."""
 
@@ -127,7 +126,7 @@ class Series:
     runs: tuple[Run, ...]
 
 
-@record
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class Baseline:
     """What is stored for one test and engine on one machine."""
 
@@ -141,7 +140,7 @@ class Baseline:
     before: Series | None
 
 
-@record
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class Stored:
     """What is stored for a test that is measured now, and what may be done with it."""
 

@@ -6,16 +6,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pytest_paddle_mt import summary, validity
 from pytest_paddle_mt.baselines import Figures, ForkFigures, ProbeFigures
 from pytest_paddle_mt.engines import synthetic
-from pytest_paddle_mt.statistics import latency, scaling
+from pytest_paddle_mt.statistics import latency, scaling, validity
+from pytest_paddle_mt.statistics.points import latency_rounds, pooled_latencies, throughputs
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from pytest_paddle_mt.records import Latencies, Point, Round
-    from pytest_paddle_mt.validity import Cpu
+    from pytest_paddle_mt.records import Cpu, Latencies, Point, Round
 
 
 def of_sweep(points: Sequence[Point], rounds: Sequence[Round], cpu: Cpu) -> tuple[Figures, ...]:
@@ -31,7 +30,7 @@ def of_sweep(points: Sequence[Point], rounds: Sequence[Round], cpu: Cpu) -> tupl
 
 def _figures(point: Point, rounds: Sequence[Round], cpu: Cpu) -> Figures:
     alone = [one for one in rounds if validity.undisturbed(one, point.threads, cpu)]
-    latencies = summary.pooled_latencies(alone, point.threads) if alone else None
+    latencies = pooled_latencies(alone, point.threads) if alone else None
     return Figures(
         threads=point.threads,
         rounds=point.rounds,
@@ -69,16 +68,14 @@ def _of_forks(rounds: Sequence[Round], threads: int, cpu: Cpu) -> tuple[ForkFigu
     found = []
     for fork in sorted({one.fork for one in rounds if one.fork}):
         own = [one for one in rounds if one.fork == fork]
-        qps = scaling.geometric_mean(summary.throughputs(own, threads, cpu))
+        qps = scaling.geometric_mean(throughputs(own, threads, cpu))
         assert qps is not None, "a fork is listed because it has a round"
         found.append(
             ForkFigures(
                 fork=fork,
                 rounds=len(own),
                 qps=qps,
-                p50_ns=latency.percentile(
-                    summary.pooled_latencies(summary.latency_rounds(own, threads, cpu), threads), 0.50
-                ),
+                p50_ns=latency.percentile(pooled_latencies(latency_rounds(own, threads, cpu), threads), 0.50),
             )
         )
     return tuple(found)

@@ -7,20 +7,12 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from typing import TYPE_CHECKING, Union
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pytest_paddle_mt.baselines import (
-    ANCHOR_RUNS,
-    WINDOW_RUNS,
-    Anchor,
-    AnchorFigures,
-    Baseline,
-    ProbeFigures,
-    Series,
-)
-from pytest_paddle_mt.records import record
+from pytest_paddle_mt.baselines import ANCHOR_RUNS, WINDOW_RUNS, Anchor, AnchorFigures, Baseline, ProbeFigures, Series
 from pytest_paddle_mt.statistics import drift
 
 if TYPE_CHECKING:
@@ -29,10 +21,10 @@ if TYPE_CHECKING:
     from pytest_paddle_mt.baselines import Fact, Figures, Run
     from pytest_paddle_mt.records import Limits
 
-    AnyFigures = Union[Figures, AnchorFigures]
+    AnyFigures = Figures | AnchorFigures
 
 
-@record
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class Quantity:
     """Something that may drift."""
 
@@ -65,7 +57,7 @@ QUANTITIES = (
 )
 
 
-@record
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class Comparison:
     """One quantity of a new run, with one thread count, against what was accepted.
 

@@ -5,10 +5,11 @@ Latencies are in ms there, rounded like every other figure to five digits that c
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
 import sys
-from typing import TYPE_CHECKING, Any, Callable
+from typing import TYPE_CHECKING, Any
 
 from pytest_paddle_mt.baselines import (
     ANCHOR_RUNS,
@@ -26,7 +27,7 @@ from pytest_paddle_mt.baselines import (
 from pytest_paddle_mt.units import NS_PER_MS, ms
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
 SCHEMA = 1
 
@@ -354,7 +355,7 @@ def _ascending(points: tuple[Any, ...], where: str) -> tuple[Any, ...]:
 def _percentiles_ascend(value: object, where: str) -> None:
     assert isinstance(value, dict), "it has been read"
     known = [(name, value[name]) for name in _ASCENDING if value.get(name) is not None]
-    for (lower, low), (higher, high) in zip(known, known[1:]):
+    for (lower, low), (higher, high) in itertools.pairwise(known):
         if low > high:
             raise _Wrong(f"{where}.{lower} is {low} and {higher} is {high}: percentiles do not fall")
 

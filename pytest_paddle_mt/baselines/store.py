@@ -14,14 +14,14 @@ import hashlib
 import os
 import re
 import stat
-from typing import TYPE_CHECKING, Callable
+from typing import TYPE_CHECKING
 
 from pytest_paddle_mt.baselines import schema
 from pytest_paddle_mt.errors import BaselineError
 from pytest_paddle_mt.files import make_directory, write_atomically
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from pytest_paddle_mt.baselines import Baseline

@@ -5,19 +5,17 @@ A check is added with the hook ``pytest_paddle_mt_checks``.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
-
-from pytest_paddle_mt.records import Verdict, record
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from pytest_paddle_mt.baselines import Stored
-    from pytest_paddle_mt.records import Limits, Round
-    from pytest_paddle_mt.validity import Cpu
+    from pytest_paddle_mt.records import Cpu, Limits, Round, Verdict
 
 
-@record
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class Evidence:
     """What a check judges on."""
 

@@ -5,17 +5,15 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from pytest_paddle_mt import validity
 from pytest_paddle_mt.records import Verdict
-from pytest_paddle_mt.statistics import pairs
+from pytest_paddle_mt.statistics import pairs, validity
 from pytest_paddle_mt.statistics.intervals import MIN_VALUES
 from pytest_paddle_mt.units import counted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from pytest_paddle_mt.records import PairedRound, Side, Status
-    from pytest_paddle_mt.validity import Cpu
+    from pytest_paddle_mt.records import Cpu, PairedRound, Side, Status
 
 #: Name of the check.
 NAME = "against"
@@ -69,7 +67,7 @@ def _at(
         return Verdict(check=NAME, threads=threads, status=status, observed=observed, limit=least, reason=reason)
 
     sides: tuple[Side, Side] = ("this", "other")
-    for side, name in zip(sides, names):
+    for side, name in zip(sides, names, strict=True):
         objection = validity.objection([one.of(side) for one in rounds], threads)
         if objection is not None:
             return verdict("inconclusive", f"{name}: {objection}")

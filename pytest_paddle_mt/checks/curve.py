@@ -5,17 +5,18 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING
 
-from pytest_paddle_mt import environment, summary, validity
 from pytest_paddle_mt.baselines import rule
+from pytest_paddle_mt.machine.cores import available_cores
 from pytest_paddle_mt.records import Warning
+from pytest_paddle_mt.statistics import validity
+from pytest_paddle_mt.statistics.points import points_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from pytest_paddle_mt.baselines import Series, Stored
     from pytest_paddle_mt.checks import Evidence
-    from pytest_paddle_mt.records import Limits, Verdict
-    from pytest_paddle_mt.validity import Cpu
+    from pytest_paddle_mt.records import Cpu, Limits, Verdict
 
 #: The checks that ask how a curve should look.
 _OF_THE_CURVE = frozenset({"linear", "collapse"})
@@ -34,7 +35,7 @@ def linear_until(
     if device != "cpu":
         return counts[-1], "the largest count asked for, since a GPU's threads do not compete for cores"
     each = f" over {cpu.math_threads} math threads a predictor" if cpu.math_threads > 1 else ""
-    return max(1, cpu.usable_cores // cpu.math_threads), f"{environment.cores().text}{each}"
+    return max(1, cpu.usable_cores // cpu.math_threads), f"{available_cores().text}{each}"
 
 
 def settled(
@@ -83,7 +84,7 @@ def _measured(verdict: Verdict, evidence: Evidence) -> bool:
         return False
     if verdict.threads is None:
         return True
-    points = summary.points(evidence.rounds, evidence.thread_counts, evidence.cpu, evidence.confidence)
+    points = points_of(evidence.rounds, evidence.thread_counts, evidence.cpu, evidence.confidence)
     found = next(point for point in points if point.threads == verdict.threads)
     return found.efficiency_interval is not None
 

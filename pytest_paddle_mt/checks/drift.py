@@ -5,10 +5,11 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from pytest_paddle_mt import environment, summary, validity
 from pytest_paddle_mt.baselines import figures, rule, words
+from pytest_paddle_mt.machine.versions import measured_versions
 from pytest_paddle_mt.records import Verdict, Warning
-from pytest_paddle_mt.statistics import drift
+from pytest_paddle_mt.statistics import drift, validity
+from pytest_paddle_mt.statistics.points import points_of
 from pytest_paddle_mt.units import counted
 
 if TYPE_CHECKING:
@@ -77,7 +78,7 @@ def _verdicts(evidence: Evidence, stored: Stored) -> list[Verdict]:
         if not own:
             continue
         objection = validity.objection(evidence.rounds, point.threads)
-        if point.preempted_rounds == point.rounds:
+        if point.set_aside_rounds == point.rounds:
             objection = (
                 f"with {counted(point.threads, 'thread')} the machine disturbed every round by nobody knows how much; "
                 "run it on a quieter one"
@@ -154,7 +155,7 @@ def _limit(one: Comparison, limits: Limits) -> str:
 
 
 def _points(evidence: Evidence) -> tuple[Point, ...]:
-    return summary.points(evidence.rounds, evidence.thread_counts, evidence.cpu, evidence.confidence)
+    return points_of(evidence.rounds, evidence.thread_counts, evidence.cpu, evidence.confidence)
 
 
 def _comparisons(evidence: Evidence, points: Sequence[Point], series: Series) -> tuple[Comparison, ...]:
@@ -197,7 +198,7 @@ def _listed(thread_counts: Sequence[int]) -> str:
 
 def _other_versions(series: Series) -> list[str]:
     """What else is new since the latest accepted run, for people: a drift may have its reason there."""
-    before, now = series.runs[-1].versions, environment.measured_versions()
+    before, now = series.runs[-1].versions, measured_versions()
     changed = [
         f"{name} {before.get(name)} -> {now.get(name)}"
         for name in dict.fromkeys((*before, *now))

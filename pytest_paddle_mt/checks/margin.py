@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pytest_paddle_mt import validity
-from pytest_paddle_mt.records import Verdict, record
-from pytest_paddle_mt.statistics import scaling
+from pytest_paddle_mt.records import Verdict
+from pytest_paddle_mt.statistics import scaling, validity
 from pytest_paddle_mt.statistics.intervals import MIN_VALUES, mean_interval
 from pytest_paddle_mt.units import counted
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from pytest_paddle_mt.records import Status
 
 
-@record
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class Question:
     """A ratio to be judged against a lower limit."""
 

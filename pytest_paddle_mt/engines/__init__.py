@@ -5,16 +5,15 @@ An engine is opened once per sweep and then measures windows. It is added with t
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Callable, Protocol
-
-from pytest_paddle_mt.records import record
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     import numpy.typing as npt
 
-    from pytest_paddle_mt.predictors import PredictorPool
+    from pytest_paddle_mt.predictors.pool import PredictorPool
     from pytest_paddle_mt.records import Window, WindowPlan
 
     InputSets = Sequence[Mapping[str, npt.NDArray[Any]]]
@@ -23,7 +22,7 @@ if TYPE_CHECKING:
 MAX_STORED_QUERIES = 1_000_000
 
 
-@record
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class SyntheticWork:
     """A query made of known work, for self-tests and as a control; see the ``synthetic`` engine."""
 
@@ -54,7 +53,7 @@ PROBE_WORK = SyntheticWork(steps=20_000, saturating=True)
 PROBE_REVISION = 1
 
 
-@record
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class Workload:
     """What an engine is asked to serve."""
 

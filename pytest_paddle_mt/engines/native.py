@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pytest_paddle_mt import _native, libpaddle
+from pytest_paddle_mt import _native
 from pytest_paddle_mt.engines import closed_loop
 from pytest_paddle_mt.errors import EngineUnavailable, UsageError
+from pytest_paddle_mt.predictors import libpaddle
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from pytest_paddle_mt.engines import Workload
-    from pytest_paddle_mt.predictors import PredictorPool
+    from pytest_paddle_mt.predictors.pool import PredictorPool
     from pytest_paddle_mt.records import Window, WindowPlan
 
 #: How far the same query may differ between the two ways when the model itself answers reproducibly.
@@ -86,7 +87,7 @@ class NativeSession:
             input_sets,
         )
         target.query(0)
-        by_native = dict(zip(handles.outputs, map(libpaddle.numpy_array, target.outputs())))
+        by_native = dict(zip(handles.outputs, map(libpaddle.numpy_array, target.outputs()), strict=True))
         if not _same(by_python, by_native) and _same(by_python, self._pool.answer(index, self._inputs[0])):
             raise EngineUnavailable(
                 f"predictor {index} answers the same query differently when it is called natively: this Paddle does "

@@ -10,7 +10,7 @@ from __future__ import annotations
 import resource
 import threading
 import time
-from typing import TYPE_CHECKING, Any, Callable
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -20,12 +20,12 @@ from pytest_paddle_mt.statistics import latency
 from pytest_paddle_mt.units import NS_PER_S
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     import numpy.typing as npt
 
     from pytest_paddle_mt.engines import Workload
-    from pytest_paddle_mt.predictors import PredictorPool
+    from pytest_paddle_mt.predictors.pool import PredictorPool
     from pytest_paddle_mt.records import WindowPlan
 
     Query = Callable[[Any, Mapping[str, npt.NDArray[Any]]], object]
@@ -233,7 +233,9 @@ class _Slot:
         assert self.before is not None and self.after is not None
         starts_ns = np.array(self.starts_ns, dtype=np.int64)
         ends_ns = np.array(self.ends_ns, dtype=np.int64)
-        wall, cpu, voluntary, involuntary = (after - before for before, after in zip(self.before[:4], self.after[:4]))
+        wall, cpu, voluntary, involuntary = (
+            after - before for before, after in zip(self.before[:4], self.after[:4], strict=True)
+        )
         delays = (self.before[4], self.after[4])
         return ThreadWindow(
             queries=len(self.ends_ns),

@@ -5,9 +5,8 @@ A reporter is added with the hook ``pytest_paddle_mt_reporters``. Only reporters
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
-
-from pytest_paddle_mt.records import record
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -18,7 +17,7 @@ if TYPE_CHECKING:
     from pytest_paddle_mt.records import Sweep
 
 
-@record
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class Finished:
     """A finished sweep and where it happened."""
 

@@ -9,9 +9,11 @@ import datetime
 import json
 from typing import TYPE_CHECKING, Any
 
-from pytest_paddle_mt import __version__, environment, validity
+from pytest_paddle_mt import __version__
 from pytest_paddle_mt.files import write_atomically
-from pytest_paddle_mt.statistics import latency
+from pytest_paddle_mt.machine.facts import describe_environment
+from pytest_paddle_mt.records import Cpu
+from pytest_paddle_mt.statistics import latency, validity
 from pytest_paddle_mt.units import counted, ms, seconds
 
 if TYPE_CHECKING:
@@ -52,14 +54,14 @@ def document(entries: Sequence[dict[str, Any]], created: datetime.datetime) -> d
         "schema": SCHEMA,
         "plugin_version": __version__,
         "created_utc": created.strftime("%Y-%m-%dT%H:%M:%SZ"),
-        "environment": environment.describe(),
+        "environment": describe_environment(),
         "sweeps": list(entries),
     }
 
 
 def entry(sweep: Sweep) -> dict[str, Any]:
     """One sweep of the results file, as plain data."""
-    cpu = validity.Cpu(usable_cores=sweep.usable_cores, math_threads=sweep.subject.math_threads or 1)
+    cpu = Cpu(usable_cores=sweep.usable_cores, math_threads=sweep.subject.math_threads or 1)
     return {
         "nodeid": sweep.nodeid,
         "engine": sweep.subject.engine,
@@ -96,7 +98,7 @@ def entry(sweep: Sweep) -> dict[str, Any]:
     }
 
 
-def _windows(sweep: Sweep, cpu: validity.Cpu) -> list[dict[str, Any]]:
+def _windows(sweep: Sweep, cpu: Cpu) -> list[dict[str, Any]]:
     """The windows in the order in which they were measured; those of a comparison say whose they are."""
     if sweep.against is None:
         return [
@@ -106,9 +108,7 @@ def _windows(sweep: Sweep, cpu: validity.Cpu) -> list[dict[str, Any]]:
             for window in one.windows
         ]
     other = sweep.against.subject
-    other_cpu = validity.Cpu(
-        usable_cores=cpu.usable_cores, math_threads=1 if other is None else other.math_threads or 1
-    )
+    other_cpu = Cpu(usable_cores=cpu.usable_cores, math_threads=1 if other is None else other.math_threads or 1)
     return [
         {
             **_window(paired.of(one.side), one.window, cpu if one.side == "this" else other_cpu, "sweep"),
@@ -156,7 +156,7 @@ def _point(point: Point) -> dict[str, Any]:
         "queries": point.queries,
         "fairness": point.fairness,
         "rounds": point.rounds,
-        "preempted_rounds": point.preempted_rounds,
+        "set_aside_rounds": point.set_aside_rounds,
         "shared_core_rounds": point.shared_core_rounds,
         "lost_share": point.lost_share,
         "peak_rss_bytes": point.peak_rss_bytes,
@@ -177,7 +177,7 @@ def _confirming(sweep: Sweep) -> Sequence[Round]:
     return () if sweep.confirmation is None else sweep.confirmation.rounds
 
 
-def _window(one: Round, window: Window, cpu: validity.Cpu, stage: str) -> dict[str, Any]:
+def _window(one: Round, window: Window, cpu: Cpu, stage: str) -> dict[str, Any]:
     summary = latency.summary(latency.merge([thread.latencies for thread in window.per_thread]))
     return {
         "stage": stage,

@@ -8,9 +8,9 @@ from __future__ import annotations
 import copy
 from typing import TYPE_CHECKING, Any
 
-from pytest_paddle_mt import summary
+from pytest_paddle_mt.records import Cpu
+from pytest_paddle_mt.statistics.points import throughputs
 from pytest_paddle_mt.units import ms
-from pytest_paddle_mt.validity import Cpu
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -57,7 +57,7 @@ def _entry(benchmark: Any, sweep: Sweep, point: Point) -> Any:
     own.cprofile_stats = None
     entry = own._make_stats(iterations=1)
     cpu = Cpu(usable_cores=sweep.usable_cores, math_threads=sweep.subject.math_threads or 1)
-    for qps in summary.throughputs(sweep.rounds, point.threads, cpu):
+    for qps in throughputs(sweep.rounds, point.threads, cpu):
         entry.update(float(1 / qps))
     return entry
 

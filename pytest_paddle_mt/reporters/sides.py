@@ -23,7 +23,7 @@ def heading(sweep: Sweep, against: Against) -> list[str]:
         facts.append(f"{counted(sweep.points[0].rounds, 'round')} in {sweep.elapsed_s:.0f} s")
     facts.append(f"seed {sweep.seed}")
     lines = text.wrapped(", ".join(facts))
-    for name, described in zip(against.names, against.described):
+    for name, described in zip(against.names, against.described, strict=True):
         lines += text.wrapped(f"{name}: {described}", break_long_words=False)
     differences = "; ".join(against.differences) or "nothing that either side knows of"
     if against.subject is not None:
@@ -53,7 +53,7 @@ def _one_word(name: str) -> str:
 
 def _rows(sweep: Sweep, against: Against) -> Iterator[str]:
     ratios = {ratio.threads: ratio for ratio in against.ratios}
-    for this, other in zip(sweep.points, against.points):
+    for this, other in zip(sweep.points, against.points, strict=True):
         ratio = ratios[this.threads]
         yield (
             f"{this.threads:>7} {text.number(this.qps):>8} {text.number(other.qps):>9}  {_ratio(ratio):<19}"

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import functools
 import math
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pytest_paddle_mt.records import record
 from pytest_paddle_mt.statistics.intervals import student_t_quantile
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ _quantile = functools.lru_cache(maxsize=256)(student_t_quantile)
 POWER = 0.95
 
 
-@record
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class Spread:
     """How far runs of the same thing lie apart."""
 
@@ -47,7 +47,7 @@ class Spread:
     df: float
 
 
-@record
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class Regression:
     """How a figure goes with its control from run to run: a straight line through logarithms."""
 

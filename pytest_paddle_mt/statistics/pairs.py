@@ -6,7 +6,7 @@ What was tried, on which data, and why it is done like this: ``docs/statistics.m
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Callable
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -14,7 +14,7 @@ from pytest_paddle_mt.records import Interval, PairedRound, Ratio
 from pytest_paddle_mt.statistics import intervals
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     import numpy.typing as npt
 

@@ -20,7 +20,7 @@ import socket
 import sys
 import traceback
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Callable, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import pytest
 
@@ -44,7 +44,7 @@ from pytest_paddle_mt.workers.protocol import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Callable, Generator
 
     from pytest_paddle_mt.records import Subject
     from pytest_paddle_mt.workers import Worker

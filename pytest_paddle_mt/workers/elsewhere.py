@@ -6,10 +6,10 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pytest_paddle_mt.errors import UsageError
-from pytest_paddle_mt.records import record
 from pytest_paddle_mt.workers import launch
 from pytest_paddle_mt.workers.launch import Place
 
@@ -32,7 +32,7 @@ _QUESTION = (
 _PLUGIN_HERE = "install pytest-paddle-mt there as it is installed here"
 
 
-@record
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class Interpreter:
     """What another interpreter says of itself."""
 

@@ -17,12 +17,13 @@ import subprocess
 import tempfile
 import textwrap
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pytest_paddle_mt import __version__, errors
 from pytest_paddle_mt.errors import ForkFailed, PaddleMtError, QueryFailed
-from pytest_paddle_mt.records import Subject, record
+from pytest_paddle_mt.records import Subject
 from pytest_paddle_mt.units import counted
 from pytest_paddle_mt.workers import launch
 from pytest_paddle_mt.workers.protocol import (
@@ -85,7 +86,7 @@ class Absent(ForkFailed):
     """There is nothing to measure on the other side, though nothing broke: no such test, or it is skipped there."""
 
 
-@record
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class Role:
     """What the forks of a comparison are told beyond their test, and how they are called."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING
 
-from pytest_paddle_mt.environment import NoiseSensor
+from pytest_paddle_mt.machine.noise import NoiseSensor
 
 if TYPE_CHECKING:
     from pytest_paddle_mt.engines import EngineSession

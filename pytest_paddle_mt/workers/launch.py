@@ -17,10 +17,10 @@ import pickle
 import subprocess
 import sys
 import sysconfig
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pytest_paddle_mt.records import record
 from pytest_paddle_mt.workers.protocol import Start
 
 if TYPE_CHECKING:
@@ -135,7 +135,7 @@ _BOOTSTRAP_ELSEWHERE = (
 _NOT_ELSEWHERE = ("PYTHONHOME", "PYTHONEXECUTABLE", "PYTHONPATH", "VIRTUAL_ENV", "__PYVENV_LAUNCHER__")
 
 
-@record
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class Place:
     """Where the other side of a comparison runs."""
 

@@ -16,15 +16,17 @@ import math
 import select
 import struct
 import time
-from typing import TYPE_CHECKING, Any, Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from pytest_paddle_mt.errors import PaddleMtError
-from pytest_paddle_mt.records import Latencies, Noise, Side, Subject, ThreadWindow, Window, WindowPlan, record
+from pytest_paddle_mt.records import Latencies, Noise, Side, Subject, ThreadWindow, Window, WindowPlan
 
 if TYPE_CHECKING:
     import socket
+    from collections.abc import Callable
 
 #: Version of everything below ``Hello``.
 PROTOCOL = 2
@@ -40,7 +42,7 @@ _LOOK_S = 0.25
 _SEND_S = 60.0
 
 
-@record
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class Hello:
     """The first message of a fork: who it is."""
 
@@ -52,7 +54,7 @@ class Hello:
     package: str
 
 
-@record
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class Start:
     """Parent to fork: which test to run, with which options."""
 
@@ -72,7 +74,7 @@ class Start:
     describe: bool
 
 
-@record
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class Ready:
     """Fork to parent: it stands in ``concurrent_runner``, and this is what it serves."""
 
@@ -81,19 +83,19 @@ class Ready:
     query_s: float | None
 
 
-@record
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class Prepare:
     """Parent to fork: make everything that windows of up to ``threads`` threads need."""
 
     threads: int
 
 
-@record
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class Prepared:
     """Fork to parent: done."""
 
 
-@record
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class Measure:
     """Parent to fork: measure one window."""
 
@@ -101,14 +103,14 @@ class Measure:
     plan: WindowPlan
 
 
-@record
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class Measured:
     """Fork to parent: the window."""
 
     window: Window
 
 
-@record
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class Failed:
     """Fork to parent: what was asked for raised an error."""
 
@@ -119,12 +121,12 @@ class Failed:
     arguments: dict[str, Any]
 
 
-@record
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class Stop:
     """Parent to fork: tear down and exit."""
 
 
-@record
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class Ended:
     """Fork to parent, its last message: pytest has ended, every fixture is torn down."""
 

@@ -1,0 +1,372 @@
+"""What a session does with stored baselines: what was looked up, offered, accepted, and why not.
+
+Nothing is written before the session ends, and only where an update was asked for.
+"""
+
+from __future__ import annotations
+
+import datetime
+import os
+import subprocess
+import textwrap
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from pytest_paddle_mt.baselines import Figures, Run, Stored, differences, figures, rule, store, words
+from pytest_paddle_mt.errors import BaselineError
+from pytest_paddle_mt.machine.facts import machine_facts, machine_key
+from pytest_paddle_mt.machine.versions import measured_versions
+from pytest_paddle_mt.statistics import drift
+from pytest_paddle_mt.units import counted, megabytes
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from pathlib import Path
+
+    from pytest_paddle_mt.baselines import Baseline, Fact, Series
+    from pytest_paddle_mt.records import Cpu, Limits, Settings, Subject, Sweep
+
+#: Columns of the terminal that lines are wrapped to.
+_WIDTH = 80
+
+#: Machines that a message names.
+_NAMED = 3
+
+#: Where CI services say which commit they build, for a rootdir without git.
+_COMMIT_VARIABLES = ("GITHUB_SHA", "CI_COMMIT_SHA", "BUILD_SOURCEVERSION", "GIT_COMMIT")
+
+#: Statuses of a verdict under which a run may be accepted.
+_ACCEPTABLE = frozenset({"pass", "calibrating"})
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class Offer:
+    """A sweep whose run may be accepted when the session has ended."""
+
+    nodeid: str
+    #: Identity of the test in the store: its node id without the engine.
+    test: str
+    engine: str
+    path: Path
+    machine: Mapping[str, Fact]
+    setting: Mapping[str, Fact]
+    limits: Limits
+    points: tuple[Figures, ...]
+    #: Why it cannot be accepted, whatever becomes of its test; None when it can.
+    refusal: str | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class Accepted:
+    """A run that was accepted."""
+
+    offer: Offer
+    before: Baseline | None
+    after: Baseline
+
+
+class Ledger:
+    """The baselines of one session."""
+
+    def __init__(self, settings: Settings, rootdir: Path) -> None:
+        self._settings = settings
+        self._rootdir = rootdir
+        self._looked_up: dict[str, Stored] = {}
+        self._machines: dict[str, Mapping[str, Fact]] = {}
+        self._offers: dict[str, Offer] = {}
+        self._accepted: list[Accepted] = []
+        self._refused: list[tuple[str, str]] = []
+        self._kept: list[str] = []
+        self._errors: list[str] = []
+        #: Why nothing is accepted in this session, for people; None when something may be.
+        self._closed: str | None = None
+
+    @property
+    def updates(self) -> bool:
+        """Whether runs are to be accepted."""
+        return self._settings.baseline_update != "none"
+
+    def look_up(self, nodeid: str, test: str, subject: Subject, thread_counts: Sequence[int], *, gate: bool) -> Stored:
+        """What is stored for a test that is to be measured now.
+
+        Raises:
+            BaselineError: its file cannot be read, or there is none and one is required.
+        """
+        machine = self._machine(subject.device)
+        key = machine_key(machine)
+        path = self._settings.baselines / key / store.file_name(test, subject.engine)
+        baseline = store.load(path, test, subject.engine)
+        objection = None
+        if baseline is not None:
+            objection = _objection(baseline, machine, setting_of(subject))
+        elif self._settings.baseline_update == "none":
+            objection = self._of_other_machines(path, test, subject.engine, machine)
+        update = self._settings.baseline_update
+        accepting = gate and (update == "all" or (update == "new" and baseline is None))
+        stored = Stored(baseline=baseline, path=path, objection=objection, accepting=accepting)
+        if gate and self._settings.baseline_required and not accepting:
+            _require(stored, test, key, thread_counts)
+        if gate:
+            self._looked_up[nodeid] = stored
+        return stored
+
+    def measured(self, sweep: Sweep, test: str, stored: Stored | None, cpu: Cpu, *, complete: bool) -> None:
+        """Take note of a finished sweep; its run is offered where an update was asked for.
+
+        Args:
+            sweep: with its rounds.
+            test: identity in the store.
+            stored: what ``look_up`` gave; None in a smoke run.
+            cpu: how many threads could run at once.
+            complete: whether the rounds reached the first look.
+        """
+        if not self.updates or (stored is not None and sweep.gate and not stored.accepting):
+            if self.updates:
+                self._kept.append(sweep.nodeid)
+            return
+        if stored is None:
+            self._refused.append((sweep.nodeid, f"a smoke run measures nothing ({sweep.smoke_reason})"))
+            return
+        self._offers[sweep.nodeid] = Offer(
+            nodeid=sweep.nodeid,
+            test=test,
+            engine=sweep.subject.engine,
+            path=stored.path,
+            machine=self._machine(sweep.subject.device),
+            setting=setting_of(sweep.subject),
+            limits=sweep.limits,
+            points=figures.of_sweep(sweep.points, sweep.rounds, cpu),
+            refusal=_refusal(sweep, complete),
+        )
+
+    def refuse(self, nodeid: str, reason: str) -> None:
+        """Where an update was asked for, say that this test has nothing to accept, and why."""
+        if self.updates:
+            self._refused.append((nodeid, reason))
+
+    def again(self, nodeid: str) -> None:
+        """A test begins, perhaps once more: what an earlier attempt offered does not count."""
+        self._offers.pop(nodeid, None)
+        self._refused = [one for one in self._refused if one[0] != nodeid]
+        self._kept = [one for one in self._kept if one != nodeid]
+
+    def close(self, reason: str | None, failure_of: Callable[[str], str | None]) -> bool:
+        """Accept what may be accepted; whether every file could be written.
+
+        Args:
+            reason: why nothing may be, for people; None when something may.
+            failure_of: what kept the test of this node id from passing, for people; None when it passed.
+        """
+        self._closed = reason
+        offers, self._offers = self._offers, {}
+        date = datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+        commit = _commit(self._rootdir) if offers and reason is None else None
+        for offer in offers.values():
+            refusal = reason or offer.refusal or failure_of(offer.nodeid)
+            if refusal is not None:
+                self._refused.append((offer.nodeid, refusal))
+                continue
+            run = Run(
+                date=date,
+                commit=commit,
+                versions=measured_versions(),
+                points=offer.points,
+            )
+            try:
+                self._accept(offer, run)
+            except BaselineError as error:
+                self._errors.append(str(error))
+        return not self._errors
+
+    def unused(self, tests: Sequence[str]) -> list[str]:
+        """Baselines of the machines that this session measured on which belong to none of ``tests``, by name."""
+        stems = {store.stem(test) for test in tests}
+        machines = {stored.path.parent for stored in self._looked_up.values()}
+        return [
+            f"{directory.name}/{name}"
+            for directory in sorted(machines)
+            for name in store.names(directory)
+            if not any(name.startswith(f"{stem}-") for stem in stems)
+        ]
+
+    def summary(self) -> list[str]:
+        """What the session did with baselines, for people, line by line."""
+        missing = [
+            stored for stored in self._looked_up.values() if stored.baseline is None and stored.objection is None
+        ]
+        without = [stored for stored in missing if not stored.accepting]
+        lines = []
+        if without:
+            lines.append(
+                f"paddle-mt: no stored baseline for {counted(len(without), 'sweep')}, so drift was not judged; "
+                "--paddle-baseline-update records one"
+            )
+        lines += [line for one in self._accepted for line in _accepted_lines(one)]
+        if self._kept:
+            lines.append(f"paddle-mt: {counted(len(self._kept), 'baseline')} kept: --paddle-baseline-update-new-only")
+        if self.updates and self._closed is not None:
+            lines.append(f"paddle-mt: no baseline was updated: {self._closed}")
+        else:
+            lines += [f"paddle-mt: baseline not updated: {nodeid}: {reason}" for nodeid, reason in self._refused]
+        lines += [f"paddle-mt: ERROR: {error}" for error in self._errors]
+        return lines
+
+    def _machine(self, device: str) -> Mapping[str, Fact]:
+        if device not in self._machines:
+            self._machines[device] = machine_facts(device)
+        return self._machines[device]
+
+    def _of_other_machines(self, path: Path, test: str, engine: str, machine: Mapping[str, Fact]) -> str | None:
+        """Why baselines of other machines do not help, for people; None where there are none."""
+        others = store.elsewhere(self._settings.baselines, path.parent.name, path.name)
+        if not others:
+            return None
+        named = []
+        for other in others[:_NAMED]:
+            try:
+                baseline = store.load(other, test, engine)
+            except BaselineError:  # whoever measures on that machine will be told
+                baseline = None
+            told = "; ".join(differences(baseline.machine, machine)) if baseline else ""
+            named.append(f"{other.parent.name}{f' ({told})' if told else ''}")
+        if len(others) > _NAMED:
+            named.append(f"{len(others) - _NAMED} more")
+        return (
+            f"no baseline for {test!r} on this machine, {path.parent.name}; there is one for {', '.join(named)}. "
+            "Figures of another machine cannot be compared; record them here with --paddle-baseline-update"
+        )
+
+    def _accept(self, offer: Offer, run: Run) -> None:
+        only_new = self._settings.baseline_update == "new"
+        held: list[Baseline | None] = []
+
+        def changed(current: Baseline | None) -> Baseline:
+            held[:] = [current]
+            if current is not None and only_new:  # another process was faster
+                return current
+            return rule.accepted(
+                current,
+                run,
+                test=offer.test,
+                engine=offer.engine,
+                machine=offer.machine,
+                setting=offer.setting,
+                limits=offer.limits,
+            )
+
+        after = store.change(offer.path, offer.test, offer.engine, changed)
+        if held[0] is not None and only_new:
+            self._kept.append(offer.nodeid)
+        else:
+            self._accepted.append(Accepted(offer=offer, before=held[0], after=after))
+
+
+def setting_of(subject: Subject) -> dict[str, Fact]:
+    """What must be the same for two runs of a test to be compared, by name."""
+    libraries = subject.facts.get("math libraries")
+    return {
+        "device": subject.device,
+        "batch_size": subject.batch_size,
+        "pool": subject.pool,
+        "math_threads": subject.math_threads,
+        "onednn": subject.facts.get("oneDNN"),
+        "idle_math_threads": subject.facts.get("idle math threads"),
+        **({} if libraries is None else {"math_libraries": libraries}),
+    }
+
+
+def _objection(baseline: Baseline, machine: Mapping[str, Fact], setting: Mapping[str, Fact]) -> str | None:
+    of_machine = differences(baseline.machine, machine)
+    of_setting = differences(baseline.series.setting, setting)
+    if not of_machine and not of_setting:
+        return None
+    what = "machine" if of_machine else "setting"
+    return (
+        f"the baseline of {baseline.test!r} was recorded with another {what}: {'; '.join(of_machine + of_setting)}; "
+        "measure as it was recorded, or record it anew with --paddle-baseline-update"
+    )
+
+
+def _require(stored: Stored, test: str, key: str, thread_counts: Sequence[int]) -> None:
+    if stored.baseline is None:
+        raise BaselineError(
+            stored.objection
+            or f"no baseline for {test!r} on machine {key!r} and --paddle-baseline-required; record one with "
+            "--paddle-baseline-update"
+        )
+    series = stored.baseline.series
+    unknown = [threads for threads in thread_counts if not rule.runs_with(series, threads)]
+    if unknown:
+        raise BaselineError(
+            f"the baseline of {test!r} has nothing for {', '.join(map(str, unknown))} threads and "
+            "--paddle-baseline-required; record it with --paddle-baseline-update, or measure less with "
+            "--paddle-threads"
+        )
+
+
+def _refusal(sweep: Sweep, complete: bool) -> str | None:
+    """Why this sweep is no run to accept, whatever becomes of its test."""
+    if not sweep.gate:
+        return "gate=False: nothing says that it is as it should be"
+    if not complete:
+        return "the budget ended it before its first look; give a larger --paddle-budget"
+    bad = [verdict for verdict in sweep.verdicts if verdict.status not in _ACCEPTABLE]
+    return f"{bad[0].check}: {bad[0].status}" if bad else None
+
+
+def _commit(rootdir: Path) -> str | None:
+    """The commit of the user's own code; None where neither git nor the CI service says."""
+    try:
+        done = subprocess.run(
+            ["git", "rev-parse", "--verify", "HEAD"],
+            cwd=rootdir,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            timeout=10,
+            check=False,
+            text=True,
+        )
+        if done.returncode == 0 and done.stdout.strip():
+            return done.stdout.strip()
+    except (OSError, subprocess.TimeoutExpired):
+        pass
+    return next((os.environ[name] for name in _COMMIT_VARIABLES if os.environ.get(name)), None)
+
+
+def _accepted_lines(one: Accepted) -> list[str]:
+    """What became of one baseline: what it is now, and old -> new of every figure."""
+    series = one.after.series
+    limit = "" if len(series.runs) >= drift.FULL_RUNS else f"; the limit is wide until there are {drift.FULL_RUNS}"
+    if one.before is None:
+        head = f"new baseline, 1 run accepted{limit}"
+    elif one.after.before is not None and one.after.before is one.before.series:
+        head = f"new series, as this run does not belong to the old one, which is kept as 'before'{limit}"
+    else:
+        head = f"updated, {counted(len(series.runs), 'run')} accepted{limit}"
+    old = None if one.before is None else one.before.series
+    return [
+        f"paddle-mt: baseline of {one.offer.nodeid} ({one.offer.engine}): {head}",
+        f"  in {one.offer.path}",
+        *(line for point in one.offer.points for line in _wrapped(_old_to_new(old, point))),
+    ]
+
+
+def _wrapped(text: str) -> list[str]:
+    return textwrap.wrap(text, _WIDTH, initial_indent="  ", subsequent_indent="    ", break_on_hyphens=False)
+
+
+def _old_to_new(old: Series | None, point: Figures) -> str:
+    told = []
+    for quantity in rule.QUANTITIES:
+        new = getattr(point, quantity.key)
+        if new is None or (quantity.key == "efficiency" and point.threads == 1):
+            continue
+        before = None if old is None else rule.mean(old, point.threads, quantity)
+        told.append(
+            f"{quantity.name} "
+            + (words.figure(quantity.key, new) if before is None else words.change(quantity.key, before, new))
+        )
+    if point.peak_rss_bytes is not None:
+        told.append(f"peak memory {megabytes(point.peak_rss_bytes):.0f} MB")
+    return f"{counted(point.threads, 'thread')}: {', '.join(told)}"

@@ -1,0 +1,51 @@
+"""Measures what the rest of the machine does while a window is measured."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+
+from pytest_paddle_mt.machine.kernel import lines_of
+from pytest_paddle_mt.records import Noise
+from pytest_paddle_mt.units import NS_PER_S
+
+
+class NoiseSensor:
+    """Reads what the rest of the machine did between two moments."""
+
+    def __init__(self) -> None:
+        self._wall_ns = time.monotonic_ns()
+        self._process_cpu_ns = time.process_time_ns()
+        self._steal_ns = _steal_ns()
+
+    def read(self) -> Noise:
+        """What happened since this sensor was made."""
+        steal_ns = _steal_ns()
+        return Noise(
+            steal_ns=None if steal_ns is None or self._steal_ns is None else steal_ns - self._steal_ns,
+            process_cpu_ns=time.process_time_ns() - self._process_cpu_ns,
+            wall_ns=time.monotonic_ns() - self._wall_ns,
+            peak_rss_bytes=_peak_rss_bytes(),
+        )
+
+
+def _steal_ns() -> int | None:
+    """CPU time that the hypervisor gave to others, since boot, all cores together."""
+    lines = lines_of(Path("/proc/stat"))
+    fields = lines[0].split() if lines else []
+    if len(fields) < 9:
+        return None
+    return int(fields[8]) * NS_PER_S // os.sysconf("SC_CLK_TCK")
+
+
+def _peak_rss_bytes() -> int | None:
+    """The most memory that this process has had so far.
+
+    Not getrusage: what that says of a process begins with what its parent had.
+    """
+    for line in lines_of(Path("/proc/self/status")):
+        name, _, value = line.partition(":")
+        if name == "VmHWM":
+            return int(value.split()[0]) * 1024
+    return None

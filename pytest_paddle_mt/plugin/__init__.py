@@ -1,0 +1,60 @@
+"""Hooks of pytest, one line each. Imported by every pytest run of everybody who has this installed: keep it light."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from pytest_paddle_mt.plugin import options, registration
+from pytest_paddle_mt.plugin.session import session_of
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Sequence
+
+    from pytest_paddle_mt.checks import Check
+    from pytest_paddle_mt.engines import Engine
+    from pytest_paddle_mt.reporters import Reporter
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    options.register(parser)
+
+
+def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
+    registration.add_hooks(pluginmanager)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    registration.configure(config)
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    registration.parametrize_engines(metafunc)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_itemcollected(item: pytest.Item) -> None:
+    registration.mark_thread_unsafe(item)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Generator[None, Any, Any]:
+    return (yield from registration.settle_after(item))
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    session_of(config).write_summary(terminalreporter)
+
+
+def pytest_paddle_mt_engines() -> Sequence[Engine]:
+    return registration.built_in_engines()
+
+
+def pytest_paddle_mt_checks() -> Sequence[Check]:
+    return registration.built_in_checks()
+
+
+def pytest_paddle_mt_reporters(config: pytest.Config) -> Sequence[Reporter]:
+    return registration.built_in_reporters(config)

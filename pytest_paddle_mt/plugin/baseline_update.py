@@ -1,0 +1,75 @@
+"""Hooks of a session that is to update baselines: which tests passed in every phase, and whether all of it ran.
+
+Registered in such a session only.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from pytest_paddle_mt.plugin.session import session_of
+from pytest_paddle_mt.units import counted
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+class Recorder:
+    """Watches a session and closes its ledger."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        self._session = session_of(config)
+        self._deselected = 0
+        #: What kept a test from passing, for people, by node id, the latest attempt; None: nothing so far.
+        self._failures: dict[str, str | None] = {}
+
+    def pytest_deselected(self, items: Sequence[pytest.Item]) -> None:
+        """Count them: a session of a part of the tests updates nothing."""
+        self._deselected += len(items)
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_setup(self, item: pytest.Item) -> None:
+        """A test begins, perhaps once more: what an earlier attempt of it did does not count."""
+        self._session.begins(item)
+        self._failures[item.nodeid] = None
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """A phase of a test has ended."""
+        failure = None
+        if hasattr(report, "wasxfail"):
+            failure = "the test is marked xfail"
+        elif report.outcome != "passed":
+            failure = f"its {report.when} ended as {report.outcome}"
+        if self._failures.get(report.nodeid) is None:
+            self._failures[report.nodeid] = failure
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        """Accept what may be accepted; a file that cannot be written fails the session."""
+        if session.config.option.collectonly:
+            return
+        written = self._session.ledger().close(self._refusal(session), self._failure_of)
+        if not written and session.exitstatus == pytest.ExitCode.OK:
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+    def _failure_of(self, nodeid: str) -> str | None:
+        return self._failures.get(nodeid, "it did not end")
+
+    def _refusal(self, session: pytest.Session) -> str | None:
+        """Why this session updates nothing at all, for people."""
+        smoke = self._session.smoke_reason()
+        if smoke is not None:
+            return f"nothing can be measured ({smoke})"
+        if session.exitstatus == pytest.ExitCode.INTERRUPTED or session.shouldstop or session.shouldfail:
+            why = session.shouldfail or session.shouldstop
+            return f"the session was interrupted{f' ({why})' if isinstance(why, str) else ''}"
+        if session.exitstatus == pytest.ExitCode.INTERNAL_ERROR:
+            return "pytest failed"
+        if self._deselected:
+            return (
+                f"{counted(self._deselected, 'test')} deselected; to update some tests only, name them by their path, "
+                "such as test_file.py::test_name"
+            )
+        return None

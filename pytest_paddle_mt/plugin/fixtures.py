@@ -1,0 +1,143 @@
+"""The fixtures that users write against."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from pytest_paddle_mt.errors import PaddleMtError, UsageError
+from pytest_paddle_mt.plugin.session import session_of, test_key
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from pytest_paddle_mt.predictors.pool import PredictorPool
+    from pytest_paddle_mt.sweeps.concurrent_runner import ConcurrentRunner
+
+_WRITE_CONFIG = """write a fixture that returns the model, in conftest.py or beside the test:
+
+    @pytest.fixture
+    def paddle_config():
+        return paddle.inference.Config("model/inference.json", "model/inference.pdiparams")
+"""
+
+
+def _failure(error: PaddleMtError) -> BaseException:
+    """A fixture cannot be set up: prints the message and no traceback."""
+    return pytest.fail.Exception(str(error), pytrace=False)
+
+
+@pytest.fixture
+def paddle_config() -> Any:
+    """The model to serve, a ``paddle.inference.Config``: to be overridden by the user."""
+    raise _failure(UsageError(f"predictor_pool needs a fixture named paddle_config; {_WRITE_CONFIG}"))
+
+
+@pytest.fixture
+def paddle_inputs(request: pytest.FixtureRequest) -> Mapping[str, Any] | Sequence[Mapping[str, Any]]:
+    """Inputs by name, each a NumPy array; or a list of such dicts, taken in turn. May be overridden by the user.
+
+    By default made from the model's own input names, types and shapes, filled with ``i % 255 * 0.1``; the first open
+    dimension is ``--paddle-batch-size``. Without a ``predictor_pool`` in the test they are made for the pool that
+    ``concurrent_runner`` is given.
+    """
+    from pytest_paddle_mt.predictors.inputs import DefaultInputs, InputsOnDemand, default_inputs
+    from pytest_paddle_mt.predictors.pool import PredictorPool
+
+    if "predictor_pool" not in request.fixturenames:
+        return DefaultInputs({}, None)
+    pool = request.getfixturevalue("predictor_pool")
+    if pool is None:
+        raise _failure(
+            UsageError("the fixture predictor_pool returned None; return a pytest_paddle_mt.PredictorPool from it")
+        )
+    if not isinstance(pool, PredictorPool):  # of the user's own making: the runner decides whether it can be served
+        return DefaultInputs({}, None)
+    try:
+        session = session_of(request.config)
+        settings = session.settings(request.node)
+
+        def make() -> DefaultInputs:
+            return default_inputs(pool, settings.batch_size, batch_size_asked="batch_size" in settings.sources)
+
+        # Where forks measure, no predictor is made in this process unless the test wants one.
+        return InputsOnDemand(make) if session.forks(request.node) else make()
+    except PaddleMtError as error:
+        raise _failure(error) from None
+
+
+@pytest.fixture
+def predictor_pool(request: pytest.FixtureRequest) -> Iterator[PredictorPool]:
+    """Predictors of ``paddle_config``, one per thread, made on demand; they live as long as the test."""
+    from pytest_paddle_mt.machine.math_threads import park_idle_math_threads
+    from pytest_paddle_mt.plugin.configured_pool import configured_pool
+
+    try:
+        park_idle_math_threads()
+        pool = configured_pool(request)
+    except PaddleMtError as error:
+        raise _failure(error) from None
+    yield pool
+    pool.close()
+
+
+@pytest.fixture
+def paddle_engine(request: pytest.FixtureRequest) -> str:
+    """Name of the engine that measures this test; parametrised when ``--paddle-engine`` names several."""
+    try:
+        return session_of(request.config).settings(request.node).engines[0]
+    except PaddleMtError as error:
+        raise _failure(error) from None
+
+
+class WithBenchmark:
+    """Registered when pytest-benchmark is: its options find the tests that measure by this fixture's name."""
+
+    @pytest.fixture
+    def concurrent_runner(
+        self, request: pytest.FixtureRequest, paddle_inputs: Any, paddle_engine: str, benchmark: Any
+    ) -> ConcurrentRunner:
+        """Sweeps thread counts, judges and records: ``result = concurrent_runner(predictor_pool)``."""
+        return _make_runner(request, paddle_inputs, paddle_engine, benchmark)
+
+
+class WithoutBenchmark:
+    """Registered when pytest-benchmark is not there: gates work, nothing is recorded with it."""
+
+    @pytest.fixture
+    def concurrent_runner(
+        self, request: pytest.FixtureRequest, paddle_inputs: Any, paddle_engine: str
+    ) -> ConcurrentRunner:
+        """Sweeps thread counts, judges and records: ``result = concurrent_runner(predictor_pool)``."""
+        return _make_runner(request, paddle_inputs, paddle_engine, None)
+
+
+def _make_runner(
+    request: pytest.FixtureRequest, paddle_inputs: Any, paddle_engine: str, benchmark: Any
+) -> ConcurrentRunner:
+    from pytest_paddle_mt.plugin.progress import Announcer
+    from pytest_paddle_mt.sweeps.concurrent_runner import ConcurrentRunner
+
+    session = session_of(request.config)
+    try:
+        settings = session.settings(request.node)
+        # Before anything is measured: a name registered twice must not cost a sweep.
+        session.checks()
+        session.reporters()
+    except PaddleMtError as error:
+        raise _failure(error) from None
+    if benchmark is not None:
+        benchmark._mode = "concurrent_runner"  # else pytest-benchmark warns that its fixture was not used
+    announcer = Announcer(request.config)
+    return ConcurrentRunner(
+        session=session,
+        item=request.node,
+        test=test_key(request.node),
+        settings=settings,
+        engine=session.engines()[paddle_engine],
+        inputs=paddle_inputs,
+        benchmark=benchmark,
+        announce=announcer.line,
+        progress=announcer.progress,
+    )

@@ -1,0 +1,78 @@
+"""What is said while a sweep runs: a line before it, and one that changes, only on a terminal."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from typing import TYPE_CHECKING
+
+from pytest_paddle_mt.units import counted
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import pytest
+    from _pytest._io import TerminalWriter
+
+    from pytest_paddle_mt.sweeps.rounds import Progress
+
+#: Clones that took less in all are not worth a line.
+_SLOW_CLONES_S = 2.0
+#: The changing line is written at most this often.
+_EVERY_S = 0.5
+
+
+class Announcer:
+    """Writes past pytest's capture, to the terminal that pytest itself writes to."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        self._config = config
+        self._line_open = False
+        self._last_s = 0.0
+
+    def line(self, text: str) -> None:
+        """A line that stays."""
+        with self._terminal() as writer:
+            if writer is not None:
+                writer.line()
+                writer.line(text)
+
+    def progress(self, progress: Progress | None) -> None:
+        """Where the sweep stands; None: it has ended."""
+        if progress is None:
+            self._change("")
+            return
+        self._change(
+            f"paddle-mt: round {progress.round_index + 1} of at most {progress.rounds_most}, window "
+            f"{progress.window_index + 1} of {progress.windows_per_round}, {counted(progress.threads, 'thread')}, "
+            f"{progress.elapsed_s:.0f} s"
+        )
+
+    def clones(self, made: int, wanted: int, elapsed_s: float) -> None:
+        """How many predictors there are, when making them is slow."""
+        if elapsed_s > _SLOW_CLONES_S:
+            self._change("" if made == wanted else f"paddle-mt: predictor {made} of {wanted}, {elapsed_s:.0f} s")
+
+    def _change(self, text: str) -> None:
+        now_s = time.monotonic()
+        if (text and now_s - self._last_s < _EVERY_S) or (not text and not self._line_open):
+            return
+        self._last_s = now_s
+        with self._terminal() as writer:
+            if writer is not None and self._on_a_terminal():
+                writer.write(f"\r{text[: writer.fullwidth - 1]:<{writer.fullwidth - 1}}\r", flush=True)
+                self._line_open = bool(text)
+
+    def _on_a_terminal(self) -> bool:
+        """Whether a line can change. Colours say nothing about that: --color=yes gives them to files."""
+        reporter = self._config.pluginmanager.getplugin("terminalreporter")
+        return reporter is not None and bool(reporter.isatty)
+
+    @contextlib.contextmanager
+    def _terminal(self) -> Iterator[TerminalWriter | None]:
+        """pytest's terminal writer with capture suspended; None when nothing is printed (``-p no:terminal``)."""
+        manager = self._config.pluginmanager.getplugin("capturemanager")
+        suspended = contextlib.nullcontext() if manager is None else manager.global_and_fixture_disabled()
+        with suspended:
+            quiet = self._config.pluginmanager.getplugin("terminalreporter") is None or self._config.get_verbosity() < 0
+            yield None if quiet else self._config.get_terminal_writer()

@@ -1,0 +1,87 @@
+"""What the hooks of ``plugin`` delegate to; nothing heavy is imported before a test asks for it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from pytest_paddle_mt.errors import PaddleMtError
+from pytest_paddle_mt.plugin import fixtures, hookspec
+from pytest_paddle_mt.plugin.options import MARKER
+from pytest_paddle_mt.plugin.session import checked_settings, session_of, updates_baselines
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Sequence
+
+    from pytest_paddle_mt.checks import Check
+    from pytest_paddle_mt.engines import Engine
+    from pytest_paddle_mt.reporters import Reporter
+
+
+def add_hooks(pluginmanager: pytest.PytestPluginManager) -> None:
+    """Declare the hooks that other plugins may implement."""
+    pluginmanager.add_hookspecs(hookspec)
+
+
+def configure(config: pytest.Config) -> None:
+    """Declare the marker, refuse unusable options, and register the fixtures."""
+    config.addinivalue_line(
+        "markers", f"{MARKER}(threads=, min_efficiency=, ...): how this test's thread sweep is measured and judged"
+    )
+    checked_settings(config)
+    config.pluginmanager.register(fixtures, "paddle_mt_fixtures")
+    with_benchmark = config.pluginmanager.hasplugin("benchmark")
+    runner = fixtures.WithBenchmark() if with_benchmark else fixtures.WithoutBenchmark()
+    config.pluginmanager.register(runner, "paddle_mt_runner")
+    if updates_baselines(config):
+        from pytest_paddle_mt.plugin.baseline_update import Recorder
+
+        config.pluginmanager.register(Recorder(config), "paddle_mt_recorder")
+
+
+def parametrize_engines(metafunc: pytest.Metafunc) -> None:
+    """Several engines: the test runs once with each."""
+    if "concurrent_runner" not in metafunc.fixturenames:
+        return
+    try:
+        engines = session_of(metafunc.config).settings(metafunc.definition).engines
+    except PaddleMtError as error:
+        raise pytest.Collector.CollectError(f"{metafunc.definition.nodeid}: {error}") from error
+    if len(engines) > 1:
+        metafunc.parametrize("paddle_engine", engines)
+
+
+def mark_thread_unsafe(item: pytest.Item) -> None:
+    """Keep pytest-run-parallel from running a test that measures beside others."""
+    runs_parallel = item.config.getoption("parallel_threads", None) is not None
+    if runs_parallel and "concurrent_runner" in getattr(item, "fixturenames", ()):
+        item.add_marker("thread_unsafe")
+
+
+def settle_after(item: pytest.Item) -> Generator[None, Any, Any]:
+    """Let the test body run, then decide what becomes of a test that was not gated."""
+    result = yield
+    session_of(item.config).settle(item)
+    return result
+
+
+def built_in_engines() -> Sequence[Engine]:
+    """Our own engines."""
+    from pytest_paddle_mt import engines
+
+    return engines.built_in()
+
+
+def built_in_checks() -> Sequence[Check]:
+    """Our own checks."""
+    from pytest_paddle_mt import checks
+
+    return checks.built_in()
+
+
+def built_in_reporters(config: pytest.Config) -> Sequence[Reporter]:
+    """Our own reporters."""
+    from pytest_paddle_mt import reporters
+
+    return reporters.built_in(session_of(config).settings().json_path)

@@ -1,0 +1,207 @@
+"""Inputs for the queries: checked against the model, or made from the model's own specification."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from pytest_paddle_mt.errors import InputError
+from pytest_paddle_mt.predictors.libpaddle import DATA_TYPES, InputSpec
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import numpy.typing as npt
+
+    from pytest_paddle_mt.predictors.pool import PredictorPool
+
+InputSet = dict[str, "npt.NDArray[Any]"]
+
+#: What an input is taken for when Paddle does not say its type.
+_FLOAT32 = 0
+
+
+class DefaultInputs(dict[str, Any]):
+    """The input set made for one predictor of the model that it came from."""
+
+    def __init__(self, arrays: Mapping[str, Any], predictor: Any) -> None:
+        super().__init__(arrays)
+        self.predictor = predictor
+
+
+class InputsOnDemand(Mapping[str, Any]):
+    """A default input set that is made when somebody looks into it: its model's specification takes a predictor."""
+
+    def __init__(self, make: Callable[[], Mapping[str, Any]]) -> None:
+        self._make = make
+        self._made: Mapping[str, Any] | None = None
+
+    def __getitem__(self, name: str) -> Any:
+        return self._arrays()[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._arrays())
+
+    def __len__(self) -> int:
+        return len(self._arrays())
+
+    def _arrays(self) -> Mapping[str, Any]:
+        if self._made is None:
+            self._made = self._make()
+        return self._made
+
+
+def default_inputs(pool: PredictorPool, batch_size: int, *, batch_size_asked: bool) -> DefaultInputs:
+    """One input set from the model's own names, types and shapes, filled with ``i % 255 * 0.1`` as in Paddle's guide.
+
+    The first dimension, where the model leaves it open, is ``batch_size``.
+
+    Raises:
+        InputError: another dimension is open, or the model fixes a batch size other than the one asked for.
+    """
+    return DefaultInputs(
+        {spec.name: fill(_shape(spec, batch_size, batch_size_asked), _type(spec)) for spec in pool.input_specs()},
+        pool[0],
+    )
+
+
+def fill(shape: tuple[int, ...], data_type: int) -> npt.NDArray[Any]:
+    """An array of ``shape`` and Paddle's ``data_type``; element i is i % 255 * 0.1, rounded towards 0 for integers."""
+    values = np.arange(int(np.prod(shape)), dtype=np.int64) % 255 * 0.1
+    name, dtype = DATA_TYPES[data_type]
+    if name == "bfloat16":
+        return (values.astype(np.float32).view(np.uint32) >> 16).astype(np.uint16).reshape(shape)
+    return values.astype(dtype).reshape(shape)
+
+
+def checked_inputs(pool: PredictorPool, given: Any) -> list[InputSet]:
+    """``given`` as a list of input sets that fit the model: contiguous arrays, in the model's order.
+
+    Args:
+        pool: predictors of the model.
+        given: a dict of arrays by input name, or a list of such dicts to take in turn.
+
+    Raises:
+        InputError: it is something else, or a name, dtype, rank or extent does not fit.
+    """
+    sets = input_sets(given)
+    specs = pool.input_specs()
+    return [_checked_set(specs, one) for one in sets]
+
+
+def input_sets(given: Any) -> list[InputSet]:
+    """``given`` as a list of dicts, as it is.
+
+    Raises:
+        InputError: it is neither a dict nor a list of dicts, or an empty one.
+    """
+    sets: Sequence[Any] = [given] if isinstance(given, dict) else given
+    if not isinstance(sets, (list, tuple)) or not all(isinstance(one, dict) for one in sets):
+        raise InputError(
+            f"paddle_inputs must be a dict of arrays by input name, or a list of such dicts; got {_shown(given)}"
+        )
+    if not sets or not all(sets):
+        raise InputError("paddle_inputs is empty; give at least one dict with an array for each input of the model")
+    return list(sets)
+
+
+def _checked_set(specs: Sequence[InputSpec], given: Mapping[str, Any]) -> InputSet:
+    names = [spec.name for spec in specs]
+    for name in given:
+        if name not in names:
+            close = difflib.get_close_matches(str(name), names, n=1)
+            hint = f"; did you mean {close[0]!r}?" if close else ""
+            raise InputError(f"the model has no input {name!r}; its inputs are {', '.join(map(repr, names))}{hint}")
+    for name in names:
+        if name not in given:
+            raise InputError(f"paddle_inputs lacks the model's input {name!r}; add it to the dict")
+    return {spec.name: _checked_array(spec, given[spec.name]) for spec in specs}
+
+
+def _checked_array(spec: InputSpec, given: Any) -> npt.NDArray[Any]:
+    array = np.asarray(given)
+    if array.dtype.name == "bfloat16":
+        array = array.view(np.uint16)
+    type_name, dtype = DATA_TYPES[_type(spec)]
+    if spec.data_type is None and array.dtype not in [known for _, known in DATA_TYPES.values()]:
+        raise InputError(
+            f"input {spec.name!r} is {array.dtype}, which Paddle serves to no model; convert it with .astype(...) to "
+            "what the model was exported with"
+        )
+    if spec.data_type is not None and array.dtype != dtype:
+        carrier, step = "", f"convert it with .astype({dtype.name!r})"
+        if type_name == "bfloat16":
+            carrier, step = (
+                " (its bits as uint16)",
+                'convert float32 with (array.view("uint32") >> 16).astype("uint16")',
+            )
+        raise InputError(f"input {spec.name!r} is {array.dtype}, the model wants {type_name}{carrier}; {step}")
+    if spec.shape is not None:
+        _check_shape(spec.name, spec.shape, array)
+    if array.size == 0:
+        raise InputError(f"input {spec.name!r} has no elements (shape {array.shape}); a query needs at least one")
+    return np.ascontiguousarray(array)
+
+
+def _check_shape(name: str, shape: tuple[int, ...], array: npt.NDArray[Any]) -> None:
+    if array.ndim != len(shape):
+        raise InputError(
+            f"input {name!r} has {array.ndim} dimensions {array.shape}, the model wants {len(shape)}: "
+            f"{_shape_text(shape)}; reshape it"
+        )
+    if any(wanted not in (-1, extent) for wanted, extent in zip(shape, array.shape, strict=True)):
+        raise InputError(
+            f"input {name!r} has the shape {array.shape}, the model wants {_shape_text(shape)}; reshape it"
+        )
+
+
+def _type(spec: InputSpec) -> int:
+    return _FLOAT32 if spec.data_type is None else spec.data_type
+
+
+def _shape(spec: InputSpec, batch_size: int, batch_size_asked: bool) -> tuple[int, ...]:
+    if spec.shape is None:
+        raise InputError(
+            f"the shape of input {spec.name!r} is unknown: this Paddle cannot be asked. Write a fixture that gives the "
+            "arrays:\n\n" + example_fixture([spec])
+        )
+    if not spec.shape:
+        return ()
+    first, rest = spec.shape[0], spec.shape[1:]
+    if any(extent < 0 for extent in rest):
+        raise InputError(
+            f"input {spec.name!r} has the shape {_shape_text(spec.shape)}: only the first open dimension, the batch, "
+            "can be guessed. Write a fixture that gives the arrays:\n\n" + example_fixture([spec])
+        )
+    if first < 0:
+        return (batch_size, *rest)
+    if batch_size_asked and first != batch_size:
+        raise InputError(
+            f"--paddle-batch-size={batch_size} was asked, but the model fixes the batch of input {spec.name!r} at "
+            f"{first}; export it with an open first dimension, or drop the option"
+        )
+    return spec.shape
+
+
+def example_fixture(specs: Sequence[InputSpec]) -> str:
+    """The text of a ``paddle_inputs`` fixture for these inputs, with ... where an extent is open."""
+    lines = ["    @pytest.fixture", "    def paddle_inputs():", "        return {"]
+    for spec in specs:
+        dtype = DATA_TYPES[_type(spec)][1].name
+        lines.append(f'            "{spec.name}": numpy.zeros({_shape_text(spec.shape)}, "{dtype}"),')
+    return "\n".join([*lines, "        }"])
+
+
+def _shape_text(shape: tuple[int, ...] | None) -> str:
+    if shape is None:
+        return "..."
+    extents = ["..." if extent < 0 else str(extent) for extent in shape]
+    return f"({', '.join(extents)}{',' if len(extents) == 1 else ''})"
+
+
+def _shown(value: Any) -> str:
+    text = f"{type(value).__name__} {value!r}"
+    return text if len(text) <= 80 else text[:77] + "..."

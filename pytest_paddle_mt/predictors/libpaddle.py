@@ -1,0 +1,162 @@
+"""The loaded libpaddle seen from Python: where its C++ objects live, and what a model says of its inputs."""
+
+from __future__ import annotations
+
+import builtins
+import re
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from pytest_paddle_mt import _native
+from pytest_paddle_mt.errors import EngineUnavailable
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    import numpy.typing as npt
+
+#: Paddle's name of a data type and NumPy's, by the number that Paddle gives it. NumPy has no bfloat16: its bits travel
+#: as uint16.
+DATA_TYPES: dict[int, tuple[str, np.dtype[Any]]] = {
+    0: ("float32", np.dtype(np.float32)),
+    1: ("int64", np.dtype(np.int64)),
+    2: ("int32", np.dtype(np.int32)),
+    3: ("uint8", np.dtype(np.uint8)),
+    4: ("int8", np.dtype(np.int8)),
+    5: ("float16", np.dtype(np.float16)),
+    6: ("bool", np.dtype(np.bool_)),
+    7: ("float64", np.dtype(np.float64)),
+    8: ("bfloat16", np.dtype(np.uint16)),
+}
+
+_USE_PYTHON_ENGINE = "measure the stock Python way instead with --paddle-engine=python"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class InputSpec:
+    """What a model says of one of its inputs."""
+
+    name: str
+    #: Extents; -1 where the model leaves one open; None where Paddle cannot be asked.
+    shape: tuple[int, ...] | None
+    #: Paddle's number of the data type, a key of ``DATA_TYPES``; None where Paddle does not say.
+    data_type: int | None
+
+
+@lru_cache(maxsize=1)
+def api() -> _native.PaddleApi:
+    """The exported functions of the libpaddle that this process has loaded.
+
+    Raises:
+        EngineUnavailable: this Paddle, or this platform, does not export them.
+    """
+    import paddle
+
+    try:
+        return _native.PaddleApi(library_path())
+    except (RuntimeError, AttributeError) as error:
+        raise EngineUnavailable(
+            f"the native engine cannot drive paddlepaddle {paddle.__version__}: {error}; {_USE_PYTHON_ENGINE}"
+        ) from error
+
+
+def library_path() -> str:
+    """Path of the loaded libpaddle."""
+    import paddle
+
+    path = paddle.base.libpaddle.__file__
+    return str(path)
+
+
+@lru_cache(maxsize=1)
+def _abis() -> tuple[str, ...]:
+    """ABI ids of the pybind11 modules in this process, as pybind11 itself writes them down.
+
+    Its older versions do so in ``builtins``, newer ones in the interpreter's own dict.
+    """
+    names = [*vars(builtins), *_native.interpreter_state_names()]
+    matches = (re.fullmatch(r"__pybind11_internals_v\d+(.*?)__", name) for name in names)
+    return tuple(match.group(1) for match in matches if match)
+
+
+def predictor_pointer(predictor: Any) -> int:
+    """Address of the ``paddle_infer::Predictor`` behind a Python predictor."""
+    return _pointer(predictor, api().predictor_typeinfo)
+
+
+def tensor_pointer(tensor: Any) -> int:
+    """Address of the ``paddle_infer::Tensor`` behind a Python handle."""
+    return _pointer(tensor, api().tensor_typeinfo)
+
+
+def _pointer(instance: Any, typeinfo: int) -> int:
+    """The C++ object behind a pybind11 object: by the conduit where there is one, else by the simple layout."""
+    for abi in _abis():
+        pointer = _native.pointer_by_conduit(instance, abi, typeinfo)
+        if pointer is not None:
+            return pointer
+    if not hasattr(type(instance), "_pybind11_conduit_v1_") and _is_pybind11(instance):
+        pointer = _native.pointer_by_layout(instance)
+        if pointer is not None:
+            return pointer
+    raise EngineUnavailable(
+        f"the native engine found no C++ object behind {type(instance).__qualname__!r}: "
+        f"its Python binding speaks another ABI than this platform's; {_USE_PYTHON_ENGINE}"
+    )
+
+
+def _is_pybind11(instance: Any) -> bool:
+    return any(base.__name__ == "pybind11_object" for base in type(instance).__mro__)
+
+
+def input_specs(predictor: Any, program: str | None) -> tuple[InputSpec, ...]:
+    """What the model says of its inputs, in the order of ``predictor.get_input_names()``.
+
+    Where this Paddle cannot be driven natively, shapes are unknown, and types too unless the program file says them.
+
+    Args:
+        predictor: a predictor of the model.
+        program: the model's program file; None when unknown. Of a ``.json`` model Paddle (3.2.2, 3.3.1) says that every
+            input is float32, so the types are read from the file; without the file, float32 counts as not said.
+    """
+    shapes: Mapping[str, Sequence[int]] = {}
+    types: Mapping[str, int | None] = {}
+    try:
+        pointer = predictor_pointer(predictor)
+    except EngineUnavailable:
+        pass  # the python engine works without, on arrays that the user gives
+    else:
+        shapes = api().input_shapes(pointer)
+        said = api().input_types(pointer).items()
+        types = {name: None if program is None and number == 0 else number for name, number in said}
+    if program is not None and program.endswith(".json"):
+        types = _types_in(program)
+    return tuple(
+        InputSpec(name=name, shape=tuple(shapes[name]) if name in shapes else None, data_type=types.get(name))
+        for name in predictor.get_input_names()
+    )
+
+
+def _types_in(program: str) -> dict[str, int | None]:
+    """The types of the inputs by name, as the ``.json`` file says."""
+    import paddle
+
+    numbers = {f"paddle.{name}": number for number, (name, _) in DATA_TYPES.items()}
+    parsed = paddle.base.libpaddle.pir.Program()
+    paddle.base.core.deserialize_pir_program(program, parsed)
+    inputs = [op.attrs() for op in parsed.global_block().ops if op.name() == "pd_op.data"]
+    return {attributes["name"]: numbers.get(str(attributes["dtype"])) for attributes in inputs}
+
+
+def host_array(array: npt.NDArray[Any]) -> _native.HostArray:
+    """A copy of ``array``, which has one of the dtypes in ``DATA_TYPES``, for the native loop."""
+    data_type = next(number for number, (_, dtype) in DATA_TYPES.items() if dtype == array.dtype)
+    return _native.HostArray.make(data_type, list(array.shape), np.ascontiguousarray(array).tobytes())
+
+
+def numpy_array(array: _native.HostArray) -> npt.NDArray[Any]:
+    """What the native loop copied out, with the dtype that ``DATA_TYPES`` gives."""
+    return np.frombuffer(array.content, DATA_TYPES[array.type][1]).reshape(array.shape)

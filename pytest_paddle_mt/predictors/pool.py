@@ -1,0 +1,414 @@
+"""A pool of predictors of one model, one for each thread.
+
+Guarantees
+    * Predictors are made on demand, in order, and never twice: ``pool[i]`` is always the same object.
+    * The whole family and its tensor handles live until ``close()``, and go together. (On Paddle 3.x with the old
+      ``.pdmodel`` format the end of one clone silently corrupts the answers of the others; a handle that outlives its
+      predictor, and a predictor that outlives its ``paddle.inference.PredictorPool``, crash the process.)
+    * Where somebody still holds a predictor at ``close()``, the family is kept until the process ends.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import os
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from pytest_paddle_mt.errors import ModelError, UsageError
+from pytest_paddle_mt.predictors import libpaddle
+from pytest_paddle_mt.records import POOL_METHODS, PoolMethod
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    import numpy.typing as npt
+    from typing_extensions import Self
+
+
+#: Called after each predictor: how many there are, how many were asked for, seconds since the first.
+Progress = Callable[[int, int, float], None]
+
+#: Families of which somebody still held a predictor when their pool was closed.
+_kept_alive: list[Any] = []
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class Handles:
+    """The tensor handles of one predictor, made once: each ``get_*_handle`` call makes a new object."""
+
+    inputs: dict[str, Any]
+    outputs: dict[str, Any]
+
+
+class PredictorPool:
+    """Predictors of one ``paddle.inference.Config``, made on demand.
+
+    Args:
+        config: the model. Paddle lets a config make one predictor (or one pool) only.
+        method: ``clone`` makes ``pool[i]`` by ``pool[0].clone()``; ``predictor_pool`` takes them from a
+            ``paddle.inference.PredictorPool`` of ``size``.
+        size: the largest number of predictors; None: no limit, which ``predictor_pool`` does not allow.
+        allow_nonfinite: accept a model that answers NaN or inf to finite input.
+        progress: told after each predictor, for slow clones.
+
+    Raises:
+        UsageError: ``config`` is not a ``paddle.inference.Config``, or an argument is out of range.
+        ModelError: the model is not there or Paddle cannot load it.
+    """
+
+    def __init__(
+        self,
+        config: Any,
+        *,
+        method: PoolMethod = "clone",
+        size: int | None = None,
+        allow_nonfinite: bool = False,
+        progress: Progress | None = None,
+    ) -> None:
+        if method not in POOL_METHODS:
+            raise UsageError(f"unknown pool method {method!r}; use one of {', '.join(map(repr, POOL_METHODS))}")
+        if size is not None and size < 1:
+            raise UsageError(f"a pool of {size} predictors serves nothing; give a size of at least 1")
+        if method == "predictor_pool" and size is None:
+            raise UsageError("paddle.inference.PredictorPool needs its size beforehand; give size=...")
+        _check_config(config)
+        self._set_up(config=config, method=method, size=size, allow_nonfinite=allow_nonfinite, progress=progress)
+
+    def _set_up(
+        self,
+        *,
+        config: Any,
+        method: PoolMethod | None,
+        size: int | None,
+        allow_nonfinite: bool,
+        progress: Progress | None,
+    ) -> None:
+        #: The ``paddle.inference.Config``; None for predictors that somebody else made.
+        self.config = config
+        #: How predictors are made; None when somebody else made them.
+        self.method = method
+        #: The largest number of predictors; None: no limit.
+        self.size = size
+        self.allow_nonfinite = allow_nonfinite
+        #: Math threads of each predictor; None when unknown.
+        self.math_threads: int | None = None if config is None else config.cpu_math_library_num_threads()
+        self._progress = progress
+        self._paddle_pool: Any = None
+        self._predictors: list[Any] = []
+        self._handles: list[Handles | None] = []
+        self._shared: list[Any] = []
+        self._closed = False
+        self._users = 0
+
+    def __len__(self) -> int:
+        """How many predictors exist now."""
+        return len(self._predictors)
+
+    def __getitem__(self, index: int) -> Any:
+        """The ``paddle.inference.Predictor`` of thread ``index``, made now if need be."""
+        if index < 0:
+            raise IndexError(f"predictors are counted from 0, got {index}")
+        self.grow(index + 1)
+        return self._predictors[index]
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    @classmethod
+    def of(cls, predictors: Sequence[Any], *, allow_nonfinite: bool = False) -> PredictorPool:
+        """A pool over predictors that somebody else made, one per thread.
+
+        Raises:
+            UsageError: there is none, or one object stands in it twice: two threads on one predictor crash, or get
+                wrong answers without a word.
+        """
+        first_at: dict[int, int] = {}
+        for index, predictor in enumerate(predictors):
+            if first_at.setdefault(id(predictor), index) != index:
+                raise UsageError(
+                    f"predictors {first_at[id(predictor)]} and {index} are one object: two threads on one predictor "
+                    "crash or answer wrongly without a word; give each thread its own, by predictor.clone()"
+                )
+        if not predictors:
+            raise UsageError("an empty list of predictors serves nothing; give one predictor per thread")
+        pool = cls.__new__(cls)
+        pool._set_up(config=None, method=None, size=len(predictors), allow_nonfinite=allow_nonfinite, progress=None)
+        pool._predictors = list(predictors)
+        pool._handles = [None] * len(predictors)
+        return pool
+
+    @property
+    def closed(self) -> bool:
+        """Whether the pool has given up its predictors."""
+        return self._closed
+
+    @property
+    def device(self) -> str | None:
+        """``cpu`` or ``gpu:N``, as the config says; None without a config."""
+        if self.config is None:
+            return None
+        return f"gpu:{self.config.gpu_device_id()}" if self.config.use_gpu() else "cpu"
+
+    def grow(self, count: int) -> None:
+        """Make predictors until there are ``count``.
+
+        Raises:
+            UsageError: the pool is closed.
+            IndexError: the pool has a smaller ``size``.
+            ModelError: Paddle could not make one.
+        """
+        self._check_open()
+        if self.size is not None and count > self.size:
+            raise IndexError(f"{count} predictors asked of a pool of {self.size}; make it with a larger size")
+        started_s = time.monotonic()
+        while len(self._predictors) < count:
+            with _paddle_errors(f"predictor {len(self._predictors)} of", self.config):
+                self._predictors.append(self._make(len(self._predictors)))
+            self._handles.append(None)
+            if self._progress is not None:
+                self._progress(len(self._predictors), count, time.monotonic() - started_s)
+
+    def handles(self, index: int) -> Handles:
+        """The tensor handles of predictor ``index``, the same objects at every call."""
+        predictor = self[index]
+        handles = self._handles[index]
+        if handles is None:
+            handles = Handles(
+                inputs={name: predictor.get_input_handle(name) for name in predictor.get_input_names()},
+                outputs={name: predictor.get_output_handle(name) for name in predictor.get_output_names()},
+            )
+            self._handles[index] = handles
+        return handles
+
+    def input_specs(self) -> tuple[libpaddle.InputSpec, ...]:
+        """What the model says of its inputs, in its own order."""
+        program = None if self.config is None or self.config.model_from_memory() else self.config.prog_file()
+        return libpaddle.input_specs(self[0], program or None)
+
+    def copies_in(self, index: int, inputs: Mapping[str, npt.NDArray[Any]]) -> list[Callable[[], None]]:
+        """For each input of predictor ``index``, a call that copies its array in the stock Python way."""
+        handles = self.handles(index)
+        return [self._copy_in(handles.inputs[name], array) for name, array in inputs.items()]
+
+    def answer(self, index: int, inputs: Mapping[str, npt.NDArray[Any]]) -> dict[str, npt.NDArray[Any]]:
+        """Serve one query with predictor ``index`` the stock Python way.
+
+        Raises:
+            ModelError: Paddle refused it, or finite input gave NaN or inf (unless ``allow_nonfinite``).
+        """
+        handles = self.handles(index)
+        with _paddle_errors("a first query of", self.config):
+            for copy_in in self.copies_in(index, inputs):
+                copy_in()
+            self._predictors[index].run()
+            outputs = {name: _copied_out(handle) for name, handle in handles.outputs.items()}
+        if not self.allow_nonfinite:
+            self._check_finite(inputs, outputs)
+        return outputs
+
+    @contextlib.contextmanager
+    def in_use(self) -> Iterator[None]:
+        """While this is held, ``close()`` is refused: threads are running the predictors."""
+        self._check_open()
+        self._users += 1
+        try:
+            yield
+        finally:
+            self._users -= 1
+
+    def close(self) -> None:
+        """Give up every handle and predictor, together. Safe to call twice.
+
+        Raises:
+            UsageError: a sweep is still using the predictors.
+        """
+        if self._users:
+            raise UsageError("the predictor pool is in use by a running sweep; close it afterwards")
+        if self._closed:
+            return
+        self._closed = True
+        self._handles.clear()
+        # One reference from the list, one from the loop variable, one for the call.
+        held = any(sys.getrefcount(predictor) > 3 for predictor in self._predictors)
+        if held:
+            _kept_alive.append((self._predictors, self._paddle_pool, self._shared))
+            self._shared = []
+            self._predictors = []
+        while self._predictors:
+            self._predictors.pop()
+        self._paddle_pool = None
+        self._shared.clear()
+
+    def _make(self, index: int) -> Any:
+        from paddle import inference
+
+        if self.method == "predictor_pool":
+            if self._paddle_pool is None:
+                self._paddle_pool = inference.PredictorPool(self.config, self.size)
+            # Paddle 2.6 spells it "retrive".
+            retrieve = getattr(self._paddle_pool, "retrieve", None) or self._paddle_pool.retrive
+            return retrieve(index)
+        return inference.create_predictor(self.config) if index == 0 else self._predictors[0].clone()
+
+    def _copy_in(self, handle: Any, array: npt.NDArray[Any]) -> Callable[[], None]:
+        if array.dtype != np.uint16:
+            return functools.partial(handle.copy_from_cpu, array)
+        # The bits of bfloat16, which copy_from_cpu would take for int32; a tensor made of uint16 is bfloat16 to Paddle.
+        import paddle
+
+        core = paddle.base.core
+        tensor = core.DenseTensor() if hasattr(core, "DenseTensor") else core.LoDTensor()  # 3.0 and newer; 2.6
+        self._shared.append(tensor)  # the handle does not keep it alive
+
+        def copy_in() -> None:
+            tensor.set(array, paddle.CPUPlace())
+            handle.share_external_data(tensor)
+
+        return copy_in
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise UsageError("the predictor pool is closed; use it inside the test, or make one with a wider scope")
+
+    def _check_finite(self, inputs: Mapping[str, npt.NDArray[Any]], outputs: Mapping[str, npt.NDArray[Any]]) -> None:
+        if not all(_is_finite(array) for array in inputs.values()):
+            return
+        for name, array in outputs.items():
+            if not _is_finite(array):
+                raise ModelError(
+                    f"the model {model_name(self.config)!r} answers NaN or inf in output {name!r} to finite input. "
+                    "Paddle does that without a word when a parameters file is missing or damaged: check it. If the "
+                    "model means it, say @pytest.mark.paddle_scaling(allow_nonfinite=True)"
+                )
+
+
+def model_name(config: Any) -> str:
+    """What to call the model of ``config`` in a message: its program file or directory."""
+    if config is None:
+        return "of the given predictors"
+    if config.model_from_memory():  # then prog_file() is the model itself
+        return "given from memory"
+    return str(config.prog_file() or config.model_dir())
+
+
+@contextlib.contextmanager
+def refusing_gpu_on_cpu_build() -> Iterator[None]:
+    """While this is held, ``Config.enable_use_gpu`` of a CPU build raises instead of being ignored."""
+    import paddle
+    from paddle import inference
+
+    if paddle.is_compiled_with_cuda():
+        yield
+        return
+
+    def refuse(*_: Any, **__: Any) -> None:
+        raise no_gpu_support("paddle_config calls enable_use_gpu()")
+
+    original = inference.Config.enable_use_gpu
+    inference.Config.enable_use_gpu = refuse
+    try:
+        yield
+    finally:
+        inference.Config.enable_use_gpu = original
+
+
+def no_gpu_support(what: str) -> ModelError:
+    """The error for a GPU asked of a CPU build."""
+    import paddle
+
+    return ModelError(
+        f"{what}, but paddlepaddle {paddle.__version__} is a CPU build, which would run on the CPU without a word. "
+        "Install paddlepaddle-gpu (the docs say where from), or drop the GPU"
+    )
+
+
+def _check_config(config: Any) -> None:
+    from paddle import inference
+
+    if not isinstance(config, inference.Config):
+        raise UsageError(
+            f"a predictor pool needs a paddle.inference.Config, got {type(config).__name__}; "
+            'return paddle.inference.Config("model.json", "model.pdiparams") from paddle_config'
+        )
+    if config.model_from_memory():
+        return
+    program, params, directory = config.prog_file(), config.params_file(), config.model_dir()
+    if not program and not directory:
+        raise ModelError(
+            "the paddle.inference.Config is empty: it names no model, and Paddle would make a predictor of nothing. "
+            'Write paddle.inference.Config("model.json", "model.pdiparams")'
+        )
+    _check_file("model", program)
+    _check_file("parameters", params)
+    if program:
+        _check_format(program)
+
+
+def _check_file(what: str, path: str) -> None:
+    if not path:
+        return
+    if os.path.isdir(path):
+        raise ModelError(f"the {what} file {path!r} is a directory; name the file in it")
+    if not os.path.exists(path):
+        raise ModelError(f"the {what} file {path!r} does not exist (looked from {os.getcwd()!r}); check the path")
+    if os.path.getsize(path) == 0:
+        raise ModelError(f"the {what} file {path!r} is empty; export the model again")
+
+
+def _check_format(program: str) -> None:
+    """Refuse what is no model: with ``.pdmodel``, Paddle 2.6 and 3.x crash on it."""
+    with open(program, "rb") as file:
+        start = file.read(64)
+    if program.endswith(".json"):
+        kind, fits = "a JSON object", start.lstrip().startswith(b"{")
+    else:
+        kind, fits = "a Paddle program", start.startswith(b"\n")  # the tag of ProgramDesc.blocks in protobuf
+    if not fits:
+        raise ModelError(
+            f"the model file {program!r} is not {kind} (it starts with {start[:8]!r}); name the file that was "
+            "exported, the model before its parameters"
+        )
+
+
+@contextlib.contextmanager
+def _paddle_errors(what: str, config: Any) -> Iterator[None]:
+    """Turn what Paddle raises (RuntimeError, ValueError, MemoryError, ...) into a ModelError with a next step."""
+    try:
+        yield
+    except ModelError:
+        raise
+    except Exception as error:
+        message = str(error).strip() or type(error).__name__
+        advice = (
+            "make a new Config for each test: paddle_config must not return the same object twice"
+            if "only be used for one predictor" in message
+            else "check that the files are whole and were exported for this Paddle"
+        )
+        raise ModelError(
+            f"Paddle could not serve {what} the model {model_name(config)!r} "
+            f"({type(error).__name__}: {message}); {advice}"
+        ) from error
+
+
+def _copied_out(handle: Any) -> npt.NDArray[Any]:
+    array: npt.NDArray[Any] = handle.copy_to_cpu()
+    if handle.type().name != "BFLOAT16":
+        return array
+    # Paddle 3.x gives an array of float32 with the bits of bfloat16 in its first half.
+    return array.ravel().view(np.uint16)[: array.size].reshape(array.shape)
+
+
+def _is_finite(array: npt.NDArray[Any]) -> bool:
+    if array.dtype == np.uint16:  # the bits of bfloat16; all ones in the exponent: NaN or inf
+        return not bool(((array & 0x7F80) == 0x7F80).any())
+    return array.dtype.kind not in "fc" or bool(np.isfinite(array).all())

@@ -1,0 +1,98 @@
+"""From rounds to points: what is shown of each thread count."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from pytest_paddle_mt.records import Interval, Point
+from pytest_paddle_mt.statistics import latency, scaling, validity
+from pytest_paddle_mt.statistics.intervals import mean_interval
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import numpy.typing as npt
+
+    from pytest_paddle_mt.records import Cpu, Latencies, Round, UniversalScalability
+
+
+def points_of(rounds: Sequence[Round], thread_counts: Sequence[int], cpu: Cpu, confidence: float) -> tuple[Point, ...]:
+    """One point per thread count. Rounds that were set aside are counted, and left out of everything else.
+
+    Throughput and efficiency have the time taken out that other work took; latencies are those of the rounds that it
+    left alone. Where it left none alone, all are shown, and where every round was set aside, without an efficiency.
+    """
+    return tuple(_point(rounds, threads, cpu, confidence) for threads in thread_counts)
+
+
+def pooled_latencies(rounds: Sequence[Round], threads: int) -> Latencies:
+    """The latencies of every query with ``threads`` threads in these rounds."""
+    return latency.merge(
+        [thread.latencies for one in rounds for window in one.at(threads) for thread in window.per_thread]
+    )
+
+
+def latency_rounds(rounds: Sequence[Round], threads: int, cpu: Cpu) -> Sequence[Round]:
+    """The rounds whose latencies with ``threads`` threads are shown: those that other work left alone, else all."""
+    return [one for one in rounds if validity.undisturbed(one, threads, cpu)] or rounds
+
+
+def throughputs(rounds: Sequence[Round], threads: int, cpu: Cpu) -> npt.NDArray[np.float64]:
+    """QPS of each round with ``threads`` threads, shape (k,): of those that were not set aside, else of all."""
+    usable = [one for one in rounds if validity.usable(one, threads, cpu)] or rounds
+    return scaling.throughput_series(usable, threads, qps=lambda window: validity.qps(window, cpu))
+
+
+def universal_scalability(measured: Sequence[Point]) -> UniversalScalability | None:
+    """Fit of the Universal Scalability Law to the points; None below three thread counts."""
+    return scaling.universal_scalability(
+        np.array([point.threads for point in measured], dtype=np.float64),
+        np.array([point.qps for point in measured], dtype=np.float64),
+    )
+
+
+def _point(rounds: Sequence[Round], threads: int, cpu: Cpu, confidence: float) -> Point:
+    usable = [one for one in rounds if validity.usable(one, threads, cpu)]
+    log_efficiencies = scaling.efficiency_series(usable, threads, qps=lambda window: validity.qps(window, cpu))
+    qps_of_rounds = throughputs(rounds, threads, cpu)
+    efficiency, efficiency_interval = _efficiency(log_efficiencies, confidence)
+    qps = scaling.geometric_mean(qps_of_rounds)
+    assert qps is not None, "a point has at least one round"
+    windows = [window for one in usable or rounds for window in one.at(threads)]
+    return Point(
+        threads=threads,
+        qps=qps,
+        qps_interval=scaling.geometric_mean_interval(qps_of_rounds, confidence),
+        efficiency=1.0 if threads == 1 else efficiency,
+        efficiency_interval=None if threads == 1 else efficiency_interval,
+        latency=latency.summary(pooled_latencies(latency_rounds(rounds, threads, cpu), threads)),
+        queries=sum(window.queries for window in windows),
+        fairness=float(np.median([window.fairness for window in windows])),
+        rounds=len(rounds),
+        set_aside_rounds=len(rounds) - len(usable),
+        shared_core_rounds=sum(validity.cores_shared(one, threads, cpu) for one in rounds),
+        lost_share=float(np.mean([validity.lost_share(window, cpu) for window in windows])),
+        peak_rss_bytes=_peak_rss_bytes(rounds, threads),
+    )
+
+
+def _peak_rss_bytes(rounds: Sequence[Round], threads: int) -> int | None:
+    """What the largest process had had after its first window with ``threads`` threads: a peak only grows."""
+    first: dict[int, int] = {}
+    for one in rounds:
+        for window in one.at(threads):
+            if window.noise is not None and window.noise.peak_rss_bytes is not None:
+                first.setdefault(one.fork, window.noise.peak_rss_bytes)
+    return max(first.values(), default=None)
+
+
+def _efficiency(log_efficiencies: np.ndarray, confidence: float) -> tuple[float | None, Interval | None]:
+    if not len(log_efficiencies):
+        return None, None
+    interval = mean_interval(log_efficiencies, confidence)
+    return float(np.exp(log_efficiencies.mean())), (
+        None if interval is None else Interval(low=math.exp(interval.low), high=math.exp(interval.high))
+    )

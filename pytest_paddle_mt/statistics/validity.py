@@ -1,0 +1,192 @@
+"""Was a window a measurement of the predictor at all? Pure functions over records."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from pytest_paddle_mt.units import NS_PER_MS, NS_PER_S, counted
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from pytest_paddle_mt.records import Cpu, Round, Window
+
+#: A window whose threads lost more than this share of their time to other work has no latencies worth showing.
+MAX_LOST_SHARE = 0.05
+#: Beyond this share what is left of a window is too little to correct it.
+MAX_CORRECTED_SHARE = 0.75
+#: A window in which the hypervisor gave others more than this share of the cores is set aside: nobody says from whom.
+MAX_STEAL_SHARE = 0.05
+#: The kernel counts it in ticks: one of them in a short window is as likely rounding as a disturbance.
+_STEAL_TICK_NS = 10 * NS_PER_MS
+#: Without a scheduler that counts delays: preempted more often than this per second and thread, and off the CPU.
+_SWITCHES_PER_S = 20.0
+_MIN_CPU_SHARE = 0.95
+
+#: A thread of the probe that has a core to itself is at least this fast, relative to one thread alone: two
+#: on one core have half of it each, and clocks that fall when all cores work leave more than this.
+MIN_CORE_SPEED = 0.7
+
+#: The harness may take this share of a thread's time between queries.
+MAX_OUTSIDE_SHARE = 0.02
+#: Every thread must be seen at work over at least this share of the window.
+MIN_OVERLAP = 0.8
+
+
+def lost_share(window: Window, cpu: Cpu) -> float:
+    """Share of the threads' time that other work took from them; 0 where the kernel does not say.
+
+    Of threads that fit on the cores: the time in which they were ready without a core, less what other threads of this
+    process ran meanwhile. Those can have delayed them for that long, and a predictor's helpers are its own affair.
+
+    Threads beyond the cores delay each other. What was lost is then the part of the cores that this process wanted and
+    did not get.
+    """
+    delay = delay_share(window)
+    if delay is None:
+        return 0.0
+    extra = own_extra_cores(window)
+    if cpu.fits(window.threads):
+        return max(0.0, delay - extra / window.threads)
+    used = window.cpu_share * window.threads + extra
+    wanted = min(float(cpu.usable_cores), used + delay * window.threads)
+    return max(0.0, 1 - used / wanted) if wanted else 0.0
+
+
+def set_aside(window: Window, cpu: Cpu) -> bool:
+    """Whether the machine disturbed the threads, and nobody can say by how much."""
+    steal = steal_share(window, cpu)
+    if steal is not None and steal > MAX_STEAL_SHARE:
+        return True
+    if delay_share(window) is None:
+        if not cpu.fits(window.threads):
+            return False  # they take the cores from each other
+        wall_s = sum(thread.wall_ns for thread in window.per_thread) / NS_PER_S
+        return window.cpu_share < _MIN_CPU_SHARE and window.involuntary_switches > _SWITCHES_PER_S * wall_s
+    return lost_share(window, cpu) > MAX_CORRECTED_SHARE
+
+
+def preempted(window: Window, cpu: Cpu) -> bool:
+    """Whether other work took the cores away for long enough to show in latencies."""
+    return set_aside(window, cpu) or lost_share(window, cpu) > MAX_LOST_SHARE
+
+
+def delay_share(window: Window) -> float | None:
+    """Share of the threads' time in which they were ready to run without a core; None where the kernel does not say."""
+    delays = [thread.run_delay_ns for thread in window.per_thread]
+    if any(delay is None for delay in delays):
+        return None
+    return sum(delay for delay in delays if delay is not None) / sum(thread.wall_ns for thread in window.per_thread)
+
+
+def steal_share(window: Window, cpu: Cpu) -> float | None:
+    """Share of the usable cores' time that the hypervisor gave to others, less one tick; None where unknown."""
+    if window.noise is None or window.noise.steal_ns is None:
+        return None
+    return max(0, window.noise.steal_ns - _STEAL_TICK_NS) / (window.noise.wall_ns * cpu.usable_cores)
+
+
+def own_extra_cores(window: Window) -> float:
+    """Cores that threads of this process other than the measuring ones kept busy; 0 where nobody counted."""
+    if window.noise is None:
+        return 0.0
+    of_process = window.noise.process_cpu_ns / window.noise.wall_ns
+    return max(0.0, of_process - window.cpu_share * window.threads)
+
+
+def qps(window: Window, cpu: Cpu) -> float:
+    """Throughput in queries per second of the time that other work left to the threads.
+
+    Windows that lost more than can be corrected are set aside; what is shown of them is corrected that far only.
+    """
+    return window.qps / (1 - min(lost_share(window, cpu), MAX_CORRECTED_SHARE))
+
+
+def qps_over_control(window: Window, cpu: Cpu) -> float:
+    """``qps`` over that of the control workload, which was measured with as many threads right after it.
+
+    Raises:
+        ValueError: there was no control.
+    """
+    if window.control is None:
+        raise ValueError(f"a window with {counted(window.threads, 'thread')} has no control beside it")
+    return qps(window, cpu) / qps(window.control, cpu)
+
+
+def usable(round_: Round, threads: int, cpu: Cpu, base: int = 1) -> bool:
+    """Whether ``round_`` says something about ``threads`` threads over ``base``: nothing of either is set aside."""
+    if cores_shared(round_, threads, cpu) or cores_shared(round_, base, cpu):
+        return False
+    windows = (*round_.at(threads), *round_.at(base))
+    return not any(set_aside(one, cpu) for window in windows for one in (window, window.control) if one is not None)
+
+
+def cores_shared(round_: Round, threads: int, cpu: Cpu) -> bool:
+    """Whether ``threads`` threads, for which there are cores enough, had fewer cores than that between them.
+
+    A hypervisor may run two virtual cores on the hardware threads of one core, and a machine may count those as cores.
+    No kernel counts what that takes: there is no delay and no steal time. The probe, which fills a core, then runs at
+    half its speed. False where nothing was probed.
+    """
+    if threads < 2 or not cpu.fits(threads):
+        return False
+    alone, together = _core_speeds(round_, 1, cpu), _core_speeds(round_, threads, cpu)
+    return bool(alone and together) and min(together) < MIN_CORE_SPEED * max(alone)
+
+
+def _core_speeds(round_: Round, threads: int, cpu: Cpu) -> list[float]:
+    """Throughput of each thread of the probes, for the time in which it had a core at all."""
+    probes = [window.probe for window in round_.at(threads) if window.probe is not None]
+    speeds = []
+    for thread in (thread for probe in probes if not set_aside(probe, cpu) for thread in probe.per_thread):
+        delay_share = (thread.run_delay_ns or 0) / thread.wall_ns
+        if delay_share <= MAX_CORRECTED_SHARE:
+            speeds.append(thread.qps / (1 - delay_share))
+    return speeds
+
+
+def undisturbed(round_: Round, threads: int, cpu: Cpu) -> bool:
+    """Whether the windows with ``threads`` threads had their cores to themselves, and so their latencies."""
+    return not cores_shared(round_, threads, cpu) and not any(preempted(window, cpu) for window in round_.at(threads))
+
+
+def outside_share(window: Window) -> float:
+    """Share of a thread's time that passed between queries: n / (QPS x mean latency) - 1 (Little's law)."""
+    return window.threads / (window.qps * window.mean_latency_ns / NS_PER_S) - 1
+
+
+def overlap(window: Window) -> float:
+    """The share of the window over which its least present thread was seen at work."""
+    spans = (
+        (thread.last_completion_ns - thread.first_completion_ns) * thread.queries / (thread.queries - 1)
+        for thread in window.per_thread
+    )
+    return min(spans) / window.open_ns
+
+
+def objection(rounds: Iterable[Round], threads: int) -> str | None:
+    """Why the windows with ``threads`` threads do not measure the predictor, for people; None when they do."""
+    windows = [window for round_ in rounds for window in round_.at(threads)]
+    if not windows:
+        return None
+    running = counted(threads, "thread")
+    outside = _median([outside_share(window) for window in windows])
+    if outside > MAX_OUTSIDE_SHARE:
+        return (
+            f"with {running} {outside:.1%} of the time passed outside queries (at most {MAX_OUTSIDE_SHARE:.0%}): the "
+            "queries are too short to be measured one by one on this machine; serve larger batches"
+        )
+    together = _median([overlap(window) for window in windows])
+    if together < MIN_OVERLAP:
+        return (
+            f"with {running} one of them was at work for only {together:.0%} of the window: they did not run side by "
+            "side; give a longer --paddle-window"
+        )
+    return None
+
+
+def _median(values: list[float]) -> float:
+    ordered = sorted(values)
+    middle = (len(ordered) - 1) / 2
+    return (ordered[math.floor(middle)] + ordered[math.ceil(middle)]) / 2

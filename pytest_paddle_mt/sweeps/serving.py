@@ -1,0 +1,200 @@
+"""From what a test hands over to a worker that serves it: its engine, its pool, its inputs, and what it is."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from typing import TYPE_CHECKING, Any
+
+from pytest_paddle_mt.engines import SyntheticWork, Workload
+from pytest_paddle_mt.errors import UsageError
+from pytest_paddle_mt.machine.cores import Cores, available_cores
+from pytest_paddle_mt.machine.math_threads import idle_math_threads, math_libraries
+from pytest_paddle_mt.machine.versions import paddle_version
+from pytest_paddle_mt.predictors import gil, identity
+from pytest_paddle_mt.predictors.inputs import DefaultInputs, InputsOnDemand, checked_inputs, default_inputs, input_sets
+from pytest_paddle_mt.predictors.pool import PredictorPool, model_name
+from pytest_paddle_mt.records import Cpu, Subject
+from pytest_paddle_mt.units import NS_PER_S
+from pytest_paddle_mt.workers.in_process import InProcessWorker
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    import numpy.typing as npt
+
+    from pytest_paddle_mt.engines import Engine
+    from pytest_paddle_mt.predictors.inputs import InputSet
+    from pytest_paddle_mt.records import Settings
+
+    Query = Callable[[Any, Mapping[str, npt.NDArray[Any]]], object]
+
+
+class Serving:
+    """Makes workers of what one test hands over."""
+
+    def __init__(self, *, settings: Settings, engine: Engine, engines: Mapping[str, Engine], inputs: Any) -> None:
+        """Nothing is served yet.
+
+        Args:
+            settings: of the test.
+            engine: measures it, unless what is served needs another.
+            engines: all that there are, by name.
+            inputs: as the fixture ``paddle_inputs`` gave them.
+        """
+        self._settings = settings
+        self._engine = engine
+        self._engines = engines
+        self._inputs = inputs
+
+    def engine_for(self, served: object, query: object) -> Engine:
+        """The engine that serves it.
+
+        Raises:
+            UsageError: the query cannot be called, or the engine that was asked for cannot run it.
+        """
+        engine = self._engine
+        engines = self._engines
+        chosen = self._settings.sources.get("engine")
+        if isinstance(served, SyntheticWork):
+            return engines["synthetic"]
+        if query is None:
+            return engine
+        if not callable(query):
+            raise UsageError(f"query={query!r} cannot be called; give a function query(predictor, inputs)")
+        if engine.takes_query:
+            return engine
+        if chosen is None:
+            return engines["python"]
+        raise UsageError(
+            f"the {engine.name} engine cannot run a query of your own ({chosen}); measure it with "
+            "--paddle-engine=python"
+        )
+
+    def opened(
+        self,
+        engine: Engine,
+        pool: PredictorPool | None,
+        served: object,
+        query: Query | None,
+        seed: int,
+        describe: bool = False,
+    ) -> tuple[InProcessWorker, Subject, float | None]:
+        """A worker in this process, what it serves, and how long the first query took, in seconds, if there was one.
+
+        ``describe`` adds what exactly it serves, which takes reading the model's files.
+        """
+        __tracebackhide__ = True
+        inputs: Sequence[InputSet] = () if pool is None else self._inputs_for(pool, query)
+        work = served if isinstance(served, SyntheticWork) else None
+        query_s = None if work is None else work.spin_ns / NS_PER_S
+        if pool is not None:
+            began_s = time.monotonic()
+            if query is None:
+                pool.answer(0, inputs[0])
+            else:
+                query(pool[0], inputs[0])
+            query_s = time.monotonic() - began_s
+        subject = self._subject(engine, pool, inputs, query)
+        if describe:
+            subject = dataclasses.replace(subject, identity=identity.describe(subject, pool, inputs, query or work))
+        workload = Workload(pool=pool, inputs=inputs, query=query, synthetic=work, seed=seed)
+        return InProcessWorker(engine.open(workload)), subject, query_s
+
+    def _inputs_for(self, pool: PredictorPool, query: Query | None) -> list[InputSet]:
+        """The input sets: what the model takes, or whatever the user's own query takes."""
+        given = self._inputs
+        if isinstance(given, InputsOnDemand):  # made for the pool that the fixture knows of
+            given = DefaultInputs({}, None)
+        if query is not None and not isinstance(given, DefaultInputs):
+            return input_sets(given)
+        if isinstance(given, DefaultInputs) and given.predictor is not pool[0]:
+            return [
+                default_inputs(
+                    pool,
+                    self._settings.batch_size,
+                    batch_size_asked="batch_size" in self._settings.sources,
+                )
+            ]
+        return checked_inputs(pool, given)
+
+    def _subject(
+        self, engine: Engine, pool: PredictorPool | None, inputs: Sequence[InputSet], query: Query | None
+    ) -> Subject:
+        __tracebackhide__ = True  # a query of the user's own may raise here
+        if pool is None:
+            return Subject(
+                engine=engine.name, device="cpu", batch_size=None, pool=None, math_threads=None, gil=None, facts={}
+            )
+        first = next(iter(inputs[0].values()), None)
+        facts = {
+            "paddle": f"paddlepaddle {paddle_version()}",
+            "measured": "the wheel's own libpaddle",
+            "math threads": "unknown" if pool.math_threads is None else str(pool.math_threads),
+            "idle math threads": idle_math_threads(),
+        }
+        libraries = math_libraries()
+        if libraries is not None:
+            facts["math libraries"] = libraries
+        if pool.config is not None:
+            facts["oneDNN"] = "on" if pool.config.mkldnn_enabled() else "off"
+        return Subject(
+            engine=engine.name,
+            device=pool.device or self._settings.device,
+            batch_size=None if first is None else _batch_size(first),
+            pool=pool.method,
+            math_threads=pool.math_threads,
+            gil=gil.probe(pool[0].run),
+            facts=facts,
+        )
+
+
+def pool_of(served: object, engine: Engine) -> PredictorPool | None:
+    """The predictors to serve; None where the engine needs none.
+
+    Raises:
+        UsageError: it is neither a pool nor a list of predictors, or the pool is closed.
+    """
+    if isinstance(served, SyntheticWork) or not engine.needs_pool:
+        return None
+    if isinstance(served, PredictorPool):
+        if served.closed:
+            raise UsageError("the predictor pool is closed; use it inside the test, or make one with a wider scope")
+        return served
+    if isinstance(served, (list, tuple)):
+        return PredictorPool.of(served)
+    raise UsageError(
+        f"concurrent_runner serves a predictor pool or a list of predictors, got {type(served).__name__}; call "
+        "concurrent_runner(predictor_pool)"
+    )
+
+
+def refuse_too_few(pool: PredictorPool | None, counts: tuple[int, ...]) -> None:
+    """Refuse a pool that can never have a predictor for each thread of the largest count.
+
+    Raises:
+        UsageError: it cannot.
+    """
+    if pool is not None and pool.size is not None and pool.size < counts[-1]:
+        raise UsageError(
+            f"{counts[-1]} threads need {counts[-1]} predictors and the pool has {pool.size}; give it more, or "
+            f"measure fewer with --paddle-threads={pool.size}"
+        )
+
+
+def cpu_and_cores(pool: PredictorPool | None) -> tuple[Cpu, Cores]:
+    """How many threads can run at once with these predictors, and the cores that there are."""
+    cores = available_cores()
+    math_threads = (pool.math_threads if pool is not None else None) or 1
+    return Cpu(usable_cores=cores.usable, math_threads=math_threads), cores
+
+
+def described(served: object, pool: PredictorPool | None) -> str:
+    """What ``compare`` was given, for people."""
+    return identity.name_of(served) if pool is None else model_name(pool.config)
+
+
+def _batch_size(array: Any) -> int | None:
+    """First dimension of an array; None for a scalar, or for what a user's own query takes instead of arrays."""
+    shape = getattr(array, "shape", ())
+    return int(shape[0]) if shape else None

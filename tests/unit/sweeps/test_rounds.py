@@ -1,0 +1,296 @@
+"""The runner: which window comes next, and when a sweep ends."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import permutations
+
+import numpy as np
+import pytest
+
+from pytest_paddle_mt.errors import QueryFailed
+from pytest_paddle_mt.records import Round, Window, WindowPlan
+from pytest_paddle_mt.sweeps.rounds import Progress, Schedule, run_rounds, shortest_round_s, visiting_order
+from tests.builders import thread_counts, window
+
+PLAN = WindowPlan(window_s=0.5, min_queries=20, warmup_s=0.1, warmup_queries=3)
+
+
+class FakeClock:
+    """Seconds that pass only when a test says so, or by ``tick_s`` whenever they are read."""
+
+    def __init__(self, tick_s: float = 0.0) -> None:
+        self.now_s = 1000.0
+        self._tick_s = tick_s
+
+    def __call__(self) -> float:
+        self.now_s += self._tick_s
+        return self.now_s
+
+
+class FakeWorker:
+    """A worker whose windows take a known time on a fake clock."""
+
+    def __init__(self, clock: FakeClock, window_s: float = 1.0, fail_at: int | None = None, fork: int = 0) -> None:
+        self.fork = fork
+        self.asked: list[int] = []
+        self.plans: set[int] = set()
+        self._clock = clock
+        self._window_s = window_s
+        self._fail_at = fail_at
+
+    def prepare(self, threads: int) -> None:
+        """Nothing to prepare."""
+
+    def measure(self, threads: int, plan: WindowPlan) -> Window:
+        """Let time pass."""
+        if len(self.asked) == self._fail_at:
+            raise QueryFailed(thread=1, query=7, threads=threads, message="out of memory")
+        self.asked.append(threads)
+        self.plans.add(id(plan))
+        self._clock.now_s += self._window_s
+        return window(threads, 40.0 * threads)
+
+    def close(self) -> None:
+        """Nothing to stop."""
+
+
+def schedule(counts: Sequence[int] = (1, 2), looks: Sequence[int] = (4, 8), budget_s: float = 1e6) -> Schedule:
+    return Schedule(thread_counts=tuple(counts), window=PLAN, looks=tuple(looks), budget_s=budget_s)
+
+
+class FakeControl:
+    """A control workload whose windows take a known time on the clock of the sweep, and fail after so many."""
+
+    def __init__(self, window_s: float = 0.5, fail_at: int | None = None) -> None:
+        self.clock = FakeClock()
+        #: When it was asked, and for how many threads.
+        self.asked: list[tuple[float, int]] = []
+        self.windows: list[Window] = []
+        self._window_s = window_s
+        self._fail_at = fail_at
+
+    def __call__(self, threads: int) -> Window:
+        """Let time pass."""
+        if len(self.asked) == self._fail_at:
+            raise QueryFailed(thread=0, query=1, threads=threads, message="the control broke")
+        self.asked.append((self.clock.now_s - 1000, threads))
+        self.clock.now_s += self._window_s
+        self.windows.append(window(threads, 500.0 * threads))
+        return self.windows[-1]
+
+
+class Sweep:
+    """One run of the runner, and everything that it did."""
+
+    def __init__(
+        self,
+        plan: Schedule,
+        *,
+        seed: int = 0,
+        decided_after: int | None = None,
+        window_s: float = 1.0,
+        fail_at: int | None = None,
+        tick_s: float = 0.0,
+        control: FakeControl | None = None,
+    ) -> None:
+        clock = FakeClock(tick_s) if control is None else control.clock
+        self.worker = FakeWorker(clock, window_s, fail_at)
+        self.asked_after: list[int] = []
+        self.progress: list[Progress] = []
+
+        def decided(rounds: tuple[Round, ...]) -> bool:
+            self.asked_after.append(len(rounds))
+            return len(rounds) == decided_after
+
+        self.rounds = run_rounds(
+            [self.worker],
+            plan,
+            np.random.default_rng(seed),
+            decided=decided,
+            clock=clock,
+            progress=self.progress.append,
+            control=control,
+        )
+
+
+def orders(seed: int, rounds: int) -> list[tuple[int, ...]]:
+    rng = np.random.default_rng(seed)
+    return [visiting_order((1, 2, 4, 8), rng) for _ in range(rounds)]
+
+
+def test_a_round_is_mirrored_so_that_a_steady_drift_favours_no_thread_count():
+    for order in orders(seed=0, rounds=20):
+        assert order == order[::-1]
+
+
+def test_a_round_is_bracketed_by_one_thread():
+    for order in orders(seed=0, rounds=20):
+        assert order[0] == order[-1] == 1
+        assert 1 not in order[1:-1]
+
+
+def test_a_round_visits_every_other_count_twice():
+    for order in orders(seed=0, rounds=20):
+        assert sorted(order) == [1, 1, 2, 2, 4, 4, 8, 8]
+
+
+def test_every_order_of_the_thread_counts_comes_up():
+    halves = {order[1:4] for order in orders(seed=0, rounds=200)}
+    assert halves == set(permutations((2, 4, 8)))
+
+
+def test_one_seed_gives_one_sequence_of_orders():
+    assert orders(seed=3, rounds=10) == orders(seed=3, rounds=10)
+
+
+def test_another_seed_gives_another_sequence_of_orders():
+    assert orders(seed=3, rounds=10) != orders(seed=4, rounds=10)
+
+
+def test_a_sweep_over_one_thread_alone_measures_it_twice_a_round():
+    assert visiting_order((1,), np.random.default_rng(0)) == (1, 1)
+
+
+def test_the_worker_is_asked_in_the_order_that_the_rounds_record():
+    sweep = Sweep(schedule((1, 2, 4)))
+    assert sweep.worker.asked == thread_counts(sweep.rounds)
+    assert [one.index for one in sweep.rounds] == list(range(8))
+
+
+def test_the_rounds_of_a_sweep_have_different_orders():
+    sweep = Sweep(schedule((1, 2, 4, 8)))
+    assert len({tuple(thread_counts([one])) for one in sweep.rounds}) > 1
+
+
+def test_every_window_is_measured_by_the_plan_of_the_schedule():
+    assert Sweep(schedule()).worker.plans == {id(PLAN)}
+
+
+def test_the_checks_are_asked_only_at_looks():
+    assert Sweep(schedule(looks=(4, 6, 9))).asked_after == [4, 6, 9]
+
+
+def test_a_sweep_ends_at_the_first_look_that_decides_it():
+    assert len(Sweep(schedule(looks=(4, 6, 9)), decided_after=6).rounds) == 6
+
+
+def test_a_sweep_that_nothing_decides_ends_at_the_last_look():
+    assert len(Sweep(schedule(looks=(4, 6, 9))).rounds) == 9
+
+
+def test_a_round_that_would_not_end_inside_the_budget_is_not_begun():
+    # four windows of 1 s a round: two rounds take 8 s, a third would end at 12 s
+    assert len(Sweep(schedule(budget_s=11.0)).rounds) == 2
+
+
+def test_a_round_that_just_fits_the_budget_is_measured():
+    assert len(Sweep(schedule(budget_s=12.0)).rounds) == 3
+
+
+def test_at_least_one_round_is_measured_however_small_the_budget():
+    sweep = Sweep(schedule(budget_s=0.001))
+    assert len(sweep.rounds) == 1
+    assert sweep.asked_after == []
+
+
+def test_at_least_one_round_is_measured_even_where_the_budget_was_used_up_before_it():
+    assert len(Sweep(schedule(budget_s=0.001), tick_s=1.0).rounds) == 1
+
+
+def test_a_failed_query_ends_the_sweep_and_reaches_the_caller():
+    with pytest.raises(QueryFailed, match=r"query 7 of thread 1 failed .*out of memory"):
+        Sweep(schedule(), fail_at=5)
+
+
+def test_rounds_are_of_the_workers_in_turn_and_say_whose_they_are():
+    clock = FakeClock()
+    workers = [FakeWorker(clock, fork=fork) for fork in (1, 2, 3)]
+    rounds = run_rounds(
+        workers,
+        schedule(looks=(5,)),
+        np.random.default_rng(0),
+        decided=lambda rounds: False,
+        clock=clock,
+        progress=lambda progress: None,
+    )
+    assert [one.fork for one in rounds] == [1, 2, 3, 1, 2]
+    assert [len(worker.asked) for worker in workers] == [8, 8, 4]
+
+
+def test_progress_is_told_before_each_window():
+    sweep = Sweep(schedule((1, 2), looks=(2,)))
+    assert [(one.round_index, one.window_index, one.threads) for one in sweep.progress] == [
+        (0, 0, 1),
+        (0, 1, 2),
+        (0, 2, 2),
+        (0, 3, 1),
+        (1, 0, 1),
+        (1, 1, 2),
+        (1, 2, 2),
+        (1, 3, 1),
+    ]
+    assert {(one.rounds_most, one.windows_per_round) for one in sweep.progress} == {(2, 4)}
+    assert [one.elapsed_s for one in sweep.progress] == [0, 1, 2, 3, 4, 5, 6, 7]
+
+
+def test_without_a_control_no_window_has_one():
+    assert {one.control for sweep in Sweep(schedule()).rounds for one in sweep.windows} == {None}
+
+
+def test_each_window_has_a_control_with_as_many_threads_measured_right_after_it():
+    control = FakeControl(window_s=0.5)
+    sweep = Sweep(schedule((1, 2, 4), looks=(3,)), control=control)
+    windows = [one for a_round in sweep.rounds for one in a_round.windows]
+    # a window ends a second after it began, and its control half a second later
+    assert control.asked == [(1.0 + 1.5 * index, one.threads) for index, one in enumerate(windows)]
+    assert [one.control for one in windows] == control.windows
+    assert [one.control.threads for one in windows] == [one.threads for one in windows] == sweep.worker.asked
+
+
+def test_a_window_with_a_control_is_otherwise_what_the_worker_measured():
+    [with_control] = Sweep(schedule(looks=(1,)), control=FakeControl()).rounds
+    [without] = Sweep(schedule(looks=(1,))).rounds
+    for one, other in zip(with_control.windows, without.windows, strict=True):
+        assert (one.qps, one.threads, one.open_ns) == (other.qps, other.threads, other.open_ns)
+    assert [one.qps for one in with_control.windows] == pytest.approx([40, 80, 80, 40])
+
+
+def test_the_checks_see_the_controls():
+    seen: list[bool] = []
+
+    def decided(rounds: tuple[Round, ...]) -> bool:
+        seen.append(all(one.control is not None for a_round in rounds for one in a_round.windows))
+        return True
+
+    clock = FakeClock()
+    run_rounds(
+        [FakeWorker(clock)],
+        schedule(),
+        np.random.default_rng(0),
+        decided=decided,
+        clock=clock,
+        progress=lambda progress: None,
+        control=FakeControl(),
+    )
+    assert seen == [True]
+
+
+def test_controls_take_their_time_from_the_budget():
+    # four windows of 1 s and four controls of 1 s a round: one round takes 8 s, a second would end at 16 s
+    assert len(Sweep(schedule(budget_s=15.0), control=FakeControl(window_s=1.0)).rounds) == 1
+    assert len(Sweep(schedule(budget_s=16.0), control=FakeControl(window_s=1.0)).rounds) == 2
+
+
+def test_progress_is_told_once_for_a_window_and_its_control():
+    sweep = Sweep(schedule((1, 2), looks=(1,)), control=FakeControl(window_s=0.5))
+    assert [(one.window_index, one.elapsed_s) for one in sweep.progress] == [(0, 0), (1, 1.5), (2, 3), (3, 4.5)]
+
+
+def test_a_control_that_fails_ends_the_sweep_and_reaches_the_caller():
+    with pytest.raises(QueryFailed, match="the control broke"):
+        Sweep(schedule(), control=FakeControl(fail_at=5))
+
+
+def test_the_shortest_round_is_two_windows_and_warm_ups_for_each_count():
+    assert shortest_round_s(schedule((1, 2, 4))) == pytest.approx(6 * (0.5 + 0.1))
