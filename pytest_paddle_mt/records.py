@@ -5,7 +5,6 @@ A record carries no behaviour beyond properties derived from its own fields. Und
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
@@ -29,6 +28,27 @@ STATUSES_WORST_FIRST: tuple[Status, ...] = (
 
 #: The statuses under which a test has passed its gate or was knowingly let through while a baseline is young.
 GATED_STATUSES: frozenset[Status] = frozenset({"pass", "calibrating", "fail"})
+
+#: Every kind of doubt about a measurement: stable words for programs.
+WarningKind = Literal[
+    "comparison",
+    "cores_shared",
+    "curve_falls",
+    "curve_not_linear",
+    "drift_accepted",
+    "fork_ended_badly",
+    "gil_held",
+    "gil_unknown",
+    "lost_time",
+    "not_compared",
+    "not_in_baseline",
+    "not_the_predictor",
+    "preempted",
+    "scaling_not_judged",
+    "thinned",
+    "threads_added",
+    "versions_differ",
+]
 
 GilState = Literal["held", "released", "unknown"]
 
@@ -139,7 +159,7 @@ class Noise:
     process_cpu_ns: int
     #: Wall time of the observation, in ns.
     wall_ns: int
-    #: The most memory that the process had had when the window ended, in bytes; None where unknown.
+    #: Peak resident memory (VmHWM) of the process when the window ended, in bytes; None if unknown.
     peak_rss_bytes: int | None = None
 
 
@@ -155,12 +175,8 @@ class Window:
     open_ns: int
     #: One entry per thread.
     per_thread: tuple[ThreadWindow, ...]
-    #: The rest of the machine meanwhile; None where the worker has no sensor.
+    #: What the rest of the machine did meanwhile; None where the engine has no sensor.
     noise: Noise | None
-    #: A short window of work that fills a core, with as many threads, right after it; None where there was none.
-    probe: Window | None = None
-    #: A window of the control workload with as many threads, right after that; None where there was none.
-    control: Window | None = None
 
     @property
     def qps(self) -> float:
@@ -195,51 +211,41 @@ class Window:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
-class Round:
-    """One visit to every thread count, in random order and back, bracketed by one thread."""
+class Visit:
+    """One stop of a round: a window of one side, and the known work that was measured right after it."""
 
-    #: Position in the sweep, from 0.
-    index: int
-    #: Which fresh process measured it; 0 is this process.
-    fork: int
-    #: The windows in the order in which they were measured.
-    windows: tuple[Window, ...]
-
-    def at(self, threads: int) -> tuple[Window, ...]:
-        """The windows of this round with ``threads`` threads."""
-        return tuple(window for window in self.windows if window.threads == threads)
-
-
-@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
-class SidedWindow:
-    """A window of a comparison, and whose it is."""
-
+    #: Whose window it is; ``this`` where there is one side.
     side: Side
+    #: Which fresh process measured it; 0: this process.
+    fork: int
     window: Window
+    #: A short window of work that fills a core, with as many threads; None where there was none.
+    probe: Window | None = None
+    #: A window of the control workload, with as many threads; None where there was none.
+    control: Window | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
-class PairedRound:
-    """One visit of two sides to every thread count: four windows in a row, this, other, other, this or the reverse."""
+class Round:
+    """One pass over every thread count, of every side."""
 
     #: Position in the sweep, from 0.
     index: int
-    #: Which fresh processes measured it, this side's and the other's; 0 is this process.
-    forks: tuple[int, int]
-    #: The windows in the order in which they were measured.
-    windows: tuple[SidedWindow, ...]
+    #: In the order in which they were measured.
+    visits: tuple[Visit, ...]
 
-    def at(self, threads: int, side: Side) -> tuple[Window, ...]:
-        """The windows of one side with ``threads`` threads."""
-        return tuple(one.window for one in self.windows if one.side == side and one.window.threads == threads)
+    @property
+    def fork(self) -> int:
+        """Which fresh process measured its first visit; 0: this process."""
+        return self.visits[0].fork
+
+    def at(self, threads: int) -> tuple[Visit, ...]:
+        """The visits of this round with ``threads`` threads."""
+        return tuple(visit for visit in self.visits if visit.window.threads == threads)
 
     def of(self, side: Side) -> Round:
-        """The windows of one side alone."""
-        return Round(
-            index=self.index,
-            fork=self.forks[0 if side == "this" else 1],
-            windows=tuple(one.window for one in self.windows if one.side == side),
-        )
+        """This round with the visits of one side alone."""
+        return Round(index=self.index, visits=tuple(visit for visit in self.visits if visit.side == side))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -281,7 +287,9 @@ class Point:
     shared_core_rounds: int
     #: Mean share of the threads' time that other work took; it is taken out of throughput and efficiency.
     lost_share: float
-    #: The most memory that a process had had when this thread count was first measured, in bytes; None where unknown.
+    #: Whether some latencies were counted in bins, since there were too many queries to keep each one.
+    thinned: bool = False
+    #: Peak resident memory (VmHWM) after the first window with this thread count, in bytes; None if unknown.
     peak_rss_bytes: int | None = None
 
     @property
@@ -317,9 +325,8 @@ class UniversalScalability:
 class Warning:
     """A doubt about a measurement, with advice."""
 
-    #: A stable word for programs, for instance ``preempted``.
-    kind: str
-    #: The fact, the value and the advice, for people.
+    kind: WarningKind
+    #: The fact, the value and the advice, human-readable.
     text: str
 
 
@@ -336,7 +343,7 @@ class Verdict:
     observed: float | None
     #: The limit it was judged against; None without one.
     limit: float | None
-    #: One sentence that a person understands.
+    #: One human-readable sentence.
     reason: str
 
 
@@ -379,17 +386,16 @@ class Subject:
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class Against:
-    """The other side of a sweep that measured two sides in turn, and how this side compares with it."""
+    """The other side of a comparison, and how this side compares with it."""
 
-    #: What the sides are called, for people: this one, the other.
+    #: What the sides are called: this one, the other.
     names: tuple[str, str]
-    #: What they are, a line each, for people.
+    #: What they are, in a human-readable line each.
     described: tuple[str, str]
-    #: What the other side served; None when it never said.
+    #: What the other side served; None when it never reported that.
     subject: Subject | None
-    #: What differs between the sides, for people.
+    #: What differs between the sides, human-readable.
     differences: tuple[str, ...]
-    rounds: tuple[PairedRound, ...]
     #: The other side's points.
     points: tuple[Point, ...]
     #: One per thread count that was measured.
@@ -397,31 +403,30 @@ class Against:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
-class Confirmation:
-    """A failure, measured again before it is believed."""
+class Measured:
+    """What was measured in one sweep: every window, with every latency."""
 
-    #: Why it was not measured in fresh processes, for people; None when it was.
-    in_this_process: str | None
-    #: The rounds, each window with its control.
+    #: How many threads can run at once; of two sides, of the one whose predictors need more cores.
+    cpu: Cpu
+    #: The rounds that were judged.
     rounds: tuple[Round, ...]
+    #: The rounds that measured a failure again, with controls; empty when nothing had failed.
+    confirmation: tuple[Round, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class Sweep:
-    """Everything measured for one test and engine, before and after it was judged."""
+    """What was concluded from one sweep. It holds no window and no latency, so a session can keep all of its sweeps."""
 
     nodeid: str
     subject: Subject
     thread_counts: tuple[int, ...]
     limits: Limits
-    #: Largest thread count that the linear check judges.
-    linear_until: int
-    #: Why it is that one, for people.
+    #: Largest thread count that the linear check judges; None in a comparison, which does not judge scaling.
+    linear_until: int | None
+    #: Why it is that one, human-readable.
     linear_until_reason: str
     usable_cores: int
-    rounds: tuple[Round, ...]
-    #: What was measured to confirm a failure; None when nothing had failed.
-    confirmation: Confirmation | None
     points: tuple[Point, ...]
     #: Fit of the Universal Scalability Law; None below three thread counts.
     usl: UniversalScalability | None
@@ -435,7 +440,7 @@ class Sweep:
     smoke_reason: str | None
     #: Wall time of the sweep, in seconds.
     elapsed_s: float
-    #: The other side of a comparison; None when there was none. The rounds and points above are then this side's.
+    #: The other side of a comparison; None when there was none. The points above are then this side's.
     against: Against | None = None
 
     @property
@@ -443,13 +448,6 @@ class Sweep:
         """The worst of the verdicts; ``no_data`` without one."""
         given = {verdict.status for verdict in self.verdicts}
         return next((status for status in STATUSES_WORST_FIRST if status in given), "no_data")
-
-
-#: Given the rounds so far, says whether every question that the checks ask is answered.
-Decided = Callable[[tuple[Round, ...]], bool]
-
-#: The same of a comparison.
-PairedDecided = Callable[[tuple[PairedRound, ...]], bool]
 
 
 #: Whose baselines are updated.

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from pytest_paddle_mt.baselines import ANCHOR_RUNS, WINDOW_RUNS, Baseline, Fact, Figures, Run, Series, Stored, rule
-from pytest_paddle_mt.checks import Evidence
+from pytest_paddle_mt.checks import Evidence, OtherSide
 from pytest_paddle_mt.engines import PROBE_WORK, Workload
 from pytest_paddle_mt.engines.synthetic import SyntheticEngine
 from pytest_paddle_mt.machine.versions import measured_versions
@@ -20,23 +20,27 @@ from pytest_paddle_mt.records import (
     Interval,
     LatencySummary,
     Limits,
+    Measured,
     Noise,
-    PairedRound,
     Point,
     Ratio,
     Round,
-    SidedWindow,
+    Side,
     Subject,
     Sweep,
     ThreadWindow,
     Verdict,
+    Visit,
     Warning,
     Window,
     WindowPlan,
 )
 from pytest_paddle_mt.statistics import latency
+from pytest_paddle_mt.statistics.points import points_of
 
 NS_PER_S = 1_000_000_000
+
+SIDES: tuple[Side, Side] = ("this", "other")
 
 
 def window(
@@ -102,11 +106,13 @@ def round_of(qps: Mapping[int, float], index: int = 0, *, at: int | None = None,
     """A round (1, a, b, b, a, 1); its windows with ``at`` threads are built with ``disturbed``."""
     middle = [threads for threads in qps if threads > 1]
     order = [1, *middle, *reversed(middle), 1]
-    return Round(
-        index=index,
-        fork=0,
-        windows=tuple(window(threads, qps[threads], **(disturbed if threads == at else {})) for threads in order),
-    )
+    windows = [window(threads, qps[threads], **(disturbed if threads == at else {})) for threads in order]
+    return round_with(*windows, index=index)
+
+
+def round_with(*windows: Window, index: int = 0, fork: int = 0) -> Round:
+    """A round of one side with these windows."""
+    return Round(index=index, visits=tuple(Visit(side="this", fork=fork, window=one) for one in windows))
 
 
 def rounds_of(qps: Mapping[int, float], count: int = 8, *, ripple: float = 0.0, **disturbed: Any) -> tuple[Round, ...]:
@@ -124,41 +130,40 @@ def rounds_of(qps: Mapping[int, float], count: int = 8, *, ripple: float = 0.0, 
 def beside_control(
     rounds: Iterable[Round], qps: Mapping[int, float], *, at: int | None = None, **disturbed: Any
 ) -> tuple[Round, ...]:
-    """``rounds``, each window with a control of ``qps``; controls with ``at`` threads are built with ``disturbed``."""
+    """``rounds``, each visit with a control of ``qps``; controls with ``at`` threads are built with ``disturbed``."""
     return _beside(rounds, "control", qps, at, disturbed)
 
 
 def probed(
     rounds: Iterable[Round], qps: Mapping[int, float], *, at: int | None = None, **disturbed: Any
 ) -> tuple[Round, ...]:
-    """``rounds``, each window with a probe of ``qps``; probes with ``at`` threads are built with ``disturbed``."""
+    """``rounds``, each visit with a probe of ``qps``; probes with ``at`` threads are built with ``disturbed``."""
     return _beside(rounds, "probe", qps, at, disturbed)
 
 
 def _beside(
     rounds: Iterable[Round], name: str, qps: Mapping[int, float], at: int | None, disturbed: Mapping[str, Any]
 ) -> tuple[Round, ...]:
-    def with_it(own: Window) -> Window:
-        return dataclasses.replace(
-            own, **{name: window(own.threads, qps[own.threads], **(disturbed if own.threads == at else {}))}
-        )
+    def with_it(own: Visit) -> Visit:
+        threads = own.window.threads
+        return dataclasses.replace(own, **{name: window(threads, qps[threads], **(disturbed if threads == at else {}))})
 
-    return tuple(dataclasses.replace(one, windows=tuple(map(with_it, one.windows))) for one in rounds)
+    return tuple(dataclasses.replace(one, visits=tuple(map(with_it, one.visits))) for one in rounds)
 
 
 def paired_rounds(
     this: Mapping[int, float], other: Mapping[int, float], count: int = 8, *, ripple: float = 0.0, **disturbed: Any
-) -> tuple[PairedRound, ...]:
+) -> tuple[Round, ...]:
     """``count`` rounds of two sides; this side's throughput swings by ``ripple``, its windows are ``disturbed``."""
     rounds = []
     for index in range(count):
-        windows: list[SidedWindow] = []
+        visits: list[Visit] = []
         for threads in this:
             mine = window(threads, this[threads] * (1 + ripple * (-1) ** index), **disturbed)
             theirs = window(threads, other[threads])
-            order = (("this", mine), ("other", theirs), ("other", theirs), ("this", mine))
-            windows += [SidedWindow(side=side, window=one) for side, one in order]  # type: ignore[arg-type]
-        rounds.append(PairedRound(index=index, forks=(1, 2), windows=tuple(windows)))
+            this_one, other_one = Visit(side="this", fork=1, window=mine), Visit(side="other", fork=2, window=theirs)
+            visits += [this_one, other_one, other_one, this_one]
+        rounds.append(Round(index=index, visits=tuple(visits)))
     return tuple(rounds)
 
 
@@ -169,7 +174,6 @@ def against(**changes: Any) -> Against:
         "described": ("/new/bin/python in /repo", "/old/bin/python in /repo"),
         "subject": subject(identity={"paddlepaddle": "3.2.2"}),
         "differences": ("paddlepaddle 3.3.1 against 3.2.2",),
-        "rounds": paired_rounds({1: 40, 2: 52}, {1: 40, 2: 78}),
         "points": (point(1, 40, efficiency=1.0), point(2, 78)),
         "ratios": (ratio(1, 1.0), ratio(2, 0.667)),
     }
@@ -201,11 +205,17 @@ def evidence(
     stored: Stored | None = None,
     max_drift: float = 0.10,
     max_p99_drift: float = 0.25,
+    names: tuple[str, str] = ("this side", "the other"),
 ) -> Evidence:
-    """Evidence as ``concurrent_runner`` gives it to the checks."""
-    counts = tuple(sorted({window.threads for one in rounds for window in one.windows}))
+    """Evidence as ``concurrent_runner`` gives it to the checks; of a comparison where the rounds have two sides."""
+    counts = tuple(sorted({visit.window.threads for one in rounds for visit in one.visits}))
+    cpu = Cpu(usable_cores=usable_cores, math_threads=math_threads)
+    both = tuple(rounds)
+    rounds, others = (tuple(one.of(side) for one in both) for side in SIDES)
+    compared = any(one.visits for one in others)
     return Evidence(
-        rounds=tuple(rounds),
+        rounds=rounds,
+        points=points_of(rounds, counts, cpu, confidence),
         thread_counts=counts,
         limits=limits(
             min_efficiency=min_efficiency,
@@ -214,10 +224,14 @@ def evidence(
             max_p99_drift=max_p99_drift,
         ),
         linear_until=linear_until,
-        cpu=Cpu(usable_cores=usable_cores, math_threads=math_threads),
+        cpu=cpu,
         confidence=confidence,
         relative_to_control=relative_to_control,
         stored=stored,
+        other=OtherSide(names=names, both=both, points=points_of(others, counts, cpu, confidence))
+        if compared
+        else None,
+        versions=measured_versions(),
     )
 
 
@@ -300,7 +314,6 @@ def verdict(status: str = "pass", threads: int | None = 2, **changes: Any) -> Ve
 
 def sweep(**changes: Any) -> Sweep:
     """A sweep over one and two threads that passed, unless said otherwise."""
-    rounds = rounds_of({1: 40, 2: 78})
     known: dict[str, Any] = {
         "nodeid": "test_scaling.py::test_serving_scales",
         "subject": subject(),
@@ -309,8 +322,6 @@ def sweep(**changes: Any) -> Sweep:
         "linear_until": 2,
         "linear_until_reason": "2 usable cores",
         "usable_cores": 2,
-        "rounds": rounds,
-        "confirmation": None,
         "points": (point(1, 40, efficiency=1.0), point(2, 78)),
         "usl": None,
         "warnings": (),
@@ -321,6 +332,16 @@ def sweep(**changes: Any) -> Sweep:
         "elapsed_s": 12.3,
     }
     return Sweep(**{**known, **changes})
+
+
+def measured(**changes: Any) -> Measured:
+    """What was measured for ``sweep``, unless said otherwise."""
+    known: dict[str, Any] = {
+        "cpu": Cpu(usable_cores=2, math_threads=1),
+        "rounds": rounds_of({1: 40, 2: 78}),
+        "confirmation": (),
+    }
+    return Measured(**{**known, **changes})
 
 
 def run_figures(threads: int, qps: float, **changes: Any) -> Figures:
@@ -458,4 +479,4 @@ def give_every_thread_a_core() -> None:
 
 def thread_counts(rounds: Iterable[Round]) -> list[int]:
     """Thread counts in the order in which they were measured."""
-    return [window.threads for one in rounds for window in one.windows]
+    return [visit.window.threads for one in rounds for visit in one.visits]

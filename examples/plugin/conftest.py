@@ -4,8 +4,7 @@ import csv
 import statistics
 
 from pytest_paddle_mt import SyntheticWork
-from pytest_paddle_mt.engines.synthetic import SyntheticSession
-from pytest_paddle_mt.records import Verdict
+from pytest_paddle_mt.extending import SyntheticSession, Verdict
 
 
 class OneAtATimeEngine:
@@ -30,7 +29,7 @@ class FairnessCheck:
         return [self._at(evidence, threads) for threads in evidence.thread_counts if threads > 1]
 
     def _at(self, evidence, threads):
-        windows = [window for one in evidence.rounds for window in one.at(threads)]
+        windows = [visit.window for one in evidence.rounds for visit in one.at(threads)]
         fairness = statistics.median(window.fairness for window in windows)
         return Verdict(
             check=self.name,

@@ -50,11 +50,11 @@ def _figures(point: Point, rounds: Sequence[Round], cpu: Cpu) -> Figures:
 def _probe(rounds: Sequence[Round], threads: int, cpu: Cpu) -> ProbeFigures | None:
     """What the probe reached; None where it was not measured."""
     probes = [
-        validity.qps(window.probe, cpu)
+        validity.qps(visit.probe, cpu)
         for one in rounds
-        for window in one.at(threads)
-        if window.probe is not None
-        if validity.usable(one, threads, cpu) and not validity.set_aside(window.probe, cpu)
+        for visit in one.at(threads)
+        if visit.probe is not None
+        if validity.usable(one, threads, cpu) and not validity.set_aside(visit.probe, cpu)
     ]
     qps = scaling.geometric_mean(np.array(probes, dtype=np.float64))
     return None if qps is None else ProbeFigures(work=synthetic.probe_name(), qps=qps)

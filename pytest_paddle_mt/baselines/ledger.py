@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from pytest_paddle_mt.baselines import Baseline, Fact, Series
-    from pytest_paddle_mt.records import Cpu, Limits, Settings, Subject, Sweep
+    from pytest_paddle_mt.records import Limits, Measured, Settings, Subject, Sweep
 
 #: Columns of the terminal that lines are wrapped to.
 _WIDTH = 80
@@ -110,14 +110,14 @@ class Ledger:
             self._looked_up[nodeid] = stored
         return stored
 
-    def measured(self, sweep: Sweep, test: str, stored: Stored | None, cpu: Cpu, *, complete: bool) -> None:
+    def measured(self, sweep: Sweep, measured: Measured, test: str, stored: Stored | None, *, complete: bool) -> None:
         """Take note of a finished sweep; its run is offered where an update was asked for.
 
         Args:
-            sweep: with its rounds.
+            sweep: what was concluded.
+            measured: what was measured.
             test: identity in the store.
             stored: what ``look_up`` gave; None in a smoke run.
-            cpu: how many threads could run at once.
             complete: whether the rounds reached the first look.
         """
         if not self.updates or (stored is not None and sweep.gate and not stored.accepting):
@@ -135,7 +135,7 @@ class Ledger:
             machine=self._machine(sweep.subject.device),
             setting=setting_of(sweep.subject),
             limits=sweep.limits,
-            points=figures.of_sweep(sweep.points, sweep.rounds, cpu),
+            points=figures.of_sweep(sweep.points, measured.rounds, measured.cpu),
             refusal=_refusal(sweep, complete),
         )
 

@@ -5,21 +5,35 @@ A check is added with the hook ``pytest_paddle_mt_checks``.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from pytest_paddle_mt.baselines import Stored
-    from pytest_paddle_mt.records import Cpu, Limits, Round, Verdict
+    from pytest_paddle_mt.records import Cpu, Limits, Point, Round, Verdict
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class OtherSide:
+    """The other side of a comparison, measured in the same rounds."""
+
+    #: What this side and the other are called.
+    names: tuple[str, str]
+    #: The rounds, with the visits of both sides.
+    both: tuple[Round, ...]
+    points: tuple[Point, ...]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class Evidence:
     """What a check judges on."""
 
+    #: The rounds of the side that is judged.
     rounds: tuple[Round, ...]
+    #: What these rounds show, one per thread count.
+    points: tuple[Point, ...]
     #: Ascending; the first is 1.
     thread_counts: tuple[int, ...]
     limits: Limits
@@ -28,10 +42,14 @@ class Evidence:
     cpu: Cpu
     #: Confidence of each interval, looks and comparisons accounted for.
     confidence: float
-    #: Divide every throughput by that of the control workload, measured beside it.
+    #: Divide every throughput by that of the control workload, measured next to it.
     relative_to_control: bool = False
     #: What is stored for this test; None where nothing was looked up.
     stored: Stored | None = None
+    #: The other side of a comparison; None where there is one side.
+    other: OtherSide | None = None
+    #: Versions of what the measurement depends on, by name.
+    versions: Mapping[str, str | None] = field(default_factory=dict)
 
     @property
     def linear_count(self) -> int:
@@ -40,7 +58,7 @@ class Evidence:
 
 
 class Check(Protocol):
-    """A question asked of a sweep."""
+    """A question asked of every sweep, those of one side of a comparison included (``Evidence.other``)."""
 
     @property
     def name(self) -> str:
@@ -52,13 +70,9 @@ class Check(Protocol):
 
 def built_in() -> list[Check]:
     """The checks that this package brings."""
+    from pytest_paddle_mt.checks.against import AgainstCheck
     from pytest_paddle_mt.checks.collapse import CollapseCheck
     from pytest_paddle_mt.checks.drift import DriftCheck
     from pytest_paddle_mt.checks.linear import LinearCheck
 
-    return [LinearCheck(), CollapseCheck(), DriftCheck()]
-
-
-def comparisons(evidence_counts: Sequence[int]) -> int:
-    """How many intervals one look judges: one for each thread count above one."""
-    return max(1, sum(1 for threads in evidence_counts if threads > 1))
+    return [LinearCheck(), CollapseCheck(), DriftCheck(), AgainstCheck()]

@@ -1,4 +1,4 @@
-"""Is this side slower than the other, by more than ``max_drift``? Judged per thread count, on paired rounds."""
+"""Judges whether this side is slower than the other by more than ``max_drift``, at each thread count."""
 
 from __future__ import annotations
 
@@ -11,9 +11,8 @@ from pytest_paddle_mt.statistics.intervals import MIN_VALUES
 from pytest_paddle_mt.units import counted
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from pytest_paddle_mt.records import Cpu, PairedRound, Side, Status
+    from pytest_paddle_mt.checks import Evidence, OtherSide
+    from pytest_paddle_mt.records import Side, Status
 
 #: Name of the check.
 NAME = "against"
@@ -24,29 +23,20 @@ def limit(max_drift: float) -> float:
     return 1 / (1 + max_drift)
 
 
-def judge(
-    rounds: Sequence[PairedRound],
-    thread_counts: Sequence[int],
-    *,
-    cpu: Cpu,
-    max_drift: float,
-    confidence: float,
-    names: tuple[str, str],
-) -> tuple[Verdict, ...]:
-    """One verdict per thread count.
+class AgainstCheck:
+    """QPS of this side over the other's against ``1 / (1 + max_drift)``, at every thread count."""
 
-    Pass when the whole interval of the ratio is at or above the limit, fail when it is below, else inconclusive. A side
-    that is faster passes, however much.
+    name = NAME
 
-    Args:
-        rounds: measured so far.
-        thread_counts: those to judge.
-        cpu: how many threads find a core, of the side whose predictors need more.
-        max_drift: largest accepted slow-down, as a share of the time of a query.
-        confidence: of each interval, looks and comparisons accounted for.
-        names: what this side and the other are called.
-    """
-    return tuple(_at(rounds, threads, cpu, limit(max_drift), confidence, names) for threads in thread_counts)
+    def judge(self, evidence: Evidence) -> list[Verdict]:
+        """One verdict per thread count of a comparison; none where there is one side.
+
+        Pass when the whole interval of the ratio is at or above the limit, fail when it is below, else inconclusive. A
+        side that is faster passes, however much.
+        """
+        if evidence.other is None:
+            return []
+        return [_at(evidence, evidence.other, threads) for threads in evidence.thread_counts]
 
 
 def undecidable(status: Status, reason: str, max_drift: float) -> Verdict:
@@ -54,21 +44,20 @@ def undecidable(status: Status, reason: str, max_drift: float) -> Verdict:
     return Verdict(check=NAME, threads=None, status=status, observed=None, limit=limit(max_drift), reason=reason)
 
 
-def _at(
-    rounds: Sequence[PairedRound], threads: int, cpu: Cpu, least: float, confidence: float, names: tuple[str, str]
-) -> Verdict:
-    this, other = names
-    series = pairs.ratio_series(rounds, threads, lambda window: validity.qps(window, cpu))
-    interval = pairs.ratio_interval(series, confidence)
+def _at(evidence: Evidence, other: OtherSide, threads: int) -> Verdict:
+    least = limit(evidence.limits.max_drift)
+    this_name, other_name = other.names
+    series = pairs.ratio_series(other.both, threads, lambda visit: validity.qps(visit.window, evidence.cpu))
+    interval = pairs.ratio_interval(series, evidence.confidence)
     observed = math.exp(float(series.mean())) if len(series) else None
-    what = f"QPS of {this} over {other} with {counted(threads, 'thread')}"
+    what = f"QPS of {this_name} over {other_name} with {counted(threads, 'thread')}"
 
     def verdict(status: Status, reason: str) -> Verdict:
         return Verdict(check=NAME, threads=threads, status=status, observed=observed, limit=least, reason=reason)
 
-    sides: tuple[Side, Side] = ("this", "other")
-    for side, name in zip(sides, names, strict=True):
-        objection = validity.objection([one.of(side) for one in rounds], threads)
+    sides: tuple[tuple[Side, str], ...] = (("this", this_name), ("other", other_name))
+    for side, name in sides:
+        objection = validity.objection([one.of(side) for one in other.both], threads)
         if objection is not None:
             return verdict("inconclusive", f"{name}: {objection}")
     if interval is None or observed is None:
@@ -84,8 +73,8 @@ def _at(
     if interval.low < least:
         return verdict(
             "inconclusive",
-            f"{measured}: the interval holds the limit {least:.3f}; give more --paddle-rounds and a larger "
+            f"{measured}: the interval contains the limit {least:.3f}; give more --paddle-rounds and a larger "
             "--paddle-budget, or a quieter machine",
         )
-    faster = f": {this} is faster" if interval.low > 1 else ""
+    faster = f": {this_name} is faster" if interval.low > 1 else ""
     return verdict("pass", f"{measured}, at or above the limit {least:.3f}{faster}")

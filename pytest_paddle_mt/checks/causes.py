@@ -1,4 +1,4 @@
-"""Why does it not scale? The causes that a sweep shows, as sentences; pure functions over records."""
+"""Names the causes that a sweep shows for not scaling, as sentences. Pure functions over records."""
 
 from __future__ import annotations
 
@@ -64,16 +64,16 @@ def _from_cpu_time(rounds: Sequence[Round], threads: int, cpu: Cpu, gil_named: b
 
 
 def _own_extra_cores(rounds: Sequence[Round], threads: int) -> float:
-    extra = [validity.own_extra_cores(window) for one in rounds for window in one.at(threads)]
+    extra = [validity.own_extra_cores(visit.window) for one in rounds for visit in one.at(threads)]
     return sum(extra) / len(extra)
 
 
 def _cpu_per_query(rounds: Sequence[Round], threads: int) -> float:
-    windows = [window for one in rounds for window in one.at(threads)]
+    windows = [visit.window for one in rounds for visit in one.at(threads)]
     return math.exp(sum(math.log(window.cpu_share * threads / window.qps) for window in windows) / len(windows))
 
 
 def _waiting_share(rounds: Sequence[Round], threads: int) -> float:
-    windows = [window for one in rounds for window in one.at(threads)]
+    windows = [visit.window for one in rounds for visit in one.at(threads)]
     shares = [1 - window.cpu_share - (validity.delay_share(window) or 0.0) for window in windows]
     return sum(shares) / len(shares)

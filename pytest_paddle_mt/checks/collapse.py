@@ -1,4 +1,4 @@
-"""Does throughput hold beyond the thread count up to which it can grow linearly?"""
+"""Judges whether throughput holds beyond the thread count up to which it can grow linearly."""
 
 from __future__ import annotations
 
@@ -18,7 +18,9 @@ class CollapseCheck:
     name = "collapse"
 
     def judge(self, evidence: Evidence) -> list[Verdict]:
-        """One verdict per thread count above ``linear_until``."""
+        """One verdict per thread count above ``linear_until``; none in a comparison."""
+        if evidence.other is not None:
+            return []
         base = evidence.linear_count
         return [
             self._at(evidence, threads, base) for threads in evidence.thread_counts if threads > evidence.linear_until

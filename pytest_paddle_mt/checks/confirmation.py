@@ -25,16 +25,15 @@ def needed(verdicts: Sequence[Verdict]) -> bool:
     return any(verdict.status == "fail" for verdict in verdicts)
 
 
-def settled(first: Sequence[Verdict], again: Sequence[Verdict], beside_control: Sequence[Verdict]) -> bool:
-    """Whether every failure among ``first`` is answered, so that nothing more need be measured."""
-    return all(
-        bool(_HELD & statuses) or statuses == {"fail"}
-        for statuses in (
-            {answer.status for answer in (_same(verdict, again), _same(verdict, beside_control)) if answer is not None}
-            for verdict in first
-            if verdict.status == "fail"
-        )
-    )
+def answered(first: Sequence[Verdict], again: Sequence[Verdict], beside_control: Sequence[Verdict]) -> bool:
+    """Whether every failure among ``first`` is confirmed or refuted, so that nothing more need be measured."""
+    for verdict in first:
+        if verdict.status == "fail":
+            both = (_same(verdict, again), _same(verdict, beside_control))
+            statuses = {answer.status for answer in both if answer is not None}
+            if not (_HELD & statuses or statuses == {"fail"}):
+                return False
+    return True
 
 
 def confirmed(

@@ -1,4 +1,4 @@
-"""How far throughput should grow: the cores say so; on a GPU, which saturates, the curve that was accepted there."""
+"""Decides how far throughput should grow: as far as the cores allow; on a GPU, as far as its accepted curve does."""
 
 from __future__ import annotations
 
@@ -6,10 +6,8 @@ import dataclasses
 from typing import TYPE_CHECKING
 
 from pytest_paddle_mt.baselines import rule
-from pytest_paddle_mt.machine.cores import available_cores
 from pytest_paddle_mt.records import Warning
 from pytest_paddle_mt.statistics import validity
-from pytest_paddle_mt.statistics.points import points_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,9 +21,18 @@ _OF_THE_CURVE = frozenset({"linear", "collapse"})
 
 
 def linear_until(
-    limits: Limits, counts: Sequence[int], cpu: Cpu, device: str, stored: Stored | None = None
+    limits: Limits, counts: Sequence[int], cpu: Cpu, cores: str, device: str, stored: Stored | None = None
 ) -> tuple[int, str]:
-    """The largest thread count up to which throughput should grow linearly, and why, for people."""
+    """The largest thread count up to which throughput should grow linearly, and why, human-readable.
+
+    Args:
+        limits: what the user asked for.
+        counts: the thread counts of the sweep.
+        cpu: how many threads can run at once.
+        cores: the usable cores, in words.
+        device: where the model runs.
+        stored: what was looked up for this test.
+    """
     if limits.linear_until is not None:
         return limits.linear_until, "as asked for"
     series = _accepted(stored)
@@ -35,40 +42,40 @@ def linear_until(
     if device != "cpu":
         return counts[-1], "the largest count asked for, since a GPU's threads do not compete for cores"
     each = f" over {cpu.math_threads} math threads a predictor" if cpu.math_threads > 1 else ""
-    return max(1, cpu.usable_cores // cpu.math_threads), f"{available_cores().text}{each}"
+    return max(1, cpu.usable_cores // cpu.math_threads), f"{cores}{each}"
 
 
-def settled(
+def gating(
     verdicts: Sequence[Verdict], evidence: Evidence, device: str
 ) -> tuple[tuple[Verdict, ...], tuple[Warning, ...]]:
-    """What gates of ``verdicts``, and what is only said.
+    """Which of the verdicts gate, and what is only reported.
 
-    Nobody knows beforehand up to which thread count a GPU should scale. So a curve that is recorded there need not look
-    like anything, as long as it was measured; and an accepted curve is what later ones are held against, by the check
-    on drift. Elsewhere, and where ``--paddle-linear-until`` says how far, every verdict gates.
+    How far a GPU should scale is unknown until a curve is recorded. While recording, any measured curve is accepted;
+    afterwards, the drift check compares later runs with it. Elsewhere, and where ``--paddle-linear-until`` says how
+    far, every verdict gates.
 
     Args:
-        verdicts: what the checks said.
-        evidence: what they were asked about.
+        verdicts: what the checks concluded.
+        evidence: what they judged.
         device: where the model runs.
     """
     stored = evidence.stored
     if device == "cpu" or stored is None or evidence.limits.linear_until is not None:
         return tuple(verdicts), ()
     series = _accepted(stored)
-    gating, notes = [], []
+    kept, notes = [], []
     for verdict in verdicts:
         known = None if series is None or stored.accepting else _known(verdict, evidence, series)
         if verdict.check not in _OF_THE_CURVE or verdict.status == "pass":
-            gating.append(verdict)
+            kept.append(verdict)
         elif stored.accepting and _measured(verdict, evidence):
             recorded = f"does not gate while the curve is recorded: {verdict.reason}"
-            gating.append(dataclasses.replace(verdict, status="calibrating", reason=recorded))
+            kept.append(dataclasses.replace(verdict, status="calibrating", reason=recorded))
         elif known:
             notes.append(known)
         else:
-            gating.append(verdict)
-    return tuple(gating), tuple(notes)
+            kept.append(verdict)
+    return tuple(kept), tuple(notes)
 
 
 def _accepted(stored: Stored | None) -> Series | None:
@@ -84,13 +91,12 @@ def _measured(verdict: Verdict, evidence: Evidence) -> bool:
         return False
     if verdict.threads is None:
         return True
-    points = points_of(evidence.rounds, evidence.thread_counts, evidence.cpu, evidence.confidence)
-    found = next(point for point in points if point.threads == verdict.threads)
+    found = next(point for point in evidence.points if point.threads == verdict.threads)
     return found.efficiency_interval is not None
 
 
 def _known(verdict: Verdict, evidence: Evidence, series: Series) -> Warning | None:
-    """What to say of a verdict that says nothing but what the accepted curve says; None where it says more."""
+    """The note on a verdict that only repeats the accepted curve; None where it adds something."""
     limits = evidence.limits
     judged = any(rule.mean(series, threads, rule.EFFICIENCY) is not None for threads in evidence.thread_counts)
     if verdict.check == "linear" and verdict.threads is None and judged:

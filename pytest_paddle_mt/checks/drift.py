@@ -1,4 +1,4 @@
-"""Is it as fast, and does it scale as well, as in the runs that were accepted before?"""
+"""Judges whether latency, throughput and efficiency are as good as in the runs that were accepted before."""
 
 from __future__ import annotations
 
@@ -6,10 +6,8 @@ import math
 from typing import TYPE_CHECKING
 
 from pytest_paddle_mt.baselines import figures, rule, words
-from pytest_paddle_mt.machine.versions import measured_versions
 from pytest_paddle_mt.records import Verdict, Warning
 from pytest_paddle_mt.statistics import drift, validity
-from pytest_paddle_mt.statistics.points import points_of
 from pytest_paddle_mt.units import counted
 
 if TYPE_CHECKING:
@@ -18,7 +16,7 @@ if TYPE_CHECKING:
     from pytest_paddle_mt.baselines import Series, Stored
     from pytest_paddle_mt.baselines.rule import Comparison
     from pytest_paddle_mt.checks import Evidence
-    from pytest_paddle_mt.records import Limits, Point, Status
+    from pytest_paddle_mt.records import Limits, Status
 
 NAME = "drift"
 
@@ -29,9 +27,9 @@ class DriftCheck:
     name = NAME
 
     def judge(self, evidence: Evidence) -> list[Verdict]:
-        """One verdict per thread count; none without a baseline, and none where this run is to be accepted.
+        """One verdict per thread count; none without a baseline, none where this run is to be accepted.
 
-        None relative to a control workload either: what it would add is not known.
+        None relative to a control workload either: what that would add is not known.
         """
         stored = evidence.stored
         if stored is None or stored.accepting or evidence.relative_to_control:
@@ -40,7 +38,7 @@ class DriftCheck:
 
 
 def notes(evidence: Evidence) -> tuple[Warning, ...]:
-    """What is only said, and does not gate: what was not compared, and drift of a run that is to be accepted."""
+    """What is reported and does not gate: what was not compared, and the drift of a run that is to be accepted."""
     stored = evidence.stored
     if stored is None:
         return ()
@@ -60,7 +58,7 @@ def notes(evidence: Evidence) -> tuple[Warning, ...]:
     return (
         *(Warning(kind="not_in_baseline", text=text) for text in _unknown(evidence, series)),
         *(Warning(kind="not_compared", text=text) for text in _not_compared(evidence, series)),
-        *(Warning(kind="versions_differ", text=text) for text in _other_versions(series)),
+        *(Warning(kind="versions_differ", text=text) for text in _other_versions(evidence, series)),
     )
 
 
@@ -70,18 +68,17 @@ def _verdicts(evidence: Evidence, stored: Stored) -> list[Verdict]:
     if stored.baseline is None:
         return []
     series = stored.baseline.series
-    points = _points(evidence)
-    comparisons = _comparisons(evidence, points, series)
+    comparisons = _comparisons(evidence, series)
     verdicts = []
-    for point in points:
+    for point in evidence.points:
         own = [one for one in comparisons if one.threads == point.threads]
         if not own:
             continue
         objection = validity.objection(evidence.rounds, point.threads)
         if point.set_aside_rounds == point.rounds:
             objection = (
-                f"with {counted(point.threads, 'thread')} the machine disturbed every round by nobody knows how much; "
-                "run it on a quieter one"
+                f"every round with {counted(point.threads, 'thread')} was disturbed by an unknown amount; run it on a "
+                "quieter machine"
             )
         verdicts.append(
             _verdict(point.threads, "inconclusive", f"not compared with the baseline: {objection}")
@@ -92,12 +89,8 @@ def _verdicts(evidence: Evidence, stored: Stored) -> list[Verdict]:
 
 
 def _judged(comparisons: Sequence[Comparison], series: Series, limits: Limits) -> Verdict:
-    """The verdict on one thread count: that of the quantity which uses up most of its limit.
-
-    Without drift beside the probe it is that of one which drifted by itself: the machine was slower, or the test itself
-    left something at work that slowed the probe, too.
-    """
-    worst = max(comparisons, key=lambda one: (one.drifted, one.explained, one.severity))
+    """The verdict on one thread count: that of the most telling quantity."""
+    worst = _most_telling(comparisons)
     runs = rule.runs_with(series, worst.threads)
     reason = f"{_change(worst)}, {_limit(worst, limits)}"
     if worst.explained:
@@ -125,14 +118,23 @@ def _judged(comparisons: Sequence[Comparison], series: Series, limits: Limits) -
     )
 
 
+def _most_telling(comparisons: Sequence[Comparison]) -> Comparison:
+    """The quantity that uses up most of its limit.
+
+    One that drifted comes first; then one that drifted by itself but not relative to the probe: the machine was slower,
+    or the test itself left something at work that slowed the probe, too.
+    """
+    return max(comparisons, key=lambda one: (one.drifted, one.explained, one.severity))
+
+
 def _change(one: Comparison) -> str:
-    """``p50 latency with 2 threads 22.8 -> 25.1 ms (+10.1 %)``, and what remains of that beside the probe."""
+    """``p50 latency with 2 threads 22.8 -> 25.1 ms (+10.1 %)``, and what remains of that relative to the probe."""
     changed = words.change(one.quantity.key, one.old, one.new)
-    told = f"{one.quantity.name} with {counted(one.threads, 'thread')} {changed}"
+    described = f"{one.quantity.name} with {counted(one.threads, 'thread')} {changed}"
     if one.slower is None:
-        return told
+        return described
     left = words.percent(math.exp(one.worse if one.quantity.more_is_worse else -one.worse))
-    return f"{told}, {left} beside the probe, whose time changed by {words.percent(one.slower)}"
+    return f"{described}, {left} beside the probe, whose time changed by {words.percent(one.slower)}"
 
 
 def _limit(one: Comparison, limits: Limits) -> str:
@@ -154,16 +156,12 @@ def _limit(one: Comparison, limits: Limits) -> str:
     )
 
 
-def _points(evidence: Evidence) -> tuple[Point, ...]:
-    return points_of(evidence.rounds, evidence.thread_counts, evidence.cpu, evidence.confidence)
-
-
-def _comparisons(evidence: Evidence, points: Sequence[Point], series: Series) -> tuple[Comparison, ...]:
-    return rule.compare(series, figures.of_sweep(points, evidence.rounds, evidence.cpu), evidence.limits)
+def _comparisons(evidence: Evidence, series: Series) -> tuple[Comparison, ...]:
+    return rule.compare(series, figures.of_sweep(evidence.points, evidence.rounds, evidence.cpu), evidence.limits)
 
 
 def _unknown(evidence: Evidence, series: Series) -> list[str]:
-    """Thread counts that the baseline says nothing about, for people."""
+    """Thread counts that the baseline does not have, human-readable."""
     unknown = [threads for threads in evidence.thread_counts if not rule.runs_with(series, threads)]
     if not unknown:
         return []
@@ -171,9 +169,9 @@ def _unknown(evidence: Evidence, series: Series) -> list[str]:
 
 
 def _not_compared(evidence: Evidence, series: Series) -> list[str]:
-    """Quantities that were left out where others were compared, for people."""
-    compared = {(one.threads, one.quantity.key) for one in _comparisons(evidence, _points(evidence), series)}
-    told = []
+    """Quantities that were left out where others were compared, human-readable."""
+    compared = {(one.threads, one.quantity.key) for one in _comparisons(evidence, series)}
+    lines = []
     for quantity in rule.QUANTITIES:
         left_out = [
             threads
@@ -183,11 +181,11 @@ def _not_compared(evidence: Evidence, series: Series) -> list[str]:
             and not (quantity.key == "efficiency" and threads == 1)
         ]
         if left_out:
-            told.append(
+            lines.append(
                 f"{quantity.name} was not compared with {_listed(left_out)}: this run, or every accepted one, had too "
                 "few queries for it, or none in a round that was left alone"
             )
-    return told
+    return lines
 
 
 def _listed(thread_counts: Sequence[int]) -> str:
@@ -196,9 +194,9 @@ def _listed(thread_counts: Sequence[int]) -> str:
     return ", ".join([*map(str, others), counted(last, "thread")])
 
 
-def _other_versions(series: Series) -> list[str]:
-    """What else is new since the latest accepted run, for people: a drift may have its reason there."""
-    before, now = series.runs[-1].versions, measured_versions()
+def _other_versions(evidence: Evidence, series: Series) -> list[str]:
+    """What else is new since the latest accepted run, human-readable: a drift may have its reason there."""
+    before, now = series.runs[-1].versions, evidence.versions
     changed = [
         f"{name} {before.get(name)} -> {now.get(name)}"
         for name in dict.fromkeys((*before, *now))

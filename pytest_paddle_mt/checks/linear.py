@@ -1,4 +1,4 @@
-"""Does throughput grow in proportion to the threads? Judged up to ``linear_until``."""
+"""Judges whether throughput grows in proportion to the threads, up to ``linear_until``."""
 
 from __future__ import annotations
 
@@ -18,7 +18,9 @@ class LinearCheck:
     name = "linear"
 
     def judge(self, evidence: Evidence) -> list[Verdict]:
-        """One verdict per thread count above one; one for the sweep when there is none."""
+        """One verdict per thread count above one; one for the sweep when there is none; none in a comparison."""
+        if evidence.other is not None:
+            return []
         judged = [threads for threads in evidence.thread_counts if 1 < threads <= evidence.linear_until]
         if judged:
             return [self._at(evidence, threads) for threads in judged]

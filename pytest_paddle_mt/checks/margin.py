@@ -1,4 +1,4 @@
-"""The rule that the checks share: is a ratio worse than its limit? One interval over bracketed rounds decides."""
+"""Judges a ratio of throughputs against its limit, by one interval over bracketed rounds: what checks share."""
 
 from __future__ import annotations
 
@@ -14,8 +14,10 @@ from pytest_paddle_mt.statistics.intervals import MIN_VALUES, mean_interval
 from pytest_paddle_mt.units import counted
 
 if TYPE_CHECKING:
+    import numpy.typing as npt
+
     from pytest_paddle_mt.checks import Evidence
-    from pytest_paddle_mt.records import Status
+    from pytest_paddle_mt.records import Round, Status, Visit
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -24,7 +26,7 @@ class Question:
 
     check: str
     threads: int
-    #: What the ratio is, for people: ``scaling efficiency with 4 threads``.
+    #: What the ratio is, human-readable: ``scaling efficiency with 4 threads``.
     what: str
     limit: float
     #: The ratio is of the throughput with ``threads`` threads over that with so many.
@@ -35,15 +37,8 @@ class Question:
 
 def judge(question: Question, evidence: Evidence) -> Verdict:
     """Pass when the whole interval is at or above the limit, fail when it is below, else inconclusive."""
-    cpu, threads, base = evidence.cpu, question.threads, question.base
-    relative = evidence.relative_to_control
-    log_ratios = scaling.ratio_series(
-        evidence.rounds,
-        threads,
-        base,
-        lambda one: validity.usable(one, threads, cpu, base),
-        lambda window: (validity.qps_over_control if relative else validity.qps)(window, cpu),
-    ) - (0.0 if relative else math.log(question.ideal))
+    threads, base = question.threads, question.base
+    log_ratios = _log_ratios(question, evidence)
     objection = validity.objection(evidence.rounds, threads) or validity.objection(evidence.rounds, base)
     observed = float(np.exp(log_ratios.mean())) if len(log_ratios) else None
     interval = mean_interval(log_ratios, evidence.confidence)
@@ -61,13 +56,31 @@ def judge(question: Question, evidence: Evidence) -> Verdict:
         question,
         observed,
         "inconclusive",
-        f"{measured}: the interval holds the limit {question.limit:.2f}; give more --paddle-rounds and a larger "
+        f"{measured}: the interval contains the limit {question.limit:.2f}; give more --paddle-rounds and a larger "
         "--paddle-budget, or a quieter machine",
     )
 
 
+def _log_ratios(question: Question, evidence: Evidence) -> npt.NDArray[np.float64]:
+    """ln of the ratio over its ideal in each usable round, float64, shape (k,)."""
+    cpu, threads, base = evidence.cpu, question.threads, question.base
+
+    def usable(one: Round) -> bool:
+        return validity.usable(one, threads, cpu, base)
+
+    def corrected(visit: Visit) -> float:
+        return validity.qps(visit.window, cpu)
+
+    def over_control(visit: Visit) -> float:
+        return validity.qps_over_control(visit, cpu)
+
+    if evidence.relative_to_control:  # the control has the ideal ratio in it
+        return scaling.ratio_series(evidence.rounds, threads, base, usable, over_control)
+    return scaling.ratio_series(evidence.rounds, threads, base, usable, corrected) - math.log(question.ideal)
+
+
 def _too_little(question: Question, evidence: Evidence) -> str:
-    """Why there is no interval, for people."""
+    """Why there is no interval, human-readable."""
     cpu, rounds = evidence.cpu, len(evidence.rounds)
     usable = [one for one in evidence.rounds if validity.usable(one, question.threads, cpu, question.base)]
     shared = [one for one in evidence.rounds if validity.cores_shared(one, question.threads, cpu)]

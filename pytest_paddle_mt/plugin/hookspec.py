@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from pytest_paddle_mt.checks import Check
     from pytest_paddle_mt.engines import Engine
-    from pytest_paddle_mt.records import Sweep
+    from pytest_paddle_mt.records import Measured, Sweep
     from pytest_paddle_mt.reporters import Reporter
 
 
@@ -31,5 +31,5 @@ def pytest_paddle_mt_reporters(config: pytest.Config) -> Sequence[Reporter]:  # 
 
 
 @pytest.hookspec
-def pytest_paddle_mt_sweep_finished(sweep: Sweep, config: pytest.Config) -> None:
+def pytest_paddle_mt_sweep_finished(sweep: Sweep, measured: Measured, config: pytest.Config) -> None:
     """A sweep was measured and judged; it has been reported, and has not failed its test yet."""

@@ -35,7 +35,7 @@ class Session:
 
     def __init__(self, config: pytest.Config) -> None:
         self.config = config
-        self.finished: list[Finished] = []
+        self.finished: list[tuple[pytest.Item, Sweep]] = []
         #: Drawn once, so that a session without ``--paddle-seed`` can be repeated with the seed that it reports.
         self.drawn_seed = random.SystemRandom().randrange(2**31)
         self._engines: dict[str, Engine] | None = None
@@ -46,7 +46,7 @@ class Session:
     @property
     def sweeps(self) -> list[Sweep]:
         """Finished sweeps, in order."""
-        return [finished.sweep for finished in self.finished]
+        return [sweep for _, sweep in self.finished]
 
     def settings(self, item: pytest.Item | None = None) -> Settings:
         """The settings of one test, or of the session.
@@ -137,17 +137,9 @@ class Session:
 
         A reporter that fails does not keep the sweep from the others.
         """
-        import dataclasses
-
-        self.finished = [one for one in self.finished if one.item is not finished.item]
-        # Without its rounds: they hold every latency, and a session of many sweeps would grow without end.
-        confirmation, against = finished.sweep.confirmation, finished.sweep.against
-        if confirmation is not None:
-            confirmation = dataclasses.replace(confirmation, rounds=())
-        if against is not None:
-            against = dataclasses.replace(against, rounds=())
-        without_rounds = dataclasses.replace(finished.sweep, rounds=(), confirmation=confirmation, against=against)
-        self.finished.append(dataclasses.replace(finished, sweep=without_rounds))
+        self.finished = [(item, sweep) for item, sweep in self.finished if item is not finished.item]
+        # What was measured is not kept: it has every latency, and a session of many sweeps would grow without end.
+        self.finished.append((finished.item, finished.sweep))
         failures = []
         for reporter in self.reporters():
             try:
@@ -156,13 +148,15 @@ class Session:
                 failures.append(error)
         if failures:
             raise failures[0]
-        self.config.hook.pytest_paddle_mt_sweep_finished(sweep=finished.sweep, config=self.config)
+        self.config.hook.pytest_paddle_mt_sweep_finished(
+            sweep=finished.sweep, measured=finished.measured, config=self.config
+        )
 
     def settle(self, item: pytest.Item) -> None:
         """After a test body that passed: a test that was not gated is skipped, or fails under ``--paddle-strict``."""
         from pytest_paddle_mt.records import GATED_STATUSES
 
-        sweeps = [one.sweep for one in self.finished if one.item is item and one.sweep.gate]
+        sweeps = [sweep for of, sweep in self.finished if of is item and sweep.gate]
         open_ones = [sweep for sweep in sweeps if sweep.status not in GATED_STATUSES]
         if not open_ones:
             return

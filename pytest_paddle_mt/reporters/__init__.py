@@ -1,4 +1,4 @@
-"""Who is told about sweeps: one reporter per file, behind one protocol.
+"""Reports sweeps: one reporter per file, behind one protocol.
 
 A reporter is added with the hook ``pytest_paddle_mt_reporters``. Only reporters convert units.
 """
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     import pytest
 
-    from pytest_paddle_mt.records import Sweep
+    from pytest_paddle_mt.records import Measured, Sweep
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -22,13 +22,15 @@ class Finished:
     """A finished sweep and where it happened."""
 
     sweep: Sweep
+    #: Every window of it; not kept after the sweep was reported.
+    measured: Measured
     item: pytest.Item
     #: The ``benchmark`` fixture of pytest-benchmark; None without that plugin.
     benchmark: Any
 
 
 class Reporter(Protocol):
-    """Tells somebody about sweeps."""
+    """Reports sweeps to somebody."""
 
     @property
     def name(self) -> str:
@@ -38,7 +40,7 @@ class Reporter(Protocol):
         """Called after each sweep, before its verdict decides about the test, so that no later failure loses it."""
 
     def session_finished(self, sweeps: Sequence[Sweep], terminal: pytest.TerminalReporter) -> None:
-        """Called once, for the summary."""
+        """Called once, for the summary. What was measured is gone by then: a ``Sweep`` holds no windows."""
 
 
 def built_in(json_path: Path | None) -> list[Reporter]:

@@ -17,7 +17,7 @@ _SPARE = 0.05
 
 
 def _acceptance(failed: Sequence[Verdict]) -> str:
-    """How to let pass what failed, for people who know that the model can do no better."""
+    """What to do about a failure, and how to accept it where the model can do no better."""
     worst: dict[str, float] = {}
     for verdict in failed:
         if verdict.observed is not None:

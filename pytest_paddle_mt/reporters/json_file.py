@@ -1,4 +1,4 @@
-"""The results file for programs, ``--paddle-json=FILE``: schema 1.
+"""Writes the results file for programs, ``--paddle-json=FILE``: schema 1.
 
 Written after every sweep, so that a later failure loses nothing: to a temporary file beside it, synced, renamed.
 """
@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 from pytest_paddle_mt import __version__
 from pytest_paddle_mt.files import write_atomically
 from pytest_paddle_mt.machine.facts import describe_environment
-from pytest_paddle_mt.records import Cpu
 from pytest_paddle_mt.statistics import latency, validity
 from pytest_paddle_mt.units import counted, ms, seconds
 
@@ -22,7 +21,7 @@ if TYPE_CHECKING:
 
     import pytest
 
-    from pytest_paddle_mt.records import Against, Interval, LatencySummary, Point, Round, Sweep, Window
+    from pytest_paddle_mt.records import Against, Cpu, Interval, LatencySummary, Measured, Point, Round, Sweep, Visit
     from pytest_paddle_mt.reporters import Finished
 
 SCHEMA = 1
@@ -40,11 +39,11 @@ class JsonReporter:
 
     def sweep_finished(self, finished: Finished) -> None:
         """Write the file with every sweep so far; an earlier attempt of the same test is replaced."""
-        self._entries[finished.sweep.nodeid] = entry(finished.sweep)
+        self._entries[finished.sweep.nodeid] = entry(finished.sweep, finished.measured)
         write_atomically(self._path, json.dumps(document([*self._entries.values()], self._created), indent=1) + "\n")
 
     def session_finished(self, sweeps: Sequence[Sweep], terminal: pytest.TerminalReporter) -> None:
-        """Say where the file is."""
+        """Print where the file is."""
         terminal.write_line(f"paddle-mt: results of {counted(len(self._entries), 'sweep')} in {self._path}")
 
 
@@ -59,9 +58,8 @@ def document(entries: Sequence[dict[str, Any]], created: datetime.datetime) -> d
     }
 
 
-def entry(sweep: Sweep) -> dict[str, Any]:
+def entry(sweep: Sweep, measured: Measured) -> dict[str, Any]:
     """One sweep of the results file, as plain data."""
-    cpu = Cpu(usable_cores=sweep.usable_cores, math_threads=sweep.subject.math_threads or 1)
     return {
         "nodeid": sweep.nodeid,
         "engine": sweep.subject.engine,
@@ -80,7 +78,7 @@ def entry(sweep: Sweep) -> dict[str, Any]:
         "smoke_reason": sweep.smoke_reason,
         "elapsed_s": sweep.elapsed_s,
         "points": [_point(point) for point in sweep.points],
-        "windows": _windows(sweep, cpu),
+        "windows": _windows(measured, of_two_sides=sweep.against is not None),
         "usl": None if sweep.usl is None else {"contention": sweep.usl.contention, "coherency": sweep.usl.coherency},
         "verdicts": [
             {
@@ -98,24 +96,13 @@ def entry(sweep: Sweep) -> dict[str, Any]:
     }
 
 
-def _windows(sweep: Sweep, cpu: Cpu) -> list[dict[str, Any]]:
-    """The windows in the order in which they were measured; those of a comparison say whose they are."""
-    if sweep.against is None:
-        return [
-            _window(one, window, cpu, stage)
-            for stage, rounds in (("sweep", sweep.rounds), ("confirmation", _confirming(sweep)))
-            for one in rounds
-            for window in one.windows
-        ]
-    other = sweep.against.subject
-    other_cpu = Cpu(usable_cores=cpu.usable_cores, math_threads=1 if other is None else other.math_threads or 1)
+def _windows(measured: Measured, *, of_two_sides: bool) -> list[dict[str, Any]]:
+    """The windows in the order in which they were measured; those of a comparison have their side."""
     return [
-        {
-            **_window(paired.of(one.side), one.window, cpu if one.side == "this" else other_cpu, "sweep"),
-            "side": one.side,
-        }
-        for paired in sweep.against.rounds
-        for one in paired.windows
+        {**_window(one, visit, measured.cpu, stage), **({"side": visit.side} if of_two_sides else {})}
+        for stage, rounds in (("sweep", measured.rounds), ("confirmation", measured.confirmation))
+        for one in rounds
+        for visit in one.visits
     ]
 
 
@@ -173,15 +160,12 @@ def _latency(summary: LatencySummary) -> dict[str, float | None]:
     }
 
 
-def _confirming(sweep: Sweep) -> Sequence[Round]:
-    return () if sweep.confirmation is None else sweep.confirmation.rounds
-
-
-def _window(one: Round, window: Window, cpu: Cpu, stage: str) -> dict[str, Any]:
+def _window(one: Round, visit: Visit, cpu: Cpu, stage: str) -> dict[str, Any]:
+    window = visit.window
     summary = latency.summary(latency.merge([thread.latencies for thread in window.per_thread]))
     return {
         "stage": stage,
-        "fork": one.fork,
+        "fork": visit.fork,
         "round": one.index,
         "threads": window.threads,
         "qps": window.qps,
@@ -193,9 +177,9 @@ def _window(one: Round, window: Window, cpu: Cpu, stage: str) -> dict[str, Any]:
         "delay_share": validity.delay_share(window),
         "steal_share": validity.steal_share(window, cpu),
         "lost_share": validity.lost_share(window, cpu),
-        "preempted": validity.preempted(window, cpu),
-        "probe": None if window.probe is None else window.probe.qps,
-        "control": None if window.control is None else window.control.qps,
+        "preempted": validity.disturbed(window, cpu),
+        "probe": None if visit.probe is None else visit.probe.qps,
+        "control": None if visit.control is None else visit.control.qps,
     }
 
 

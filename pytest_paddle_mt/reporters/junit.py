@@ -1,4 +1,4 @@
-"""Figures as properties of the test, which pytest writes into ``--junitxml`` files."""
+"""Adds figures as properties of the test, which pytest writes into ``--junitxml`` files."""
 
 from __future__ import annotations
 
@@ -32,4 +32,4 @@ class JunitReporter:
             properties.append((f"paddle_mt_ratio_{ratio.threads}", round(ratio.qps, 4)))
 
     def session_finished(self, sweeps: Sequence[Sweep], terminal: pytest.TerminalReporter) -> None:
-        """Nothing: pytest writes the file."""
+        """Does nothing: pytest writes the file."""

@@ -1,4 +1,4 @@
-"""One pytest-benchmark entry per thread count, so that its files, comparisons and histograms show throughput.
+"""Adds a pytest-benchmark entry per thread count, so that its files, comparisons and histograms show throughput.
 
 A data point is the seconds per query of one round, so that pytest-benchmark's OPS column is QPS.
 """
@@ -8,7 +8,6 @@ from __future__ import annotations
 import copy
 from typing import TYPE_CHECKING, Any
 
-from pytest_paddle_mt.records import Cpu
 from pytest_paddle_mt.statistics.points import throughputs
 from pytest_paddle_mt.units import ms
 
@@ -17,7 +16,7 @@ if TYPE_CHECKING:
 
     import pytest
 
-    from pytest_paddle_mt.records import Point, Sweep
+    from pytest_paddle_mt.records import Measured, Point, Sweep
     from pytest_paddle_mt.reporters import Finished
 
 
@@ -38,13 +37,13 @@ class PytestBenchmarkReporter:
         for entry in self._entries.pop(sweep.nodeid, []):
             entry.fixture.has_error = True
             entry.stats.data.clear()
-        self._entries[sweep.nodeid] = [_entry(benchmark, sweep, point) for point in sweep.points]
+        self._entries[sweep.nodeid] = [_entry(benchmark, sweep, finished.measured, point) for point in sweep.points]
 
     def session_finished(self, sweeps: Sequence[Sweep], terminal: pytest.TerminalReporter) -> None:
-        """Nothing: pytest-benchmark prints its own table."""
+        """Does nothing: pytest-benchmark prints its own table."""
 
 
-def _entry(benchmark: Any, sweep: Sweep, point: Point) -> Any:
+def _entry(benchmark: Any, sweep: Sweep, measured: Measured, point: Point) -> Any:
     """The fixture gives one entry per use, so each thread count uses a copy of it."""
     own = copy.copy(benchmark)
     own.name = with_threads(benchmark.name, point.threads)
@@ -56,8 +55,8 @@ def _entry(benchmark: Any, sweep: Sweep, point: Point) -> Any:
     own.has_error = False
     own.cprofile_stats = None
     entry = own._make_stats(iterations=1)
-    cpu = Cpu(usable_cores=sweep.usable_cores, math_threads=sweep.subject.math_threads or 1)
-    for qps in throughputs(sweep.rounds, point.threads, cpu):
+    rounds = [one.of("this") for one in measured.rounds]
+    for qps in throughputs(rounds, point.threads, measured.cpu):
         entry.update(float(1 / qps))
     return entry
 

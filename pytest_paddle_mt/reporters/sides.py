@@ -1,4 +1,4 @@
-"""The table of a comparison, for people. Fits 80 columns."""
+"""Formats the human-readable table of a comparison. Fits 80 columns."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The table for people, in the summary and, small, in a failure. Fits 80 columns."""
+"""Prints the human-readable table: in the summary and, small, in a failure. Fits 80 columns."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class TerminalTableReporter:
     name = "terminal"
 
     def sweep_finished(self, finished: Finished) -> None:
-        """Nothing: tables wait for the summary."""
+        """Does nothing: tables wait for the summary."""
 
     def session_finished(self, sweeps: Sequence[Sweep], terminal: pytest.TerminalReporter) -> None:
         """A table per sweep, and how many of them were gated."""
@@ -47,6 +47,7 @@ def heading(sweep: Sweep) -> list[str]:
     """What was measured, on what."""
     if sweep.against is not None:
         return [*textwrap.wrap(sweep.nodeid, text.WIDTH), *sides.heading(sweep, sweep.against)]
+    assert sweep.linear_until is not None, "one side judges scaling"
     subject = sweep.subject
     facts = [f"{subject.engine} engine", subject.device]
     if subject.batch_size is not None:
@@ -65,7 +66,7 @@ def heading(sweep: Sweep) -> list[str]:
     ]
 
 
-#: Facts that say what they are without their key.
+#: Facts that are understood without their key.
 _OWN_WORDS = ("paddle", "measured")
 
 
@@ -77,7 +78,7 @@ def table(sweep: Sweep) -> list[str]:
 
 
 def memory(sweep: Sweep) -> list[str]:
-    """The most memory that a process had had by the time each thread count was first measured."""
+    """Peak memory of a process by the time each thread count was first measured."""
     known = [
         f"{megabytes(point.peak_rss_bytes):.0f} MB with {counted(point.threads, 'thread')}"
         for point in sweep.points
@@ -87,7 +88,7 @@ def memory(sweep: Sweep) -> list[str]:
 
 
 def remarks(sweep: Sweep) -> list[str]:
-    """What the verdicts and the doubts say, wrapped."""
+    """The verdicts' reasons and the doubts, wrapped."""
     lines = []
     if sweep.smoke_reason is not None:
         lines += text.wrapped(f"SMOKE RUN, nothing judged or recorded: {sweep.smoke_reason}")

@@ -1,4 +1,4 @@
-"""What the tables share: numbers in few characters, words for verdicts, wrapped sentences."""
+"""Formats what the tables share: numbers in few characters, words for verdicts, wrapped sentences."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def fixed(value: float | None) -> str:
 
 
 def number(value: float) -> str:
-    """Three digits that say something, in six characters (seven from a million on): 0.0421, 42.1, 42137, 12.3M."""
+    """Three significant digits, in six characters (seven from a million on): 0.0421, 42.1, 42137, 12.3M."""
     if value < 0.001:
         return "<0.001"
     if value >= 1000:

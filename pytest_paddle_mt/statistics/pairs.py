@@ -1,4 +1,4 @@
-"""Comparisons: the ratio of the two sides in each round, and its interval.
+"""Computes the ratio of the two sides of a comparison in each round, and its interval.
 
 What was tried, on which data, and why it is done like this: ``docs/statistics.md``.
 """
@@ -10,37 +10,32 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pytest_paddle_mt.records import Interval, PairedRound, Ratio
-from pytest_paddle_mt.statistics import intervals
+from pytest_paddle_mt.records import Interval, Ratio, Round
+from pytest_paddle_mt.statistics import intervals, scaling
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable
 
     import numpy.typing as npt
 
-    from pytest_paddle_mt.records import Window
+    from pytest_paddle_mt.records import Visit
 
 #: The ratios of neighbouring rounds are taken to be at least this correlated. What lasts longer than a round disturbs
 #: both sides alike and cancels, so there is less to allow for than in the efficiency of one side.
 MIN_AUTOCORRELATION = 0.0
 
 
-def throughput(window: Window) -> float:
-    """QPS of a window as it was measured."""
-    return window.qps
+def log_ratio(round_: Round, threads: int, qps: Callable[[Visit], float] = scaling.throughput) -> float | None:
+    """ln QPS of this side - ln QPS of the other with ``threads`` threads, each a mean over its visits.
 
-
-def log_ratio(round_: PairedRound, threads: int, qps: Callable[[Window], float] = throughput) -> float | None:
-    """ln QPS of this side - ln QPS of the other with ``threads`` threads, each a mean over its two windows.
-
-    None when the round did not visit that count.
+    None when the round did not visit that count on both sides.
     """
-    this, other = round_.at(threads, "this"), round_.at(threads, "other")
-    return None if not this or not other else _mean_log(this, qps) - _mean_log(other, qps)
+    this, other = (scaling.log_throughput(round_.of(side), threads, qps) for side in ("this", "other"))
+    return None if this is None or other is None else this - other
 
 
 def ratio_series(
-    rounds: Iterable[PairedRound], threads: int, qps: Callable[[Window], float] = throughput
+    rounds: Iterable[Round], threads: int, qps: Callable[[Visit], float] = scaling.throughput
 ) -> npt.NDArray[np.float64]:
     """``log_ratio`` of the rounds that have one, float64, shape (k,), in the order given."""
     values = (log_ratio(round_, threads, qps) for round_ in rounds)
@@ -59,20 +54,20 @@ def ratio_interval(
 
 
 def ratio(
-    rounds: Sequence[PairedRound],
+    rounds: Iterable[Round],
     threads: int,
     confidence: float,
     p50_ns: tuple[float | None, float | None],
-    qps: Callable[[Window], float] = throughput,
+    qps: Callable[[Visit], float] = scaling.throughput,
 ) -> Ratio | None:
     """This side over the other with ``threads`` threads; None without a round.
 
     Args:
-        rounds: all of them.
+        rounds: all of them, with the visits of both sides.
         threads: the thread count.
         confidence: of the interval.
         p50_ns: median latency of this side and the other's, in ns; None when a sample cannot support it.
-        qps: throughput of a window.
+        qps: throughput of a visit.
     """
     log_ratios = ratio_series(rounds, threads, qps)
     if not len(log_ratios):
@@ -85,7 +80,3 @@ def ratio(
         p50=None if this_ns is None or other_ns is None else this_ns / other_ns,
         rounds=len(log_ratios),
     )
-
-
-def _mean_log(windows: Sequence[Window], qps: Callable[[Window], float]) -> float:
-    return math.fsum(math.log(qps(window)) for window in windows) / len(windows)

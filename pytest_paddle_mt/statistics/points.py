@@ -1,4 +1,4 @@
-"""From rounds to points: what is shown of each thread count."""
+"""Turns rounds into points: what is shown of each thread count."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def points_of(rounds: Sequence[Round], thread_counts: Sequence[int], cpu: Cpu, c
 def pooled_latencies(rounds: Sequence[Round], threads: int) -> Latencies:
     """The latencies of every query with ``threads`` threads in these rounds."""
     return latency.merge(
-        [thread.latencies for one in rounds for window in one.at(threads) for thread in window.per_thread]
+        [thread.latencies for one in rounds for visit in one.at(threads) for thread in visit.window.per_thread]
     )
 
 
@@ -43,7 +43,7 @@ def latency_rounds(rounds: Sequence[Round], threads: int, cpu: Cpu) -> Sequence[
 def throughputs(rounds: Sequence[Round], threads: int, cpu: Cpu) -> npt.NDArray[np.float64]:
     """QPS of each round with ``threads`` threads, shape (k,): of those that were not set aside, else of all."""
     usable = [one for one in rounds if validity.usable(one, threads, cpu)] or rounds
-    return scaling.throughput_series(usable, threads, qps=lambda window: validity.qps(window, cpu))
+    return scaling.throughput_series(usable, threads, qps=lambda visit: validity.qps(visit.window, cpu))
 
 
 def universal_scalability(measured: Sequence[Point]) -> UniversalScalability | None:
@@ -56,19 +56,21 @@ def universal_scalability(measured: Sequence[Point]) -> UniversalScalability | N
 
 def _point(rounds: Sequence[Round], threads: int, cpu: Cpu, confidence: float) -> Point:
     usable = [one for one in rounds if validity.usable(one, threads, cpu)]
-    log_efficiencies = scaling.efficiency_series(usable, threads, qps=lambda window: validity.qps(window, cpu))
+    log_efficiencies = scaling.efficiency_series(usable, threads, qps=lambda visit: validity.qps(visit.window, cpu))
     qps_of_rounds = throughputs(rounds, threads, cpu)
     efficiency, efficiency_interval = _efficiency(log_efficiencies, confidence)
     qps = scaling.geometric_mean(qps_of_rounds)
     assert qps is not None, "a point has at least one round"
-    windows = [window for one in usable or rounds for window in one.at(threads)]
+    pooled = pooled_latencies(latency_rounds(rounds, threads, cpu), threads)
+    windows = [visit.window for one in usable or rounds for visit in one.at(threads)]
     return Point(
         threads=threads,
         qps=qps,
         qps_interval=scaling.geometric_mean_interval(qps_of_rounds, confidence),
         efficiency=1.0 if threads == 1 else efficiency,
         efficiency_interval=None if threads == 1 else efficiency_interval,
-        latency=latency.summary(pooled_latencies(latency_rounds(rounds, threads, cpu), threads)),
+        latency=latency.summary(pooled),
+        thinned=pooled.thinned,
         queries=sum(window.queries for window in windows),
         fairness=float(np.median([window.fairness for window in windows])),
         rounds=len(rounds),
@@ -80,12 +82,13 @@ def _point(rounds: Sequence[Round], threads: int, cpu: Cpu, confidence: float) -
 
 
 def _peak_rss_bytes(rounds: Sequence[Round], threads: int) -> int | None:
-    """What the largest process had had after its first window with ``threads`` threads: a peak only grows."""
+    """Peak memory of the largest process after its first window with ``threads`` threads: a peak only grows."""
     first: dict[int, int] = {}
     for one in rounds:
-        for window in one.at(threads):
-            if window.noise is not None and window.noise.peak_rss_bytes is not None:
-                first.setdefault(one.fork, window.noise.peak_rss_bytes)
+        for visit in one.at(threads):
+            noise = visit.window.noise
+            if noise is not None and noise.peak_rss_bytes is not None:
+                first.setdefault(visit.fork, noise.peak_rss_bytes)
     return max(first.values(), default=None)
 
 

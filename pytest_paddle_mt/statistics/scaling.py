@@ -1,4 +1,4 @@
-"""Scaling: the efficiency of each round, its interval, when to look at it, and the Universal Scalability Law."""
+"""Computes the efficiency of each round, plans the looks, and fits the Universal Scalability Law."""
 
 from __future__ import annotations
 
@@ -7,13 +7,16 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pytest_paddle_mt.records import Interval, Round, UniversalScalability, Window
+from pytest_paddle_mt.records import Interval, Round, UniversalScalability, Visit
 from pytest_paddle_mt.statistics.intervals import MIN_AUTOCORRELATION, mean_interval
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     import numpy.typing as npt
+
+#: Chance that the intervals of one sweep, all looks and thread counts together, miss; half of it on each side.
+ALPHA = 0.02
 
 _MAX_LOOKS = 4
 
@@ -26,18 +29,18 @@ def every_round(_: Round) -> bool:
     return True
 
 
-def throughput(window: Window) -> float:
+def throughput(visit: Visit) -> float:
     """QPS of a window as it was measured."""
-    return window.qps
+    return visit.window.qps
 
 
-def log_throughput(round_: Round, threads: int, qps: Callable[[Window], float] = throughput) -> float | None:
+def log_throughput(round_: Round, threads: int, qps: Callable[[Visit], float] = throughput) -> float | None:
     """Mean of ln QPS over the windows with ``threads`` threads of one round; None without such a window."""
-    windows = round_.at(threads)
-    return math.fsum(math.log(qps(window)) for window in windows) / len(windows) if windows else None
+    visits = round_.at(threads)
+    return math.fsum(math.log(qps(visit)) for visit in visits) / len(visits) if visits else None
 
 
-def log_ratio(round_: Round, threads: int, base: int, qps: Callable[[Window], float] = throughput) -> float | None:
+def log_ratio(round_: Round, threads: int, base: int, qps: Callable[[Visit], float] = throughput) -> float | None:
     """ln QPS(``threads``) - ln QPS(``base``) in one round, each a mean over its windows; None without one of them.
 
     The windows with one thread stand around the others, (1, a, b, b, a, 1), so that a steady drift of the machine
@@ -52,7 +55,7 @@ def ratio_series(
     threads: int,
     base: int,
     usable: Callable[[Round], bool] = every_round,
-    qps: Callable[[Window], float] = throughput,
+    qps: Callable[[Visit], float] = throughput,
 ) -> npt.NDArray[np.float64]:
     """``log_ratio`` of the usable rounds that have one, float64, shape (k,), in the order given."""
     values = (log_ratio(round_, threads, base, qps) for round_ in rounds if usable(round_))
@@ -63,7 +66,7 @@ def efficiency_series(
     rounds: Iterable[Round],
     threads: int,
     usable: Callable[[Round], bool] = every_round,
-    qps: Callable[[Window], float] = throughput,
+    qps: Callable[[Visit], float] = throughput,
 ) -> npt.NDArray[np.float64]:
     """ln E(n) = ln QPS(n) - ln n - ln QPS(1) of the usable rounds that have one, float64, shape (k,), in that order."""
     return ratio_series(rounds, threads, 1, usable, qps) - math.log(threads)
@@ -73,7 +76,7 @@ def throughput_series(
     rounds: Iterable[Round],
     threads: int,
     usable: Callable[[Round], bool] = every_round,
-    qps: Callable[[Window], float] = throughput,
+    qps: Callable[[Visit], float] = throughput,
 ) -> npt.NDArray[np.float64]:
     """QPS of the usable rounds that measured ``threads`` threads, geometric mean over a round's windows, shape (k,)."""
     values = (log_throughput(round_, threads, qps) for round_ in rounds if usable(round_))

@@ -1,8 +1,8 @@
-"""Was a window a measurement of the predictor at all? Pure functions over records."""
+"""Decides whether a window measured the predictor at all. Pure functions over records."""
 
 from __future__ import annotations
 
-import math
+import statistics
 from typing import TYPE_CHECKING
 
 from pytest_paddle_mt.units import NS_PER_MS, NS_PER_S, counted
@@ -10,13 +10,14 @@ from pytest_paddle_mt.units import NS_PER_MS, NS_PER_S, counted
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from pytest_paddle_mt.records import Cpu, Round, Window
+    from pytest_paddle_mt.records import Cpu, Round, Visit, Window
 
 #: A window whose threads lost more than this share of their time to other work has no latencies worth showing.
 MAX_LOST_SHARE = 0.05
 #: Beyond this share what is left of a window is too little to correct it.
 MAX_CORRECTED_SHARE = 0.75
-#: A window in which the hypervisor gave others more than this share of the cores is set aside: nobody says from whom.
+#: A window with more steal time than this share of the cores is set aside: the kernel does not report which thread lost
+#: it.
 MAX_STEAL_SHARE = 0.05
 #: The kernel counts it in ticks: one of them in a short window is as likely rounding as a disturbance.
 _STEAL_TICK_NS = 10 * NS_PER_MS
@@ -67,7 +68,7 @@ def set_aside(window: Window, cpu: Cpu) -> bool:
     return lost_share(window, cpu) > MAX_CORRECTED_SHARE
 
 
-def preempted(window: Window, cpu: Cpu) -> bool:
+def disturbed(window: Window, cpu: Cpu) -> bool:
     """Whether other work took the cores away for long enough to show in latencies."""
     return set_aside(window, cpu) or lost_share(window, cpu) > MAX_LOST_SHARE
 
@@ -103,23 +104,23 @@ def qps(window: Window, cpu: Cpu) -> float:
     return window.qps / (1 - min(lost_share(window, cpu), MAX_CORRECTED_SHARE))
 
 
-def qps_over_control(window: Window, cpu: Cpu) -> float:
+def qps_over_control(visit: Visit, cpu: Cpu) -> float:
     """``qps`` over that of the control workload, which was measured with as many threads right after it.
 
     Raises:
         ValueError: there was no control.
     """
-    if window.control is None:
-        raise ValueError(f"a window with {counted(window.threads, 'thread')} has no control beside it")
-    return qps(window, cpu) / qps(window.control, cpu)
+    if visit.control is None:
+        raise ValueError(f"a visit with {counted(visit.window.threads, 'thread')} has no control")
+    return qps(visit.window, cpu) / qps(visit.control, cpu)
 
 
 def usable(round_: Round, threads: int, cpu: Cpu, base: int = 1) -> bool:
     """Whether ``round_`` says something about ``threads`` threads over ``base``: nothing of either is set aside."""
     if cores_shared(round_, threads, cpu) or cores_shared(round_, base, cpu):
         return False
-    windows = (*round_.at(threads), *round_.at(base))
-    return not any(set_aside(one, cpu) for window in windows for one in (window, window.control) if one is not None)
+    visits = (*round_.at(threads), *round_.at(base))
+    return not any(set_aside(one, cpu) for visit in visits for one in (visit.window, visit.control) if one is not None)
 
 
 def cores_shared(round_: Round, threads: int, cpu: Cpu) -> bool:
@@ -137,7 +138,7 @@ def cores_shared(round_: Round, threads: int, cpu: Cpu) -> bool:
 
 def _core_speeds(round_: Round, threads: int, cpu: Cpu) -> list[float]:
     """Throughput of each thread of the probes, for the time in which it had a core at all."""
-    probes = [window.probe for window in round_.at(threads) if window.probe is not None]
+    probes = [visit.probe for visit in round_.at(threads) if visit.probe is not None]
     speeds = []
     for thread in (thread for probe in probes if not set_aside(probe, cpu) for thread in probe.per_thread):
         delay_share = (thread.run_delay_ns or 0) / thread.wall_ns
@@ -148,7 +149,9 @@ def _core_speeds(round_: Round, threads: int, cpu: Cpu) -> list[float]:
 
 def undisturbed(round_: Round, threads: int, cpu: Cpu) -> bool:
     """Whether the windows with ``threads`` threads had their cores to themselves, and so their latencies."""
-    return not cores_shared(round_, threads, cpu) and not any(preempted(window, cpu) for window in round_.at(threads))
+    return not cores_shared(round_, threads, cpu) and not any(
+        disturbed(visit.window, cpu) for visit in round_.at(threads)
+    )
 
 
 def outside_share(window: Window) -> float:
@@ -166,27 +169,21 @@ def overlap(window: Window) -> float:
 
 
 def objection(rounds: Iterable[Round], threads: int) -> str | None:
-    """Why the windows with ``threads`` threads do not measure the predictor, for people; None when they do."""
-    windows = [window for round_ in rounds for window in round_.at(threads)]
+    """Why the windows with ``threads`` threads do not measure the predictor, human-readable; None when they do."""
+    windows = [visit.window for round_ in rounds for visit in round_.at(threads)]
     if not windows:
         return None
     running = counted(threads, "thread")
-    outside = _median([outside_share(window) for window in windows])
+    outside = statistics.median([outside_share(window) for window in windows])
     if outside > MAX_OUTSIDE_SHARE:
         return (
             f"with {running} {outside:.1%} of the time passed outside queries (at most {MAX_OUTSIDE_SHARE:.0%}): the "
             "queries are too short to be measured one by one on this machine; serve larger batches"
         )
-    together = _median([overlap(window) for window in windows])
+    together = statistics.median([overlap(window) for window in windows])
     if together < MIN_OVERLAP:
         return (
             f"with {running} one of them was at work for only {together:.0%} of the window: they did not run side by "
             "side; give a longer --paddle-window"
         )
     return None
-
-
-def _median(values: list[float]) -> float:
-    ordered = sorted(values)
-    middle = (len(ordered) - 1) / 2
-    return (ordered[math.floor(middle)] + ordered[math.ceil(middle)]) / 2

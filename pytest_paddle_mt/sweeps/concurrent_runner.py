@@ -1,31 +1,29 @@
-"""``concurrent_runner``: measures a sweep for a test, has it judged and recorded, and fails the test on a ``fail``."""
+"""Measures a sweep for a test, has it judged and recorded, and fails the test on a ``fail``."""
 
 from __future__ import annotations
 
 import contextlib
-import dataclasses
+import functools
 import sys
 import threading
 import time
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from pytest_paddle_mt.errors import GateFailure, PaddleMtError, UsageError
-from pytest_paddle_mt.machine.cores import Cores, available_cores
-from pytest_paddle_mt.records import Subject, Warning, WindowPlan
+from pytest_paddle_mt.machine.cores import available_cores
+from pytest_paddle_mt.records import Subject, WindowPlan
 from pytest_paddle_mt.reporters import Finished
 from pytest_paddle_mt.reporters.failure import failure
 from pytest_paddle_mt.statistics import scaling
-from pytest_paddle_mt.sweeps import one_side, serving, two_sides
+from pytest_paddle_mt.sweeps import one_side, rounds, serving, two_sides
 from pytest_paddle_mt.sweeps.announcement import announcement
 from pytest_paddle_mt.sweeps.results import ComparisonResult, SweepResult
-from pytest_paddle_mt.sweeps.rounds import Progress, Schedule
-from pytest_paddle_mt.sweeps.two_sides import SIDES
+from pytest_paddle_mt.sweeps.terms import Sides, Terms
 from pytest_paddle_mt.workers import SERVER, elsewhere
+from pytest_paddle_mt.workers.opened import InForks, InProcess, NoOtherSide
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-    from contextlib import AbstractContextManager
 
     import pytest
 
@@ -33,26 +31,35 @@ if TYPE_CHECKING:
     from pytest_paddle_mt.engines import Engine, SyntheticWork
     from pytest_paddle_mt.plugin.session import Session
     from pytest_paddle_mt.predictors.pool import PredictorPool
-    from pytest_paddle_mt.records import Settings, Side, Sweep
+    from pytest_paddle_mt.records import Measured, Settings, Side, Sweep
+    from pytest_paddle_mt.sweeps.rounds import Progress
     from pytest_paddle_mt.sweeps.serving import Query
     from pytest_paddle_mt.workers.in_process import InProcessWorker
     from pytest_paddle_mt.workers.launch import Place
+    from pytest_paddle_mt.workers.opened import Opener
+
+    #: What a test can have measured.
+    Served = PredictorPool | SyntheticWork | Sequence[Any]
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 #: A smoke run: the shortest window that has a throughput, once.
 _SMOKE_WINDOW = WindowPlan(window_s=0.0, min_queries=2, warmup_s=0.0, warmup_queries=1)
 
 
-@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
-class _Asked:
-    """What one call of the runner is to measure."""
+def _without_our_frames(method: Callable[P, R]) -> Callable[P, R]:
+    """Let an error of ours point to the test's own line, which is what its author can change."""
 
-    engine: Engine
-    thread_counts: tuple[int, ...]
-    cores: Cores
-    seed: int
-    gate: bool
-    #: When it began, on ``time.monotonic``, in seconds.
-    started_s: float
+    @functools.wraps(method)
+    def wrapped(*args: P.args, **kwargs: P.kwargs) -> R:
+        __tracebackhide__ = True
+        try:
+            return method(*args, **kwargs)
+        except PaddleMtError as error:
+            raise error.with_traceback(None)  # noqa: B904  # the frames are what is left out
+
+    return wrapped
 
 
 class ConcurrentRunner:
@@ -81,13 +88,8 @@ class ConcurrentRunner:
         self._progress = progress
         self._called = False
 
-    def __call__(
-        self,
-        served: PredictorPool | SyntheticWork | Sequence[Any],
-        *,
-        query: Query | None = None,
-        gate: bool = True,
-    ) -> SweepResult:
+    @_without_our_frames
+    def __call__(self, served: Served, *, query: Query | None = None, gate: bool = True) -> SweepResult:
         """Sweep the thread counts, judge, record, and fail the test when a check fails.
 
         Args:
@@ -101,19 +103,38 @@ class ConcurrentRunner:
             QueryFailed: a query failed in one of the threads; nothing of that window is kept.
         """
         __tracebackhide__ = True
-        try:
-            return self._sweep(served, query, gate)
-        except PaddleMtError as error:
-            raise error.with_traceback(None)  # noqa: B904  # the test's own line is what its author can change
+        self._refuse_misuse()
+        engine = self._serving.engine_for(served, query)
+        pool = serving.pool_of(served, engine)
+        terms = self._terms(gate, self._session.forks(self._item))
+        counts = terms.schedule.thread_counts
+        serving.refuse_too_few(pool, counts)
+        server = self._item.config.stash.get(SERVER, None)
+        if server is not None:
+            server.serve(lambda: self._serving.worker_for(engine, pool, served, query, server.seed, server.describe))
+        place = None if terms.smoke_reason else self._session.against()
+        if place is not None:
+            return self._against(place, engine, gate)
+        self._announce(announcement(terms, engine.name, self._settings.forks))
 
-    def compare(
-        self,
-        a: PredictorPool | SyntheticWork | Sequence[Any],
-        b: PredictorPool | SyntheticWork | Sequence[Any],
-        *,
-        query: Query | None = None,
-        gate: bool = True,
-    ) -> ComparisonResult:
+        def look_up(subject: Subject) -> Stored:
+            __tracebackhide__ = True
+            return self._session.ledger().look_up(self._item.nodeid, self._test, subject, counts, gate=gate)
+
+        opener: Opener
+        if terms.forks:
+            opener = self._in_forks(terms, None)
+        else:
+            worker, subject, _ = self._serving.worker_for(engine, pool, served, query, terms.seed)
+            opener = InProcess({"this": (worker, subject)}, counts[-1])
+        sweep, measured, stored = one_side.sweep(opener, terms, look_up)
+        complete = len(measured.rounds) >= terms.schedule.looks[0]
+        self._session.ledger().measured(sweep, measured, self._test, stored, complete=complete)
+        self._finish(sweep, measured)
+        return SweepResult(sweep, measured)
+
+    @_without_our_frames
+    def compare(self, a: Served, b: Served, *, query: Query | None = None, gate: bool = True) -> ComparisonResult:
         """Measure two configurations or two models in turn, and fail the test when ``b`` is slower than ``a``.
 
         Slower means: a query takes more than 1.05 times as long, or 1 + ``--paddle-max-drift`` where that is given, at
@@ -131,106 +152,8 @@ class ConcurrentRunner:
             QueryFailed: a query failed in one of the threads.
         """
         __tracebackhide__ = True
-        try:
-            return self._compare(a, b, query, gate)
-        except PaddleMtError as error:
-            raise error.with_traceback(None)  # noqa: B904  # as above
-
-    def _sweep(
-        self, served: PredictorPool | SyntheticWork | Sequence[Any], query: Query | None, gate: bool
-    ) -> SweepResult:
-        __tracebackhide__ = True
         self._refuse_misuse()
-        engine = self._serving.engine_for(served, query)
-        pool = serving.pool_of(served, engine)
-        cpu, cores = serving.cpu_and_cores(pool)
-        asked = self._asked(engine, cores, gate)
-        counts, seed = asked.thread_counts, asked.seed
-        serving.refuse_too_few(pool, counts)
-        server = self._item.config.stash.get(SERVER, None)
-        if server is not None:
-            server.serve(lambda: self._serving.opened(engine, pool, served, query, server.seed, server.describe))
-        smoke = self._session.smoke_reason()
-        forks = self._session.forks(self._item)
-        place = None if smoke else self._session.against()
-        if place is not None:
-            return self._against(place, asked)
-        schedule = self._schedule(counts, smoke, self._settings.budget_s)
-        self._announce(
-            announcement(
-                self._item.nodeid, engine.name, schedule, smoke, self._settings.threads_note, self._settings.forks
-            )
-        )
-        terms = one_side.Terms(
-            item=self._item,
-            settings=self._settings,
-            schedule=schedule,
-            cpu=cpu,
-            seed=seed,
-            gate=gate,
-            smoke_reason=smoke,
-            checks=self._session.checks(),
-            synthetic=self._session.engines()["synthetic"],
-            started_s=asked.started_s,
-        )
-        test = self._test
-
-        def look_up(subject: Subject) -> Stored:
-            __tracebackhide__ = True
-            return self._session.ledger().look_up(self._item.nodeid, test, subject, counts, gate=gate)
-
-        notes: list[str] = []
-        if forks:
-            opened = one_side.in_forks(self._item, forks, seed, counts[-1], cores.usable, notes)
-        else:
-            worker, subject, _ = self._serving.opened(engine, pool, served, query, seed)
-            opened = one_side.in_process(worker, subject, counts[-1])
-        sweep, stored = one_side.sweep(opened, terms, look_up, self._announce, self._progress, notes)
-        complete = len(sweep.rounds) >= schedule.looks[0]
-        self._session.ledger().measured(sweep, test, stored, cpu, complete=complete)
-        self._finish(sweep)
-        return SweepResult(sweep, cpu)
-
-    def _against(self, place: Place, asked: _Asked) -> SweepResult:
-        """Measure this interpreter and another in turn."""
-        __tracebackhide__ = True
-        here = self._item.config.rootpath
-        other = elsewhere.ask(place, here)
-        if asked.engine.needs_pool and not other.has_paddle:
-            raise UsageError(
-                f"{place.python} (Python {other.python}) has no Paddle, which this test serves; install it there: "
-                f"{place.python} -m pip install paddlepaddle"
-            )
-        itself = elsewhere.is_here(place, here)
-        notes = ["the other side is this interpreter and this rootdir (A/A): no side is slower"] if itself else []
-        terms = self._terms(
-            ("this side", "the other"),
-            (f"{sys.executable} in {here}", f"{place.python} in {place.rootdir}"),
-            tuple(notes),
-            asked,
-        )
-        forks = self._session.forks(self._item)
-        late: list[str] = []
-        absence = elsewhere.absence(self._item, place)
-        opened = (
-            two_sides.in_forks(
-                self._item, forks, asked.seed, (None, place), asked.thread_counts[-1], asked.cores.usable, late
-            )
-            if absence is None
-            else two_sides.absent(absence)
-        )
-        return self._compared(opened, terms, asked.engine, forks, late)
-
-    def _compare(
-        self,
-        a: PredictorPool | SyntheticWork | Sequence[Any],
-        b: PredictorPool | SyntheticWork | Sequence[Any],
-        query: Query | None,
-        gate: bool,
-    ) -> ComparisonResult:
-        __tracebackhide__ = True
-        self._refuse_misuse()
-        served = {"this": b, "other": a}
+        served: dict[Side, Served] = {"this": b, "other": a}
         engines = {side: self._serving.engine_for(one, query) for side, one in served.items()}
         engine = engines["this"]
         if engine is not engines["other"]:
@@ -238,84 +161,72 @@ class ConcurrentRunner:
                 "compare was given predictors and synthetic work, which cannot be compared; give it two of a kind"
             )
         pools = {side: serving.pool_of(one, engine) for side, one in served.items()}
-        asked = self._asked(engine, available_cores(), gate)
-        counts, seed = asked.thread_counts, asked.seed
         for pool in pools.values():
-            serving.refuse_too_few(pool, counts)
+            serving.refuse_too_few(pool, self._thread_counts())
 
-        def opened(side: Side, seed: int, describe: bool) -> tuple[InProcessWorker, Subject, float | None]:
-            return self._serving.opened(engine, pools[side], served[side], query, seed, describe)
+        def worker_for(side: Side, seed: int, describe: bool) -> tuple[InProcessWorker, Subject, float | None]:
+            return self._serving.worker_for(engine, pools[side], served[side], query, seed, describe)
 
         server = self._item.config.stash.get(SERVER, None)
         if server is not None:
-            server.serve(lambda: opened(server.side, server.seed, server.describe))
-        here = None if self._session.smoke_reason() else self._session.against()
-        notes = ["compare measures both in this interpreter; --paddle-against has no part in it"] if here else []
+            server.serve(lambda: worker_for(server.side, server.seed, server.describe))
+        elsewhere_too = not self._session.smoke_reason() and self._session.against() is not None
+        note = "compare measures both in this interpreter; --paddle-against has no part in it"
         described = (serving.described(b, pools["this"]), serving.described(a, pools["other"]))
-        terms = self._terms(("b", "a"), described, tuple(notes), asked)
-        forks = 0 if terms.smoke_reason else self._settings.forks
-        late: list[str] = []
-        if forks:
-            both = two_sides.in_forks(self._item, forks, seed, (None, None), counts[-1], asked.cores.usable, late)
+        sides = self._sides(("b", "a"), described, [note] if elsewhere_too else [], engine)
+        terms = self._terms(gate, 0 if self._session.smoke_reason() else self._settings.forks, sides)
+        opener: Opener
+        if terms.forks:
+            opener = self._in_forks(terms, {"this": None, "other": None})
         else:
             with contextlib.ExitStack() as opening:  # where the second cannot be opened, the first is closed
-                sides = []
-                for side in SIDES:
-                    worker, subject, _ = opened(side, seed, True)
+                of_sides: dict[Side, tuple[InProcessWorker, Subject]] = {}
+                for side in two_sides.SIDES:
+                    worker, subject, _ = worker_for(side, terms.seed, True)
                     opening.callback(worker.close)
-                    sides.append((worker, subject))
+                    of_sides[side] = (worker, subject)
                 opening.pop_all()
-            both = two_sides.in_process(sides[0], sides[1], counts[-1])
-        return self._compared(both, terms, engine, forks, late)
+            opener = InProcess(of_sides, terms.schedule.thread_counts[-1])
+        return self._compared(opener, terms, engine)
 
-    def _terms(
-        self, names: tuple[str, str], described: tuple[str, str], notes: tuple[str, ...], asked: _Asked
-    ) -> two_sides.Terms:
-        settings, smoke = self._settings, self._session.smoke_reason()
-        return two_sides.Terms(
-            nodeid=self._item.nodeid,
-            names=names,
-            described=described,
-            notes=notes if settings.threads_note is None else (*notes, settings.threads_note),
-            schedule=self._schedule(asked.thread_counts, smoke, settings.budget_two_sides_s),
-            limits=settings.limits_two_sides,
-            usable_cores=asked.cores.usable,
-            seed=asked.seed,
-            gate=asked.gate,
-            smoke_reason=smoke,
-            stated=Subject(
-                engine=asked.engine.name,
-                device=settings.device,
-                batch_size=None,
-                pool=None,
-                math_threads=None,
-                gil=None,
-            ),
-            started_s=asked.started_s,
+    def _against(self, place: Place, engine: Engine, gate: bool) -> ComparisonResult:
+        """Measure this interpreter and another in turn."""
+        __tracebackhide__ = True
+        here = self._item.config.rootpath
+        other = elsewhere.ask(place, here)
+        if engine.needs_pool and not other.has_paddle:
+            raise UsageError(
+                f"{place.python} (Python {other.python}) has no Paddle, which this test serves; install it there: "
+                f"{place.python} -m pip install paddlepaddle"
+            )
+        note = "the other side is this interpreter and this rootdir (A/A): no side is slower"
+        sides = self._sides(
+            ("this side", "the other"),
+            (f"{sys.executable} in {here}", f"{place.python} in {place.rootdir}"),
+            [note] if elsewhere.is_here(place, here) else [],
+            engine,
         )
+        terms = self._terms(gate, self._session.forks(self._item), sides)
+        absence = elsewhere.absence(self._item, place)
+        opener = self._in_forks(terms, {"this": None, "other": place}) if absence is None else NoOtherSide(absence)
+        return self._compared(opener, terms, engine)
 
-    def _compared(
-        self,
-        opened: AbstractContextManager[two_sides.Opened],
-        terms: two_sides.Terms,
-        engine: Engine,
-        forks: int,
-        late: list[str],
-    ) -> ComparisonResult:
-        """Measure, record and judge; ``late`` fills with what goes wrong after the last window."""
+    def _compared(self, opener: Opener, terms: Terms, engine: Engine) -> ComparisonResult:
+        """Measure two sides, record and judge."""
         __tracebackhide__ = True
+        assert terms.sides is not None, "these are the terms of a comparison"
         self._session.ledger().refuse(self._item.nodeid, "a comparison measures two sides, and has no baseline")
-        self._announce(two_sides.announcement(terms, engine.name, forks))
-        sweep, shown = two_sides.sweep(opened, terms, self._progress)
-        ended_badly = tuple(Warning(kind="fork_ended_badly", text=note) for note in late)
-        sweep = dataclasses.replace(sweep, warnings=(*sweep.warnings, *ended_badly))
-        self._finish(sweep)
-        return ComparisonResult(sweep, shown, lambda: self._session.settle(self._item))
+        self._announce(announcement(terms, engine.name, terms.forks))
+        sweep, measured = two_sides.sweep(opener, terms, terms.sides)
+        self._finish(sweep, measured)
+        return ComparisonResult(sweep, measured, lambda: self._session.settle(self._item))
 
-    def _finish(self, sweep: Sweep) -> None:
-        """Tell everybody of a sweep, and only then fail its test where it failed its gate."""
+    def _finish(self, sweep: Sweep, measured: Measured) -> None:
+        """Report a sweep to everybody, and only then fail its test if it failed its gate."""
         __tracebackhide__ = True
-        self._session.sweep_finished(Finished(sweep=sweep, item=self._item, benchmark=self._benchmark))
+        self._session.sweep_finished(
+            Finished(sweep=sweep, measured=measured, item=self._item, benchmark=self._benchmark)
+        )
         if sweep.gate and sweep.status == "fail":
             raise GateFailure(failure(sweep))
 
@@ -332,31 +243,57 @@ class ConcurrentRunner:
             )
         self._called = True
 
-    def _asked(self, engine: Engine, cores: Cores, gate: bool) -> _Asked:
-        return _Asked(
-            engine=engine,
-            thread_counts=self._thread_counts(cores.usable),
-            cores=cores,
-            seed=self._session.drawn_seed if self._settings.seed is None else self._settings.seed,
-            gate=gate,
-            started_s=time.monotonic(),
+    def _in_forks(self, terms: Terms, places: dict[Side, Place | None] | None) -> InForks:
+        return InForks(
+            self._item,
+            places,
+            count=terms.forks,
+            seed=terms.seed,
+            threads=terms.schedule.thread_counts[-1],
+            cores=terms.cores.usable,
         )
 
-    def _thread_counts(self, usable_cores: int) -> tuple[int, ...]:
+    def _sides(self, names: tuple[str, str], described: tuple[str, str], notes: Sequence[str], engine: Engine) -> Sides:
+        settings = self._settings
+        stated = Subject(
+            engine=engine.name, device=settings.device, batch_size=None, pool=None, math_threads=None, gil=None
+        )
+        added = () if settings.threads_note is None else (settings.threads_note,)
+        return Sides(names=names, described=described, notes=(*notes, *added), stated=stated)
+
+    def _terms(self, gate: bool, forks: int, sides: Sides | None = None) -> Terms:
+        settings, smoke = self._settings, self._session.smoke_reason()
+        return Terms(
+            item=self._item,
+            forks=forks,
+            schedule=rounds.Schedule(
+                thread_counts=self._thread_counts(),
+                window=_SMOKE_WINDOW if smoke else settings.window,
+                order=rounds.one_side if sides is None else rounds.two_sides,
+                looks=(1,) if smoke else scaling.looks(settings.rounds_min, settings.rounds_max),
+                budget_s=settings.budget_s if sides is None else settings.budget_two_sides_s,
+            ),
+            limits=settings.limits if sides is None else settings.limits_two_sides,
+            cores=available_cores(),
+            seed=self._session.drawn_seed if settings.seed is None else settings.seed,
+            gate=gate,
+            smoke_reason=smoke,
+            threads_note=settings.threads_note,
+            checks=self._session.checks(),
+            synthetic=self._session.engines()["synthetic"],
+            started_s=time.monotonic(),
+            announce=self._announce,
+            progress=self._progress,
+            sides=sides,
+        )
+
+    def _thread_counts(self) -> tuple[int, ...]:
         if self._settings.thread_counts is not None:
             return self._settings.thread_counts
+        usable_cores = available_cores().usable
         counts = {1, usable_cores}
         power = 2
         while power < usable_cores:
             counts.add(power)
             power *= 2
         return tuple(sorted(counts))
-
-    def _schedule(self, counts: tuple[int, ...], smoke: str | None, budget_s: float) -> Schedule:
-        settings = self._settings
-        return Schedule(
-            thread_counts=counts,
-            window=_SMOKE_WINDOW if smoke else settings.window,
-            looks=(1,) if smoke else scaling.looks(settings.rounds_min, settings.rounds_max),
-            budget_s=budget_s,
-        )

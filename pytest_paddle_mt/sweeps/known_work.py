@@ -1,23 +1,26 @@
-"""Known work beside a predictor shows what the machine can do: whether each thread has a core, and how it scales."""
+"""Measures known work next to a predictor: it shows whether each thread has a core, and how the machine scales."""
 
 from __future__ import annotations
 
 import contextlib
 from typing import TYPE_CHECKING
 
-from pytest_paddle_mt.engines import SyntheticWork, Workload
-from pytest_paddle_mt.records import WindowPlan
+from pytest_paddle_mt.engines import PROBE_WORK, SyntheticWork, Workload
+from pytest_paddle_mt.records import Visit, WindowPlan
 from pytest_paddle_mt.workers.in_process import InProcessWorker
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from pytest_paddle_mt.engines import Engine
+    from pytest_paddle_mt.records import Window
+    from pytest_paddle_mt.sweeps.rounds import Stop
+    from pytest_paddle_mt.workers import Worker
 
-#: After each window of a sweep.
+#: Follows each window of a sweep.
 PROBE_WINDOW = WindowPlan(window_s=0.02, min_queries=20, warmup_s=0.0, warmup_queries=1)
 
-#: Beside which a failure must show, too: a chain of operations in every thread alike. It scales where threads have
+#: A failure must show relative to this, too: a chain of operations in every thread alike. It scales where threads have
 #: cores, and what it reaches hardly varies, so that throughput can be divided by it. (Memory of its own would make it
 #: vary with whatever else uses the caches.)
 CONTROL_WORK = SyntheticWork(spin_ns=2e5)
@@ -25,8 +28,38 @@ CONTROL_WINDOW = WindowPlan(window_s=0.1, min_queries=20, warmup_s=0.01, warmup_
 
 
 @contextlib.contextmanager
-def known_work_worker(synthetic: Engine, work: SyntheticWork, threads: int, seed: int) -> Iterator[InProcessWorker]:
-    """``work`` in this process, ready for ``threads`` threads; ``synthetic`` is the engine that serves it."""
+def probing(synthetic: Engine, threads: int, seed: int) -> Iterator[Callable[[int], Window]]:
+    """Measures short windows of work that fills a core, with up to ``threads`` threads, in this process."""
+    with _worker(synthetic, PROBE_WORK, threads, seed) as worker:
+        yield lambda n: worker.measure(n, PROBE_WINDOW)
+
+
+@contextlib.contextmanager
+def controlling(synthetic: Engine, threads: int, seed: int) -> Iterator[Callable[[int], Window]]:
+    """Measures windows of the control workload, with up to ``threads`` threads, in this process."""
+    with _worker(synthetic, CONTROL_WORK, threads, seed) as worker:
+        yield lambda n: worker.measure(n, CONTROL_WINDOW)
+
+
+def visit(
+    worker: Worker,
+    stop: Stop,
+    plan: WindowPlan,
+    probe: Callable[[int], Window] | None = None,
+    control: Callable[[int], Window] | None = None,
+) -> Visit:
+    """Measure one stop of a round: the window, then the probe, then the control workload, where there are these."""
+    return Visit(
+        side=stop.side,
+        fork=worker.fork,
+        window=worker.measure(stop.threads, plan),
+        probe=None if probe is None else probe(stop.threads),
+        control=None if control is None else control(stop.threads),
+    )
+
+
+@contextlib.contextmanager
+def _worker(synthetic: Engine, work: SyntheticWork, threads: int, seed: int) -> Iterator[InProcessWorker]:
     served = Workload(pool=None, inputs=(), query=None, synthetic=work, seed=seed)
     worker = InProcessWorker(synthetic.open(served))
     try:

@@ -1,287 +1,221 @@
-"""One side measured, judged and, where it failed, measured again: a sweep, from opened workers to its record."""
+"""Measures one side, judges it, and measures a failure again before it is believed."""
 
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import numpy as np
-
-from pytest_paddle_mt.checks import Evidence, comparisons, curve, drift
-from pytest_paddle_mt.checks import confirmation as confirming
-from pytest_paddle_mt.checks.doubts import explained, warnings
-from pytest_paddle_mt.engines import PROBE_WORK
+from pytest_paddle_mt.checks import Evidence, confirmation, curve, drift
+from pytest_paddle_mt.checks.doubts import doubts, explained
 from pytest_paddle_mt.errors import PaddleMtError
-from pytest_paddle_mt.records import Confirmation, Sweep, Warning
-from pytest_paddle_mt.statistics import scaling
+from pytest_paddle_mt.machine.versions import measured_versions
+from pytest_paddle_mt.records import Measured, Sweep, Warning
 from pytest_paddle_mt.statistics.points import points_of, universal_scalability
 from pytest_paddle_mt.sweeps import known_work
-from pytest_paddle_mt.sweeps.rounds import Progress, Schedule, run_rounds
-from pytest_paddle_mt.workers.fork import Crew
+from pytest_paddle_mt.sweeps.measuring import measure_rounds
+from pytest_paddle_mt.workers.opened import InForks
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
-    from contextlib import AbstractContextManager
-
-    import pytest
+    from collections.abc import Callable, Mapping, Sequence
 
     from pytest_paddle_mt.baselines import Stored
-    from pytest_paddle_mt.checks import Check
-    from pytest_paddle_mt.engines import Engine
-    from pytest_paddle_mt.records import Cpu, Decided, Round, Settings, Subject, Verdict, Window
+    from pytest_paddle_mt.records import Round, Side, Subject, Verdict, Window
+    from pytest_paddle_mt.sweeps.terms import Terms
     from pytest_paddle_mt.workers import Worker
-
-    #: Workers that measure in turn, and what each of them serves.
-    Opened = tuple[Sequence[Worker], Subject]
-    #: What the checks say of these rounds; with True, relative to the control workload.
-    Judge = Callable[[Sequence[Round], bool], tuple[Verdict, ...]]
-
-#: Chance that the intervals of one sweep, all looks and thread counts together, miss; half of it on each side.
-ALPHA = 0.02
+    from pytest_paddle_mt.workers.opened import Opened, Opener
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
-class Terms:
-    """What a sweep is carried out by."""
+class _Judged:
+    """What one look found."""
 
-    #: The test; a fresh process that confirms a failure runs it, too.
-    item: pytest.Item
-    settings: Settings
-    schedule: Schedule
-    #: How many threads can run at once.
-    cpu: Cpu
-    seed: int
-    gate: bool
-    #: Why nothing is judged, in a smoke run; None otherwise.
-    smoke_reason: str | None
-    #: Who is asked for verdicts.
-    checks: Sequence[Check]
-    #: The engine that serves the probe and the control workload.
-    synthetic: Engine
-    #: When it began, on ``time.monotonic``, in seconds.
-    started_s: float
+    evidence: Evidence
+    verdicts: tuple[Verdict, ...] = ()
+    #: What is reported of a curve, and does not gate.
+    notes: tuple[Warning, ...] = ()
+
+    @property
+    def decided(self) -> bool:
+        """Whether no verdict needs more rounds."""
+        return all(verdict.status != "inconclusive" for verdict in self.verdicts)
 
 
-def sweep(
-    opened: AbstractContextManager[Opened],
-    terms: Terms,
-    look_up: Callable[[Subject], Stored],
-    announce: Callable[[str], None],
-    progress: Callable[[Progress | None], None],
-    notes: list[str],
-) -> tuple[Sweep, Stored | None]:
-    """Open the workers, measure and judge; what failed is measured again before that is believed.
+def sweep(opener: Opener, terms: Terms, look_up: Callable[[Subject], Stored]) -> tuple[Sweep, Measured, Stored | None]:
+    """Open the workers, measure and judge.
 
     Args:
-        opened: opens the workers, and closes them.
+        opener: opens the workers, and closes them.
         terms: what it is carried out by.
-        look_up: gives what is stored for what the workers serve; not asked in a smoke run.
-        announce: told before a failure is measured again.
-        progress: told before each window, and None at the end.
-        notes: what went wrong in fresh processes after their last window; complete once ``opened`` has closed them.
+        look_up: gives what is stored for what the workers serve; not called in a smoke run.
 
     Returns:
-        The sweep, and what is stored for it; None in a smoke run.
+        What was concluded, what was measured, and what is stored for it; the last is None in a smoke run.
 
     Raises:
         PaddleMtError: it could not be measured, or what is stored cannot be read.
     """
     __tracebackhide__ = True
-    settings, schedule, cpu, smoke = terms.settings, terms.schedule, terms.cpu, terms.smoke_reason
-    counts, confidence = schedule.thread_counts, confidence_of(schedule)
-    probing = known_work.known_work_worker(terms.synthetic, PROBE_WORK, counts[-1], terms.seed)
-    with opened as (workers, subject), probing as filling:
-        stored = None if smoke else look_up(subject)
-        until, until_reason = curve.linear_until(settings.limits, counts, cpu, subject.device, stored)
-
-        def fill(threads: int) -> Window:
-            return filling.measure(threads, known_work.PROBE_WINDOW)
-
-        def evidence_of(rounds: Sequence[Round], beside_control: bool) -> Evidence:
-            return Evidence(
-                rounds=tuple(rounds),
-                thread_counts=counts,
-                limits=settings.limits,
-                linear_until=until,
-                cpu=cpu,
-                confidence=confidence,
-                relative_to_control=beside_control,
-                stored=stored,
+    with contextlib.ExitStack() as opening:
+        opened = opening.enter_context(opener)
+        stored = None if terms.smoke_reason else look_up(opened.subjects["this"])
+        side = _OneSide(terms, opened, stored)
+        if terms.smoke_reason is None and side.subject.device == "cpu":
+            side.probe = opening.enter_context(
+                known_work.probing(terms.synthetic, terms.schedule.thread_counts[-1], terms.seed)
             )
+        rounds, judged = side.measure()
+        again = side.confirm(judged.verdicts) if confirmation.needed(judged.verdicts) else _NOT_AGAIN
+    verdicts = judged.verdicts if again.verdicts is None else again.verdicts
+    measured = Measured(cpu=side.cpu, rounds=rounds, confirmation=again.rounds)
+    return side.concluded(judged, verdicts, (*again.notes, *opener.notes)), measured, stored
 
-        def judge(rounds: Sequence[Round], beside_control: bool) -> tuple[Verdict, ...]:
-            evidence = evidence_of(rounds, beside_control)
-            return tuple(verdict for check in terms.checks for verdict in check.judge(evidence))
 
-        def settled(rounds: Sequence[Round]) -> tuple[tuple[Verdict, ...], tuple[Warning, ...]]:
-            return curve.settled(judge(rounds, False), evidence_of(rounds, False), subject.device)
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class _Again:
+    """What measuring a failure again found."""
 
-        probe = None if smoke or subject.device != "cpu" else fill
-        rounds = _measure(
+    rounds: tuple[Round, ...] = ()
+    #: With every failure confirmed or taken back; None where nothing had failed.
+    verdicts: tuple[Verdict, ...] | None = None
+    #: What went wrong in the fresh processes, human-readable.
+    notes: tuple[str, ...] = ()
+
+
+_NOT_AGAIN = _Again()
+
+
+class _OneSide:
+    """The steps of a sweep of one side, on open workers."""
+
+    def __init__(self, terms: Terms, opened: Opened, stored: Stored | None) -> None:
+        self.subject = opened.subjects["this"]
+        self.cpu = terms.cpu_of(opened.subjects)
+        self.probe: Callable[[int], Window] | None = None
+        self._terms = terms
+        self._workers = opened.workers
+        self._stored = stored
+        self._linear_until, self._linear_until_reason = curve.linear_until(
+            terms.limits, terms.schedule.thread_counts, self.cpu, terms.cores.text, self.subject.device, stored
+        )
+
+    def measure(self) -> tuple[tuple[Round, ...], _Judged]:
+        """Measure until every check is decided, or as long as the schedule allows."""
+        return measure_rounds(
+            self._terms,
+            self._workers,
+            seed=[self._terms.seed],
+            judge=self._judge,
+            decided=lambda judged: judged.decided,
+            probe=self.probe,
+        )
+
+    def confirm(self, first: tuple[Verdict, ...]) -> _Again:
+        """Measure a failure again, in fresh processes and next to a control workload, and judge it by both."""
+        terms = self._terms
+        threads = terms.schedule.thread_counts[-1]
+        terms.announce(f"paddle-mt: {terms.nodeid}: failed; measuring it again before that is believed")
+        fresh = InForks(
+            terms.item,
+            None,
+            count=max(1, terms.forks),
+            seed=terms.seed,
+            threads=threads,
+            cores=terms.cores.usable,
+        )
+        with known_work.controlling(terms.synthetic, threads, terms.seed) as control:
+            try:
+                with fresh as opened:
+                    rounds, answers = self._again(first, opened.workers, control)
+            except PaddleMtError as error:
+                notes: tuple[str, ...] = (
+                    f"a fresh process could not confirm the failure, so what had measured it did: {error}",
+                )
+                where = "the same processes" if terms.forks else "this process"
+                rounds, answers = self._again(first, self._workers, control)
+            else:
+                notes = tuple(fresh.notes)
+                where = f"{terms.forks} fresh processes" if terms.forks > 1 else "a fresh process"
+        return _Again(rounds=rounds, verdicts=confirmation.confirmed(first, *answers, where), notes=notes)
+
+    def concluded(self, judged: _Judged, verdicts: tuple[Verdict, ...], late: Sequence[str]) -> Sweep:
+        """The sweep, from its last look.
+
+        Args:
+            judged: the last look.
+            verdicts: the verdicts, confirmed.
+            late: what went wrong in fresh processes after their last window, human-readable.
+        """
+        terms, evidence = self._terms, judged.evidence
+        warnings: tuple[Warning, ...] = ()
+        if terms.smoke_reason is None:
+            warnings = (
+                *doubts(self.subject, evidence, terms.threads_note),
+                *judged.notes,
+                *drift.notes(evidence),
+                *(Warning(kind="fork_ended_badly", text=note) for note in late),
+            )
+        return Sweep(
+            nodeid=terms.nodeid,
+            subject=self.subject,
+            thread_counts=terms.schedule.thread_counts,
+            limits=terms.limits,
+            linear_until=self._linear_until,
+            linear_until_reason=self._linear_until_reason,
+            usable_cores=terms.cores.usable,
+            points=evidence.points,
+            usl=universal_scalability(evidence.points),
+            warnings=warnings,
+            verdicts=explained(verdicts, self.subject, evidence.rounds, self.cpu),
+            seed=terms.seed,
+            gate=terms.gate,
+            smoke_reason=terms.smoke_reason,
+            elapsed_s=time.monotonic() - terms.started_s,
+        )
+
+    def _again(
+        self, first: tuple[Verdict, ...], workers: Sequence[Mapping[Side, Worker]], control: Callable[[int], Window]
+    ) -> tuple[tuple[Round, ...], tuple[tuple[Verdict, ...], tuple[Verdict, ...]]]:
+        """Rounds with controls, and what the checks conclude from them: by themselves, and relative to the control."""
+
+        def judge(rounds: tuple[Round, ...]) -> tuple[tuple[Verdict, ...], tuple[Verdict, ...]]:
+            evidence = self._evidence(rounds)
+            relative = dataclasses.replace(evidence, relative_to_control=True)
+            return self._ask(evidence), self._ask(relative)
+
+        return measure_rounds(
+            self._terms,
             workers,
-            schedule,
-            np.random.default_rng(terms.seed),
-            lambda so_far: all(verdict.status != "inconclusive" for verdict in settled(so_far)[0]),
-            progress,
-            probe,
-        )
-        verdicts, notes_on_curve = ((), ()) if smoke else settled(rounds)
-        confirmation = None
-        if confirming.needed(verdicts):
-            confirmation, verdicts = _confirm(verdicts, workers, terms, judge, probe, announce, progress, notes)
-    verdicts = explained(verdicts, subject, rounds, cpu)
-    points = points_of(rounds, counts, cpu, confidence)
-    found = Sweep(
-        nodeid=terms.item.nodeid,
-        subject=subject,
-        thread_counts=counts,
-        limits=settings.limits,
-        linear_until=until,
-        linear_until_reason=until_reason,
-        usable_cores=cpu.usable_cores,
-        rounds=rounds,
-        confirmation=confirmation,
-        points=points,
-        usl=universal_scalability(points),
-        warnings=()
-        if smoke
-        else (
-            *warnings(subject, rounds, points, cpu, settings.threads_note),
-            *notes_on_curve,
-            *drift.notes(evidence_of(rounds, False)),
-            *(Warning(kind="fork_ended_badly", text=note) for note in notes),
-        ),
-        verdicts=verdicts,
-        seed=terms.seed,
-        gate=terms.gate,
-        smoke_reason=smoke,
-        elapsed_s=time.monotonic() - terms.started_s,
-    )
-    return found, stored
-
-
-@contextlib.contextmanager
-def in_process(worker: Worker, subject: Subject, threads: int) -> Iterator[Opened]:
-    """A worker in this process, ready for ``threads`` threads."""
-    try:
-        worker.prepare(threads)
-        yield [worker], subject
-    finally:
-        worker.close()
-
-
-@contextlib.contextmanager
-def in_forks(item: pytest.Item, count: int, seed: int, threads: int, cores: int, notes: list[str]) -> Iterator[Opened]:
-    """Workers in fresh processes, ready for ``threads`` threads; what goes wrong later is added to ``notes``.
-
-    Args:
-        item: the test.
-        count: how many.
-        seed: seed of whatever the engine draws at random.
-        threads: the largest thread count.
-        cores: how many are started at once.
-        notes: what goes wrong after the last window is added.
-    """
-    crew = Crew(item, count, seed)
-    hurry, told = True, False
-    try:
-        try:
-            crew.prepare(threads, cores)
-            yield crew.workers, crew.subject
-            hurry = False
-        except Exception:
-            hurry, told = False, True  # an error is no reason to leave fixtures standing; Ctrl-C is
-            raise
-    finally:
-        try:
-            crew.close(hurry)
-        finally:
-            for fork, text in crew.outputs.items():
-                item.add_report_section("call", f"output of fork {fork}", text)
-            notes += [] if told else crew.notes
-
-
-def confidence_of(schedule: Schedule) -> float:
-    """Confidence of each interval: ``ALPHA`` shared by the looks and the thread counts that one look judges."""
-    return scaling.confidence_after_looks(ALPHA, len(schedule.looks), comparisons(schedule.thread_counts))
-
-
-def _measure(
-    workers: Sequence[Worker],
-    schedule: Schedule,
-    rng: np.random.Generator,
-    decided: Decided,
-    progress: Callable[[Progress | None], None],
-    probe: Callable[[int], Window] | None,
-    beside: Callable[[int], Window] | None = None,
-) -> tuple[Round, ...]:
-    try:
-        return run_rounds(
-            workers,
-            schedule,
-            rng,
-            decided=decided,
-            clock=time.monotonic,
-            progress=progress,
-            probe=probe,
-            control=beside,
-        )
-    finally:
-        progress(None)
-
-
-def _confirm(
-    first: tuple[Verdict, ...],
-    workers: Sequence[Worker],
-    terms: Terms,
-    judge: Judge,
-    probe: Callable[[int], Window] | None,
-    announce: Callable[[str], None],
-    progress: Callable[[Progress | None], None],
-    notes: list[str],
-) -> tuple[Confirmation, tuple[Verdict, ...]]:
-    """Measure a failure again, in fresh processes and beside a control workload, and judge it by both.
-
-    Args:
-        first: what the checks said of the sweep.
-        workers: what measured it; they measure again where no fresh process can.
-        terms: of the sweep.
-        judge: asks the checks, of these rounds, and whether relative to the control workload.
-        probe: as in the sweep.
-        announce: told before anything is measured.
-        progress: as in the sweep.
-        notes: what goes wrong in the fresh processes is added.
-    """
-    threads, forks = terms.schedule.thread_counts[-1], terms.settings.forks
-    announce(f"paddle-mt: {terms.item.nodeid}: failed; measuring it again before that is believed")
-
-    def again(these: Sequence[Worker], beside: Worker) -> tuple[Round, ...]:
-        return _measure(
-            these,
-            terms.schedule,
-            np.random.default_rng([terms.seed, 1]),
-            lambda rounds: confirming.settled(first, judge(rounds, False), judge(rounds, True)),
-            progress,
-            probe,
-            lambda n: beside.measure(n, known_work.CONTROL_WINDOW),
+            seed=[self._terms.seed, 1],
+            judge=judge,
+            decided=lambda answers: confirmation.answered(first, *answers),
+            probe=self.probe,
+            control=control,
         )
 
-    failed = None
-    afresh = in_forks(terms.item, max(1, forks), terms.seed, threads, terms.cpu.usable_cores, notes)
-    with known_work.known_work_worker(terms.synthetic, known_work.CONTROL_WORK, threads, terms.seed) as beside:
-        try:
-            with afresh as (fresh, _):
-                rounds = again(fresh, beside)
-        except PaddleMtError as error:
-            failed = str(error)
-            notes.append(f"a fresh process could not confirm the failure, so what had measured it did: {failed}")
-            rounds = again(workers, beside)
-    several = forks > 1
-    if failed is None:
-        where = f"{forks} fresh processes" if several else "a fresh process"
-    else:
-        where = "the same processes" if forks else "this process"
-    verdicts = confirming.confirmed(first, judge(rounds, False), judge(rounds, True), where)
-    return Confirmation(in_this_process=failed, rounds=rounds), verdicts
+    def _judge(self, rounds: tuple[Round, ...]) -> _Judged:
+        evidence = self._evidence(rounds)
+        if self._terms.smoke_reason is not None:
+            return _Judged(evidence=evidence)
+        verdicts, notes = curve.gating(self._ask(evidence), evidence, self.subject.device)
+        return _Judged(evidence=evidence, verdicts=verdicts, notes=notes)
+
+    def _ask(self, evidence: Evidence) -> tuple[Verdict, ...]:
+        return tuple(verdict for check in self._terms.checks for verdict in check.judge(evidence))
+
+    def _evidence(self, rounds: tuple[Round, ...]) -> Evidence:
+        terms = self._terms
+        counts = terms.schedule.thread_counts
+        return Evidence(
+            rounds=rounds,
+            points=points_of(rounds, counts, self.cpu, terms.confidence),
+            thread_counts=counts,
+            limits=terms.limits,
+            linear_until=self._linear_until,
+            cpu=self.cpu,
+            confidence=terms.confidence,
+            stored=self._stored,
+            versions=measured_versions(),
+        )

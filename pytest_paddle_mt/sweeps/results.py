@@ -1,4 +1,4 @@
-"""What a test gets back from ``concurrent_runner``."""
+"""Gives a test what ``concurrent_runner`` measured and concluded."""
 
 from __future__ import annotations
 
@@ -12,7 +12,19 @@ from pytest_paddle_mt.units import ms
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from pytest_paddle_mt.records import Cpu, Interval, Latencies, Point, Ratio, Round, Status, Sweep, Verdict
+    from pytest_paddle_mt.records import (
+        Cpu,
+        Interval,
+        Latencies,
+        Measured,
+        Point,
+        Ratio,
+        Round,
+        Side,
+        Status,
+        Sweep,
+        Verdict,
+    )
 
 
 class PointResult:
@@ -77,9 +89,9 @@ class PointResult:
 class SweepResult:
     """A finished sweep: what was measured and what was concluded."""
 
-    def __init__(self, sweep: Sweep, cpu: Cpu) -> None:
+    def __init__(self, sweep: Sweep, measured: Measured) -> None:
         self.sweep = sweep
-        self._cpu = cpu
+        self.measured = measured
 
     @property
     def thread_counts(self) -> tuple[int, ...]:
@@ -103,7 +115,7 @@ class SweepResult:
             UsageError: that thread count was not measured.
         """
         __tracebackhide__ = True
-        return _point_at(threads, self.sweep.points, self.sweep.rounds, self._cpu)
+        return _point_at(threads, self.sweep.points, self.measured.rounds, self.measured.cpu)
 
 
 class SideResult:
@@ -131,8 +143,8 @@ class ComparisonResult(SweepResult):
     ends the test as it would end after its body: skipped with the reason, or failed under ``--paddle-strict``.
     """
 
-    def __init__(self, sweep: Sweep, cpu: Cpu, unmeasured: Callable[[], None]) -> None:
-        super().__init__(sweep, cpu)
+    def __init__(self, sweep: Sweep, measured: Measured, unmeasured: Callable[[], None]) -> None:
+        super().__init__(sweep, measured)
         self._unmeasured = unmeasured
 
     @property
@@ -140,7 +152,7 @@ class ComparisonResult(SweepResult):
         """The side that is judged."""
         __tracebackhide__ = True
         self._need_figures()
-        return SideResult(self.sweep.points, self.sweep.rounds, self._cpu)
+        return self._side("this", self.sweep.points)
 
     @property
     def a(self) -> SideResult:
@@ -149,7 +161,7 @@ class ComparisonResult(SweepResult):
         self._need_figures()
         against = self.sweep.against
         assert against is not None, "a comparison has two sides"
-        return SideResult(against.points, [one.of("other") for one in against.rounds], self._cpu)
+        return self._side("other", against.points)
 
     def at(self, threads: int) -> PointResult:
         """What was measured of the side that is judged with ``threads`` threads.
@@ -177,6 +189,9 @@ class ComparisonResult(SweepResult):
         """
         __tracebackhide__ = True
         return self._ratio(threads).qps_interval
+
+    def _side(self, side: Side, points: Sequence[Point]) -> SideResult:
+        return SideResult(points, [one.of(side) for one in self.measured.rounds], self.measured.cpu)
 
     def _ratio(self, threads: int) -> Ratio:
         __tracebackhide__ = True

@@ -1,20 +1,37 @@
-"""Drives a sweep: which window next, on which worker, and when to stop. Knows no engine, check or reporter."""
+"""Drives the rounds of a sweep: which window comes next, on which worker, and when to stop.
+
+One loop serves one side and two. It knows no engine, check or reporter.
+"""
 
 from __future__ import annotations
 
-import dataclasses
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
+
+import numpy as np
 
 from pytest_paddle_mt.records import Round
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
-    import numpy as np
-
-    from pytest_paddle_mt.records import Decided, Window, WindowPlan
+    from pytest_paddle_mt.records import Side, Visit, WindowPlan
     from pytest_paddle_mt.workers import Worker
+
+    #: Draws the stops of one round.
+    Order = Callable[[tuple[int, ...], np.random.Generator], tuple["Stop", ...]]
+
+Judgement = TypeVar("Judgement")
+
+_THIS_FIRST: tuple[Side, ...] = ("this", "other", "other", "this")
+_OTHER_FIRST: tuple[Side, ...] = ("other", "this", "this", "other")
+
+
+class Stop(NamedTuple):
+    """What is measured next: so many threads, of this side."""
+
+    threads: int
+    side: Side = "this"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -24,6 +41,8 @@ class Schedule:
     #: Ascending; the first is 1.
     thread_counts: tuple[int, ...]
     window: WindowPlan
+    #: Draws the stops of each round: ``one_side`` or ``two_sides``.
+    order: Order
     #: Numbers of rounds after which the checks are asked; the last is the most that are measured.
     looks: tuple[int, ...]
     #: Wall time that the rounds may take, in seconds. A round that would not end in time is not begun.
@@ -42,44 +61,62 @@ class Progress:
     elapsed_s: float
 
 
-def visiting_order(thread_counts: tuple[int, ...], rng: np.random.Generator) -> tuple[int, ...]:
+def one_side(thread_counts: tuple[int, ...], rng: np.random.Generator) -> tuple[Stop, ...]:
     """One round: every count above one in random order and back, bracketed by one thread: (1, a, b, b, a, 1).
 
     A machine that becomes steadily faster or slower then favours no thread count.
     """
     middle = [int(threads) for threads in rng.permutation([threads for threads in thread_counts if threads > 1])]
-    return (1, *middle, *reversed(middle), 1)
+    return tuple(Stop(threads) for threads in (1, *middle, *reversed(middle), 1))
+
+
+def two_sides(thread_counts: tuple[int, ...], rng: np.random.Generator) -> tuple[Stop, ...]:
+    """One round: the thread counts in random order; for each, this, other, other, this or the other way round.
+
+    Neighbouring windows of the two sides see the same machine, so what it does to both cancels in their ratio. A
+    machine that becomes steadily faster or slower within the four windows favours no side, and as each of the two
+    orders is drawn with probability 1/2, neither does one that changes in another way.
+    """
+    stops = []
+    for threads in rng.permutation(thread_counts):
+        sides = _THIS_FIRST if rng.random() < 0.5 else _OTHER_FIRST
+        stops += [Stop(int(threads), side) for side in sides]
+    return tuple(stops)
 
 
 def shortest_round_s(schedule: Schedule) -> float:
-    """What a round takes at least, in seconds: its windows and warm-ups, however fast the queries are."""
-    return 2 * len(schedule.thread_counts) * (schedule.window.window_s + schedule.window.warmup_s)
+    """The least time that a round takes, in seconds: its windows and warm-ups, however fast the queries are."""
+    stops = schedule.order(schedule.thread_counts, np.random.default_rng(0))  # each draw has as many
+    return len(stops) * (schedule.window.window_s + schedule.window.warmup_s)
 
 
 def run_rounds(
-    workers: Sequence[Worker],
+    workers: Sequence[Mapping[Side, Worker]],
     schedule: Schedule,
     rng: np.random.Generator,
     *,
-    decided: Decided,
+    measure: Callable[[Worker, Stop], Visit],
+    judge: Callable[[tuple[Round, ...]], Judgement],
+    decided: Callable[[Judgement], bool],
     clock: Callable[[], float],
     progress: Callable[[Progress], None],
-    probe: Callable[[int], Window] | None = None,
-    control: Callable[[int], Window] | None = None,
-) -> tuple[Round, ...]:
+) -> tuple[tuple[Round, ...], Judgement]:
     """Measure rounds until a look finds everything decided, the last look is reached, or the budget is used up.
 
-    At least one round is measured, however small the budget.
+    At least one round is measured, however small the budget. Exactly one worker measures at any time.
 
     Args:
-        workers: measure the windows, in turn: each round is of one worker.
+        workers: a worker for each side; each round is measured by one entry, in turn.
         schedule: what to measure.
         rng: draws the order of each round.
-        decided: asked after each look, with the rounds so far.
+        measure: measures one stop on one worker.
+        judge: judges the rounds so far, at each look and, unless that was one, at the end.
+        decided: whether nothing is open after a look.
         clock: monotonic seconds.
-        progress: told before each window.
-        probe: measures a short window of work that fills a core, with so many threads, right after each window.
-        control: measures a window of the control workload with so many threads, right after that.
+        progress: called before each window.
+
+    Returns:
+        The rounds, and what was judged of all of them.
     """
     started_s = clock()
     rounds: list[Round] = []
@@ -88,30 +125,25 @@ def run_rounds(
         began_s = clock()
         if rounds and began_s - started_s + longest_s > schedule.budget_s:
             break
-        worker = workers[len(rounds) % len(workers)]
-        order = visiting_order(schedule.thread_counts, rng)
-        windows = []
-        for index, threads in enumerate(order):
+        of_sides = workers[len(rounds) % len(workers)]
+        stops = schedule.order(schedule.thread_counts, rng)
+        visits = []
+        for index, stop in enumerate(stops):
             progress(
                 Progress(
                     round_index=len(rounds),
                     rounds_most=schedule.looks[-1],
                     window_index=index,
-                    windows_per_round=len(order),
-                    threads=threads,
+                    windows_per_round=len(stops),
+                    threads=stop.threads,
                     elapsed_s=clock() - started_s,
                 )
             )
-            window = worker.measure(threads, schedule.window)
-            windows.append(
-                dataclasses.replace(
-                    window,
-                    probe=None if probe is None else probe(threads),
-                    control=None if control is None else control(threads),
-                )
-            )
-        rounds.append(Round(index=len(rounds), fork=worker.fork, windows=tuple(windows)))
+            visits.append(measure(of_sides[stop.side], stop))
+        rounds.append(Round(index=len(rounds), visits=tuple(visits)))
         longest_s = max(longest_s, clock() - began_s)
-        if len(rounds) in schedule.looks and decided(tuple(rounds)):
-            break
-    return tuple(rounds)
+        if len(rounds) in schedule.looks:
+            judgement = judge(tuple(rounds))
+            if decided(judgement) or len(rounds) == schedule.looks[-1]:
+                return tuple(rounds), judgement
+    return tuple(rounds), judge(tuple(rounds))

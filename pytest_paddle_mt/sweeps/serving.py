@@ -1,4 +1,4 @@
-"""From what a test hands over to a worker that serves it: its engine, its pool, its inputs, and what it is."""
+"""Turns the arguments of ``concurrent_runner`` (pool, predictors or synthetic work, inputs, query) into a worker."""
 
 from __future__ import annotations
 
@@ -8,13 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_paddle_mt.engines import SyntheticWork, Workload
 from pytest_paddle_mt.errors import UsageError
-from pytest_paddle_mt.machine.cores import Cores, available_cores
 from pytest_paddle_mt.machine.math_threads import idle_math_threads, math_libraries
 from pytest_paddle_mt.machine.versions import paddle_version
 from pytest_paddle_mt.predictors import gil, identity
 from pytest_paddle_mt.predictors.inputs import DefaultInputs, InputsOnDemand, checked_inputs, default_inputs, input_sets
 from pytest_paddle_mt.predictors.pool import PredictorPool, model_name
-from pytest_paddle_mt.records import Cpu, Subject
+from pytest_paddle_mt.records import Subject
 from pytest_paddle_mt.units import NS_PER_S
 from pytest_paddle_mt.workers.in_process import InProcessWorker
 
@@ -31,7 +30,7 @@ if TYPE_CHECKING:
 
 
 class Serving:
-    """Makes workers of what one test hands over."""
+    """Makes workers for what one test wants to have measured."""
 
     def __init__(self, *, settings: Settings, engine: Engine, engines: Mapping[str, Engine], inputs: Any) -> None:
         """Nothing is served yet.
@@ -71,7 +70,7 @@ class Serving:
             "--paddle-engine=python"
         )
 
-    def opened(
+    def worker_for(
         self,
         engine: Engine,
         pool: PredictorPool | None,
@@ -182,15 +181,8 @@ def refuse_too_few(pool: PredictorPool | None, counts: tuple[int, ...]) -> None:
         )
 
 
-def cpu_and_cores(pool: PredictorPool | None) -> tuple[Cpu, Cores]:
-    """How many threads can run at once with these predictors, and the cores that there are."""
-    cores = available_cores()
-    math_threads = (pool.math_threads if pool is not None else None) or 1
-    return Cpu(usable_cores=cores.usable, math_threads=math_threads), cores
-
-
 def described(served: object, pool: PredictorPool | None) -> str:
-    """What ``compare`` was given, for people."""
+    """What ``compare`` was given, human-readable."""
     return identity.name_of(served) if pool is None else model_name(pool.config)
 
 

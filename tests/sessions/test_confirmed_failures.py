@@ -119,7 +119,7 @@ def test_a_failure_that_a_fresh_process_cannot_decide_is_inconclusive(confirming
     result = confirming.run("wavers")
     result.assert_outcomes(skipped=1)
     assert f"{FAILED}, but it could not be confirmed in a fresh process: scaling efficiency" in text(result)
-    assert "the interval holds the limit 0.85" in text(result)
+    assert "the interval contains the limit 0.85" in text(result)
 
 
 def test_a_failure_on_a_machine_that_does_not_scale_itself_is_inconclusive(confirming: Confirming):
@@ -251,7 +251,7 @@ def test_a_session_does_not_keep_the_rounds_of_a_confirmation(confirming: Confir
 
         [sweep] = session_of(request.config).sweeps
         assert sweep.status == "fail"
-        assert (sweep.rounds, sweep.confirmation.rounds) == ((), ())
+        assert not hasattr(sweep, "rounds")
         """
     )
     confirming.run("stays").assert_outcomes(failed=1, passed=1)

@@ -134,7 +134,7 @@ def test_a_call_from_a_fixture_is_served_too(forked):
             return concurrent_runner([], gate=False)
 
         def test_serves(measured):
-            assert [one.fork for one in measured.sweep.rounds] == [1, 1]
+            assert [one.fork for one in measured.measured.rounds] == [1, 1]
         """
     )
     forked.run().assert_outcomes(passed=1)

@@ -140,7 +140,7 @@ def test_an_inconclusive_sweep_skips_its_test_after_the_body(suite: Suite):
     result.assert_outcomes(skipped=1)
     assert "the body went on to its end" in text(result)
     assert "NOT gated: inconclusive: scaling efficiency with 2 threads" in text(result)
-    assert "the interval holds the limit 0.85" in text(result)
+    assert "the interval contains the limit 0.85" in text(result)
     assert "1 of 1 sweep NOT gated" in text(result)
 
 

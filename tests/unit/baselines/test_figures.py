@@ -71,12 +71,21 @@ def test_this_process_alone_has_no_forks_to_list():
 
 
 def test_every_fork_has_its_own_figures():
-    first = [dataclasses.replace(one, fork=1) for one in rounds_of({1: 40, 2: 80}, 4)]
-    second = [dataclasses.replace(one, fork=2) for one in rounds_of({1: 40, 2: 60}, 2)]
+    first = [in_fork(one, 1) for one in rounds_of({1: 40, 2: 80}, 4)]
+    second = [in_fork(one, 2) for one in rounds_of({1: 40, 2: 60}, 2)]
     _, two = of((*first, *second))
     assert [(one.fork, one.rounds) for one in two.forks] == [(1, 4), (2, 2)]
     assert [one.qps for one in two.forks] == [pytest.approx(80), pytest.approx(60)]
     assert two.forks[1].p50_ns == pytest.approx(2 / 60 * NS_PER_S, rel=1e-6)
+
+
+def in_fork(one, fork):
+    return dataclasses.replace(one, visits=tuple(dataclasses.replace(visit, fork=fork) for visit in one.visits))
+
+
+def with_peak(visit, peak):
+    noise = dataclasses.replace(visit.window.noise, peak_rss_bytes=peak)
+    return dataclasses.replace(visit, window=dataclasses.replace(visit.window, noise=noise))
 
 
 def with_peaks(rounds, *peaks):
@@ -85,10 +94,7 @@ def with_peaks(rounds, *peaks):
     return tuple(
         dataclasses.replace(
             one,
-            windows=tuple(
-                dataclasses.replace(window, noise=dataclasses.replace(window.noise, peak_rss_bytes=next(left)))
-                for window in one.windows
-            ),
+            visits=tuple(with_peak(visit, next(left)) for visit in one.visits),
         )
         for one in rounds
     )
@@ -101,7 +107,7 @@ def test_memory_is_that_after_the_thread_count_was_first_measured():
 
 def test_memory_is_that_of_the_largest_process():
     rounds = with_peaks(rounds_of({1: 40, 2: 76}, 2), 100, 300, 310, 320, 150, 500, 510, 520)
-    rounds = tuple(dataclasses.replace(one, fork=one.index + 1) for one in rounds)
+    rounds = tuple(in_fork(one, one.index + 1) for one in rounds)
     assert [one.peak_rss_bytes for one in of(rounds)] == [150, 500]
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from pytest_paddle_mt.checks import causes as module
 from pytest_paddle_mt.records import Cpu, Round, Subject
-from tests.builders import rounds_of, subject, window
+from tests.builders import round_with, rounds_of, subject, window
 
 FOUR_CORES = Cpu(usable_cores=4, math_threads=1)
 
@@ -107,8 +107,7 @@ def test_threads_that_wait_share_a_lock():
 
 def test_waiting_that_one_thread_does_as_well_is_no_cause():
     rounds = [
-        Round(index=index, fork=0, windows=tuple(window(n, 40.0 * n, cpu_share=0.6) for n in (1, 2, 2, 1)))
-        for index in range(6)
+        round_with(*(window(n, 40.0 * n, cpu_share=0.6) for n in (1, 2, 2, 1)), index=index) for index in range(6)
     ]
     assert causes(rounds) == []
 

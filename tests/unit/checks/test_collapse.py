@@ -39,7 +39,7 @@ def test_an_interval_that_holds_the_limit_is_inconclusive():
     rounds = [*rounds_of({1: 40, 2: 80, 4: 76}, count=4), *rounds_of({1: 40, 2: 80, 4: 60}, count=4)]
     [verdict] = judged(evidence(rounds))
     assert verdict.status == "inconclusive"
-    assert "the interval holds the limit 0.85" in verdict.reason
+    assert "the interval contains the limit 0.85" in verdict.reason
 
 
 def test_three_rounds_are_too_few_for_an_interval():

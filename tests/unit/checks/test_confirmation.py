@@ -44,36 +44,36 @@ def test_a_sweep_without_verdicts_needs_no_confirming():
 # When enough has been measured.
 
 
-def test_a_failure_that_is_within_a_wide_limit_when_measured_again_is_settled_and_no_failure():
+def test_a_failure_that_is_within_a_wide_limit_when_measured_again_is_answered_and_no_failure():
     """A check that has no use for a control, and whose limit is wide still."""
     again = answer("calibrating", reason="within the limit")
-    assert confirmation.settled([FAILED], [again], [])
+    assert confirmation.answered([FAILED], [again], [])
     [one] = confirmation.confirmed([FAILED], [again], [], "a fresh process")
     assert one.status == "inconclusive"
     assert "measured again in a fresh process it passed: within the limit" in one.reason
 
 
 @pytest.mark.parametrize(("again", "beside"), PAIRS)
-def test_a_failure_is_settled_by_one_pass_or_by_two_failures(again, beside):
-    settled = confirmation.settled([FAILED], [answer(again)], [answer(beside)])
-    assert settled == ("pass" in (again, beside) or (again, beside) == ("fail", "fail"))
+def test_a_failure_is_answered_by_one_pass_or_by_two_failures(again, beside):
+    found = confirmation.answered([FAILED], [answer(again)], [answer(beside)])
+    assert found == ("pass" in (again, beside) or (again, beside) == ("fail", "fail"))
 
 
-def test_one_failure_that_is_open_keeps_the_others_from_being_settled():
+def test_one_failure_that_is_open_keeps_the_others_from_being_answered():
     first = [FAILED, verdict("fail", threads=4)]
     both = [answer("fail"), answer("inconclusive", threads=4)]
-    assert not confirmation.settled(first, both, [answer("fail"), answer("fail", threads=4)])
-    assert confirmation.settled(first, [both[0], answer("fail", threads=4)], [both[0], answer("fail", threads=4)])
+    assert not confirmation.answered(first, both, [answer("fail"), answer("fail", threads=4)])
+    assert confirmation.answered(first, [both[0], answer("fail", threads=4)], [both[0], answer("fail", threads=4)])
 
 
-def test_what_did_not_fail_at_first_need_not_be_settled():
+def test_what_did_not_fail_at_first_need_not_be_answered():
     first = [FAILED, verdict("pass", threads=4)]
     again = [answer("fail"), answer("inconclusive", threads=4)]
-    assert confirmation.settled(first, again, again)
+    assert confirmation.answered(first, again, again)
 
 
-def test_a_failure_that_nobody_answers_is_not_settled():
-    assert not confirmation.settled([FAILED], [], [])
+def test_a_failure_without_an_answer_is_not_answered():
+    assert not confirmation.answered([FAILED], [], [])
 
 
 # What becomes of a failure.
@@ -189,7 +189,7 @@ def test_a_machine_on_which_the_control_scales_as_badly_makes_a_failure_inconclu
 
 
 def test_a_check_that_has_no_use_for_a_control_is_confirmed_by_the_rounds_alone():
-    assert confirmation.settled([FAILED], [answer("fail")], [])
+    assert confirmation.answered([FAILED], [answer("fail")], [])
     (stands,) = confirmation.confirmed([FAILED], [answer("fail")], [], "a fresh process")
     assert stands.status == "fail"
     assert stands.reason.endswith("Confirmed in a fresh process: 0.50")

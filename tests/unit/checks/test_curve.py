@@ -32,17 +32,20 @@ FALLS = known(40.0, 76.0, 50.0)
 
 
 def test_on_a_gpu_the_stored_curve_says_how_far_it_is_linear():
-    reached = curve.linear_until(limits(), (1, 2, 4), CPU, "gpu:0", stored(SATURATES))
+    reached = curve.linear_until(limits(), (1, 2, 4), CPU, "2 cores", "gpu:0", stored(SATURATES))
     assert reached == (2, "up to which the stored curve of this GPU is linear")
-    assert curve.linear_until(limits(), (1, 2, 4), CPU, "gpu:0", stored(None))[0] == 4
+    assert curve.linear_until(limits(), (1, 2, 4), CPU, "2 cores", "gpu:0", stored(None))[0] == 4
     other = dataclasses.replace(stored(SATURATES), objection="no")
-    assert curve.linear_until(limits(), (1, 2, 4), CPU, "gpu:0", other)[0] == 4
-    assert curve.linear_until(limits(linear_until=3), (1, 2, 4), CPU, "gpu:0", stored(SATURATES)) == (3, "as asked for")
+    assert curve.linear_until(limits(), (1, 2, 4), CPU, "2 cores", "gpu:0", other)[0] == 4
+    assert curve.linear_until(limits(linear_until=3), (1, 2, 4), CPU, "2 cores", "gpu:0", stored(SATURATES)) == (
+        3,
+        "as asked for",
+    )
 
 
 def test_on_a_cpu_the_cores_say_how_far():
-    assert curve.linear_until(limits(), (1, 2, 4), CPU, "cpu", stored(SATURATES))[0] == 2
-    assert curve.linear_until(limits(), (1, 2, 4), Cpu(usable_cores=8, math_threads=2), "cpu")[0] == 4
+    assert curve.linear_until(limits(), (1, 2, 4), CPU, "2 cores", "cpu", stored(SATURATES))[0] == 2
+    assert curve.linear_until(limits(), (1, 2, 4), Cpu(usable_cores=8, math_threads=2), "8 cores", "cpu")[0] == 4
 
 
 # What gates, and what is only said.
@@ -53,7 +56,7 @@ def settled(qps, *, linear_until, rounds=None, **changes):
     rounds = rounds_of(qps) if rounds is None else rounds
     found = evidence(rounds, linear_until=linear_until, stored=stored(**changes))
     verdicts = [*LinearCheck().judge(found), *CollapseCheck().judge(found)]
-    return verdicts, *curve.settled(verdicts, found, "gpu:0")
+    return verdicts, *curve.gating(verdicts, found, "gpu:0")
 
 
 @pytest.mark.parametrize("known", [None, SATURATES])
@@ -120,11 +123,11 @@ def test_elsewhere_every_verdict_gates(device, accepting):
     verdicts = (verdict("fail"), verdict("not_comparable", None))
     if device == "gpu:0":
         found = dataclasses.replace(found, limits=dataclasses.replace(found.limits, linear_until=2))
-    assert curve.settled(verdicts, found, device) == (verdicts, ())
+    assert curve.gating(verdicts, found, device) == (verdicts, ())
 
 
 def test_on_a_gpu_linear_gates_without_a_baseline_and_without_a_look_up():
     verdicts = (verdict("fail"), verdict("not_comparable", None))
     for looked_up in (None, stored(None)):
         found = evidence(rounds_of({1: 40, 2: 41}), stored=looked_up)
-        assert curve.settled(verdicts, found, "gpu:0") == (verdicts, ())
+        assert curve.gating(verdicts, found, "gpu:0") == (verdicts, ())

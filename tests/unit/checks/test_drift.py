@@ -140,7 +140,7 @@ def test_a_thread_count_that_other_work_disturbed_in_every_round_is_not_compared
     rounds = rounds_of({1: 40, 2: 30}, at=2, stolen_cores=0.5)
     (found,) = DriftCheck().judge(evidence(rounds, stored=stored(baseline(*NEARLY))))
     assert found.status == "inconclusive"
-    assert "the machine disturbed every round by nobody knows how much" in found.reason
+    assert "every round with 2 threads was disturbed by an unknown amount" in found.reason
 
 
 # Beside the probe.

@@ -86,5 +86,5 @@ def test_rounds_whose_control_was_disturbed_by_nobody_knows_how_much_are_set_asi
 
 
 def test_relative_to_a_control_that_nobody_measured_is_an_error():
-    with pytest.raises(ValueError, match=r"a window with 1 thread has no control beside it"):
+    with pytest.raises(ValueError, match=r"a visit with 1 thread has no control"):
         linear(rounds_of({1: 40, 2: 44}))

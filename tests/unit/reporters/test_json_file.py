@@ -10,20 +10,24 @@ from typing import Any
 import pytest
 
 from pytest_paddle_mt import __version__
-from pytest_paddle_mt.records import Confirmation, Interval, Sweep, UniversalScalability
+from pytest_paddle_mt.records import Interval, Sweep, UniversalScalability
 from pytest_paddle_mt.reporters import Finished
 from pytest_paddle_mt.reporters.json_file import JsonReporter, write_atomically
-from tests.builders import beside_control, latency_summary, point, rounds_of, sweep, verdict, warning
+from tests.builders import beside_control, latency_summary, measured, point, rounds_of, sweep, verdict, warning
 
 NUMBER = (int, float)
 MAYBE_NUMBER = (int, float, type(None))
 INTERVAL = (list, type(None))
 
 
-def reported(path: Path, *sweeps: Sweep) -> dict[str, Any]:
+def finished(one: Sweep, **changes: Any) -> Finished:
+    return Finished(sweep=one, measured=measured(**changes), item=None, benchmark=None)
+
+
+def reported(path: Path, *sweeps: Sweep, **changes: Any) -> dict[str, Any]:
     reporter = JsonReporter(path)
     for one in sweeps:
-        reporter.sweep_finished(Finished(sweep=one, item=None, benchmark=None))
+        reporter.sweep_finished(finished(one, **changes))
     return json.loads(path.read_text(encoding="utf-8"))
 
 
@@ -32,9 +36,8 @@ def written(tmp_path: Path) -> dict[str, Any]:
     everything = sweep(
         usl=UniversalScalability(contention=0.1, coherency=0.01),
         warnings=(warning("something shook"),),
-        rounds=rounds_of({1: 40, 2: 78}, count=2),
     )
-    return reported(tmp_path / "results.json", everything)
+    return reported(tmp_path / "results.json", everything, rounds=rounds_of({1: 40, 2: 78}, count=2))
 
 
 def types_of(data: dict[str, Any], **expected: Any) -> None:
@@ -129,7 +132,7 @@ def test_a_window_has_the_keys_of_the_schema(written):
 
 def test_a_window_says_what_other_work_took_and_has_the_throughput_that_was_measured(tmp_path):
     rounds = rounds_of({1: 40, 2: 60}, count=1, at=2, delay_share=0.25)
-    [one] = reported(tmp_path / "results.json", sweep(rounds=rounds, points=(point(2, 80, lost_share=0.25),)))["sweeps"]
+    [one] = reported(tmp_path / "results.json", sweep(points=(point(2, 80, lost_share=0.25),)), rounds=rounds)["sweeps"]
     window = one["windows"][1]
     assert (window["delay_share"], window["lost_share"]) == (pytest.approx(0.25), pytest.approx(0.25))
     assert (window["qps"], window["preempted"]) == (pytest.approx(60), True)
@@ -139,7 +142,7 @@ def test_a_window_says_what_other_work_took_and_has_the_throughput_that_was_meas
 
 def test_what_helpers_of_the_predictors_took_is_a_delay_and_not_lost(tmp_path):
     rounds = rounds_of({1: 40, 2: 60}, count=1, at=2, cpu_share=0.75, delay_share=0.25, other_cores=0.5)
-    [one] = reported(tmp_path / "results.json", sweep(rounds=rounds))["sweeps"]
+    [one] = reported(tmp_path / "results.json", sweep(), rounds=rounds)["sweeps"]
     window = one["windows"][1]
     assert (window["delay_share"], window["lost_share"]) == (pytest.approx(0.25), pytest.approx(0, abs=1e-6))
     assert window["preempted"] is False
@@ -147,11 +150,8 @@ def test_what_helpers_of_the_predictors_took_is_a_delay_and_not_lost(tmp_path):
 
 def test_the_windows_of_a_confirmation_stand_behind_those_of_the_sweep_with_the_throughput_of_their_control(tmp_path):
     again = beside_control(rounds_of({1: 40, 2: 42}, count=1), {1: 500, 2: 990})
-    failed = sweep(
-        rounds=rounds_of({1: 40, 2: 41}, count=2),
-        confirmation=Confirmation(in_this_process=None, rounds=again),
-    )
-    [one] = reported(tmp_path / "results.json", failed)["sweeps"]
+    first = rounds_of({1: 40, 2: 41}, count=2)
+    [one] = reported(tmp_path / "results.json", sweep(), rounds=first, confirmation=again)["sweeps"]
     stages = [(window["stage"], window["round"]) for window in one["windows"]]
     assert stages == [("sweep", 0)] * 4 + [("sweep", 1)] * 4 + [("confirmation", 0)] * 4
     assert [window["control"] for window in one["windows"][:8]] == [None] * 8
@@ -208,7 +208,7 @@ def test_the_file_is_written_after_each_sweep(tmp_path):
     path = tmp_path / "results.json"
     reporter = JsonReporter(path)
     for count in (1, 2):
-        reporter.sweep_finished(Finished(sweep=sweep(nodeid=f"test_x.py::test_{count}"), item=None, benchmark=None))
+        reporter.sweep_finished(finished(sweep(nodeid=f"test_x.py::test_{count}")))
         assert len(json.loads(path.read_text(encoding="utf-8"))["sweeps"]) == count
 
 
@@ -216,7 +216,7 @@ def test_an_earlier_attempt_of_a_test_is_replaced(tmp_path):
     path = tmp_path / "results.json"
     reporter = JsonReporter(path)
     for seed in (1, 2):
-        reporter.sweep_finished(Finished(sweep=sweep(seed=seed), item=None, benchmark=None))
+        reporter.sweep_finished(finished(sweep(seed=seed)))
     assert [one["seed"] for one in json.loads(path.read_text(encoding="utf-8"))["sweeps"]] == [2]
 
 
@@ -276,6 +276,6 @@ def test_the_summary_says_where_the_file_is(tmp_path):
         write_line = staticmethod(lines.append)
 
     reporter = JsonReporter(tmp_path / "results.json")
-    reporter.sweep_finished(Finished(sweep=sweep(), item=None, benchmark=None))
+    reporter.sweep_finished(finished(sweep()))
     reporter.session_finished([sweep()], FakeTerminal())
     assert lines == [f"paddle-mt: results of 1 sweep in {tmp_path / 'results.json'}"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pytest_paddle_mt.records import Sweep
 from pytest_paddle_mt.reporters import Finished
 from pytest_paddle_mt.reporters.junit import JunitReporter
-from tests.builders import point, sweep, verdict
+from tests.builders import measured, point, sweep, verdict
 
 
 class FakeItem:
@@ -18,7 +18,7 @@ class FakeItem:
 def properties(*sweeps: Sweep) -> list[tuple[str, object]]:
     item = FakeItem()
     for one in sweeps:
-        JunitReporter().sweep_finished(Finished(sweep=one, item=item, benchmark=None))
+        JunitReporter().sweep_finished(Finished(sweep=one, measured=measured(), item=item, benchmark=None))
     return item.user_properties
 
 

@@ -7,17 +7,16 @@ import math
 import numpy as np
 import pytest
 
-from pytest_paddle_mt.records import PairedRound, SidedWindow
+from pytest_paddle_mt.records import Round, Visit
 from pytest_paddle_mt.statistics import intervals, pairs
 from tests.builders import paired_rounds, window
 
 
 def round_of(*windows):
     """A round of (side, threads, QPS)."""
-    return PairedRound(
+    return Round(
         index=0,
-        forks=(1, 2),
-        windows=tuple(SidedWindow(side=side, window=window(threads, qps)) for side, threads, qps in windows),
+        visits=tuple(Visit(side=side, fork=0, window=window(threads, qps)) for side, threads, qps in windows),
     )
 
 

@@ -8,8 +8,9 @@ import scipy.optimize
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_paddle_mt.records import Latencies, Round, ThreadWindow, Window
+from pytest_paddle_mt.records import Latencies, Round, ThreadWindow, Visit, Window
 from pytest_paddle_mt.statistics import intervals, scaling
+from tests.builders import round_with
 
 NO_LATENCIES = Latencies(values_ns=np.empty(0, dtype=np.int64), counts=None)
 
@@ -32,7 +33,7 @@ def window(threads: int, qps: float) -> Window:
 
 
 def round_of(*windows: tuple[int, float], index: int = 0) -> Round:
-    return Round(index=index, fork=0, windows=tuple(window(threads, qps) for threads, qps in windows))
+    return round_with(*(window(threads, qps) for threads, qps in windows), index=index)
 
 
 def usl(n: np.ndarray, contention: float, coherency: float) -> np.ndarray:
@@ -108,8 +109,8 @@ def test_no_round_gives_an_empty_series_of_ratios():
 def test_throughput_may_be_taken_from_a_window_in_another_way():
     rounds = [round_of((1, 40), (2, 40), (2, 90), (1, 40)), round_of((1, 40), (2, 80))]
 
-    def doubled_beyond_one_thread(a_window: Window) -> float:
-        return scaling.throughput(a_window) * (2 if a_window.threads > 1 else 1)
+    def doubled_beyond_one_thread(visit: Visit) -> float:
+        return scaling.throughput(visit) * (2 if visit.window.threads > 1 else 1)
 
     assert np.exp(scaling.ratio_series(rounds, 2, 1, qps=doubled_beyond_one_thread)) == pytest.approx([3, 4], abs=1e-6)
     assert np.exp(scaling.efficiency_series(rounds, 2, qps=doubled_beyond_one_thread)) == pytest.approx(

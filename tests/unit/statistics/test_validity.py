@@ -18,36 +18,36 @@ def test_threads_fit_when_each_math_thread_finds_a_core():
     assert not Cpu(usable_cores=4, math_threads=2).fits(3)
 
 
-def test_a_quiet_window_was_not_preempted():
-    assert not validity.preempted(window(2, 80), TWO_CORES)
+def test_a_quiet_window_was_not_disturbed():
+    assert not validity.disturbed(window(2, 80), TWO_CORES)
 
 
-def test_threads_that_waited_for_a_core_were_preempted():
-    assert validity.preempted(window(2, 80, delay_share=0.06), TWO_CORES)
+def test_threads_that_waited_for_a_core_were_disturbed():
+    assert validity.disturbed(window(2, 80, delay_share=0.06), TWO_CORES)
 
 
 def test_waiting_for_a_core_up_to_five_percent_of_the_time_is_let_pass():
-    assert not validity.preempted(window(2, 80, delay_share=0.04), TWO_CORES)
+    assert not validity.disturbed(window(2, 80, delay_share=0.04), TWO_CORES)
 
 
-def test_threads_beyond_the_cores_take_them_from_each_other_and_were_not_preempted():
-    assert not validity.preempted(window(4, 80, cpu_share=0.5, delay_share=0.5), TWO_CORES)
+def test_threads_beyond_the_cores_take_them_from_each_other_and_were_not_disturbed():
+    assert not validity.disturbed(window(4, 80, cpu_share=0.5, delay_share=0.5), TWO_CORES)
 
 
 def test_cores_that_the_hypervisor_gave_to_others_preempt_threads_beyond_the_cores_too():
-    assert validity.preempted(window(4, 80, cpu_share=0.5, delay_share=0.5, stolen_cores=1.0), TWO_CORES)
+    assert validity.disturbed(window(4, 80, cpu_share=0.5, delay_share=0.5, stolen_cores=1.0), TWO_CORES)
 
 
 def test_a_delay_that_this_process_causes_itself_is_not_the_machine_s_fault():
-    assert not validity.preempted(window(2, 80, delay_share=0.3, other_cores=0.5), TWO_CORES)
+    assert not validity.disturbed(window(2, 80, delay_share=0.3, other_cores=0.5), TWO_CORES)
 
 
 def test_cores_that_the_hypervisor_gave_to_others_preempt():
-    assert validity.preempted(window(2, 80, stolen_cores=0.2), TWO_CORES)
+    assert validity.disturbed(window(2, 80, stolen_cores=0.2), TWO_CORES)
 
 
 def test_cores_stolen_up_to_five_percent_are_let_pass():
-    assert not validity.preempted(window(2, 80, stolen_cores=0.08), TWO_CORES)
+    assert not validity.disturbed(window(2, 80, stolen_cores=0.08), TWO_CORES)
 
 
 def test_one_tick_of_stolen_time_in_a_short_window_is_the_clock_of_the_kernel_not_a_disturbance():
@@ -55,19 +55,19 @@ def test_one_tick_of_stolen_time_in_a_short_window_is_the_clock_of_the_kernel_no
     short = window(2, 2000, queries=20, stolen_cores=0.5)
     assert short.noise is not None
     assert short.noise.steal_ns == 10_000_000
-    assert not validity.preempted(short, TWO_CORES)
+    assert not validity.disturbed(short, TWO_CORES)
 
 
 def test_without_a_count_of_delays_switches_off_the_cpu_preempt():
-    assert validity.preempted(window(2, 80, delay_share=None, switches_per_s=30, cpu_share=0.9), TWO_CORES)
+    assert validity.disturbed(window(2, 80, delay_share=None, switches_per_s=30, cpu_share=0.9), TWO_CORES)
 
 
 def test_without_a_count_of_delays_switches_that_cost_no_time_are_let_pass():
-    assert not validity.preempted(window(2, 80, delay_share=None, switches_per_s=30, cpu_share=0.99), TWO_CORES)
+    assert not validity.disturbed(window(2, 80, delay_share=None, switches_per_s=30, cpu_share=0.99), TWO_CORES)
 
 
 def test_without_a_count_of_delays_waiting_without_switches_is_let_pass():
-    assert not validity.preempted(window(2, 80, delay_share=None, switches_per_s=1, cpu_share=0.5), TWO_CORES)
+    assert not validity.disturbed(window(2, 80, delay_share=None, switches_per_s=1, cpu_share=0.5), TWO_CORES)
 
 
 def test_the_share_of_delays_is_unknown_where_the_kernel_does_not_say():
@@ -80,7 +80,7 @@ def test_the_share_of_stolen_time_is_unknown_where_the_kernel_does_not_say():
 
 
 def test_unknown_stolen_time_does_not_preempt():
-    assert not validity.preempted(window(2, 80, stolen_cores=None), TWO_CORES)
+    assert not validity.disturbed(window(2, 80, stolen_cores=None), TWO_CORES)
 
 
 # What other work took, and what throughput is without that.
@@ -174,22 +174,22 @@ def test_throughput_of_threads_that_lost_all_of_their_time_is_corrected_no_furth
 
 def test_throughput_over_the_control_has_the_lost_time_of_both_taken_out():
     [one] = beside_control([round_of({1: 40, 2: 60}, at=2, delay_share=0.25)], {1: 500, 2: 500}, at=2, delay_share=0.5)
-    assert [validity.qps_over_control(own, TWO_CORES) for own in one.windows] == pytest.approx(
+    assert [validity.qps_over_control(own, TWO_CORES) for own in one.visits] == pytest.approx(
         [40 / 500, 80 / 1000, 80 / 1000, 40 / 500]
     )
 
 
 def test_throughput_over_a_control_that_nobody_measured_is_an_error():
-    with pytest.raises(ValueError, match="a window with 2 threads has no control beside it"):
-        validity.qps_over_control(window(2, 80), TWO_CORES)
+    with pytest.raises(ValueError, match="a visit with 2 threads has no control"):
+        validity.qps_over_control(round_of({1: 40, 2: 80}).visits[1], TWO_CORES)
 
 
 # Which rounds say something.
 
 
-def test_a_window_that_lost_what_can_be_corrected_is_preempted_and_not_set_aside():
+def test_a_window_that_lost_what_can_be_corrected_is_disturbed_and_not_set_aside():
     disturbed = window(2, 80, delay_share=0.74)
-    assert validity.preempted(disturbed, TWO_CORES)
+    assert validity.disturbed(disturbed, TWO_CORES)
     assert not validity.set_aside(disturbed, TWO_CORES)
 
 
@@ -203,8 +203,8 @@ def test_a_window_that_lost_what_can_be_corrected_is_preempted_and_not_set_aside
     ],
     ids=["lost too much", "lost too much beyond the cores", "stolen", "nobody counts delays"],
 )
-def test_a_window_disturbed_by_nobody_knows_how_much_is_preempted_and_set_aside(disturbed):
-    assert validity.preempted(disturbed, TWO_CORES)
+def test_a_window_disturbed_by_nobody_knows_how_much_is_disturbed_and_set_aside(disturbed):
+    assert validity.disturbed(disturbed, TWO_CORES)
     assert validity.set_aside(disturbed, TWO_CORES)
 
 
@@ -234,7 +234,7 @@ def test_a_round_whose_control_is_set_aside_is_not_usable():
         assert validity.usable(one, 2, TWO_CORES)
 
 
-def test_a_round_is_undisturbed_for_a_count_when_its_own_windows_were_not_preempted():
+def test_a_round_is_undisturbed_for_a_count_when_its_own_windows_were_not_disturbed():
     assert validity.undisturbed(round_of({1: 40, 2: 78}), 2, TWO_CORES)
     assert validity.undisturbed(round_of({1: 40, 2: 78}, at=1, delay_share=0.3), 2, TWO_CORES)
     assert not validity.undisturbed(round_of({1: 40, 2: 78}, at=2, delay_share=0.06), 2, TWO_CORES)
@@ -310,22 +310,24 @@ def test_two_of_many_threads_on_one_core_are_seen():
     assert not validity.cores_shared(even, 8, cpu)
     pair = tuple(window(1, 260).per_thread[0] for _ in range(2))
     probes = [
-        dataclasses.replace(own.probe, per_thread=(*own.probe.per_thread[2:], *pair)) if own.threads == 8 else own.probe
-        for own in even.windows
+        dataclasses.replace(own.probe, per_thread=(*own.probe.per_thread[2:], *pair))
+        if own.window.threads == 8
+        else own.probe
+        for own in even.visits
     ]
     uneven = dataclasses.replace(
         even,
-        windows=tuple(dataclasses.replace(own, probe=probe) for own, probe in zip(even.windows, probes, strict=True)),
+        visits=tuple(dataclasses.replace(own, probe=probe) for own, probe in zip(even.visits, probes, strict=True)),
     )
-    assert uneven.windows[1].probe.qps > 0.85 * even.windows[1].probe.qps  # together they hardly show it
+    assert uneven.visits[1].probe.qps > 0.85 * even.visits[1].probe.qps  # together they hardly show it
     assert validity.cores_shared(uneven, 8, cpu)
 
 
 def test_one_window_on_shared_cores_is_enough():
     [one] = probed([round_of({1: 40, 2: 78})], {1: 500, 2: 1000})
-    first = one.windows[1]
+    first = one.visits[1]
     moved = dataclasses.replace(first, probe=window(2, 520))
-    mixed = dataclasses.replace(one, windows=(one.windows[0], moved, *one.windows[2:]))
+    mixed = dataclasses.replace(one, visits=(one.visits[0], moved, *one.visits[2:]))
     assert validity.cores_shared(mixed, 2, TWO_CORES)
 
 

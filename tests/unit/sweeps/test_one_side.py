@@ -11,17 +11,19 @@ import pytest
 from pytest_paddle_mt import checks
 from pytest_paddle_mt.baselines import Stored, store
 from pytest_paddle_mt.baselines.ledger import Ledger
+from pytest_paddle_mt.machine.cores import Cores
 from pytest_paddle_mt.plugin.resolve import resolve
-from pytest_paddle_mt.records import Cpu, Sweep, WindowPlan
-from pytest_paddle_mt.sweeps import one_side
+from pytest_paddle_mt.records import Measured, Sweep, WindowPlan
+from pytest_paddle_mt.sweeps import one_side, rounds
 from pytest_paddle_mt.sweeps.rounds import Schedule
+from pytest_paddle_mt.sweeps.terms import Terms
 from pytest_paddle_mt.workers.in_process import InProcessWorker
+from pytest_paddle_mt.workers.opened import InProcess
 from tests.builders import FakeEngine, stored, subject
 
 COUNTS = (1, 2)
 SCALES = {1: 40.0, 2: 79.0}
 NOTHING_STORED = stored(None)
-CPU = Cpu(usable_cores=2, math_threads=1)
 PLAN = WindowPlan(window_s=0.1, min_queries=20, warmup_s=0.0, warmup_queries=1)
 
 
@@ -34,41 +36,45 @@ def swept(request, pytester):
         probing: FakeEngine | None = None,
         throughput: Mapping[int, float] = SCALES,
         look_up: Stored = NOTHING_STORED,
-    ) -> Sweep:
-        terms = one_side.Terms(
+    ) -> tuple[Sweep, Measured]:
+        terms = Terms(
             item=request.node,
-            settings=resolve(pytester.parseconfig()),
-            schedule=Schedule(thread_counts=COUNTS, window=PLAN, looks=(12,), budget_s=60.0),
-            cpu=CPU,
+            forks=0,
+            schedule=Schedule(thread_counts=COUNTS, window=PLAN, order=rounds.one_side, looks=(12,), budget_s=60.0),
+            limits=resolve(pytester.parseconfig()).limits,
+            cores=Cores(affinity=2, quota=None),
             seed=1,
             gate=True,
             smoke_reason=None,
+            threads_note=None,
             checks=checks.built_in(),
             synthetic=probing or FakeEngine({1: 500.0, 2: 1000.0}),
             started_s=time.monotonic(),
+            announce=print,
+            progress=lambda _: None,
         )
         worker = InProcessWorker(FakeEngine(throughput))
-        opened = one_side.in_process(worker, subject(device=device), COUNTS[-1])
-        found, _ = one_side.sweep(opened, terms, lambda _: look_up, print, lambda _: None, [])
-        return found
+        opener = InProcess({"this": (worker, subject(device=device))}, COUNTS[-1])
+        found, measured, _ = one_side.sweep(opener, terms, lambda _: look_up)
+        return found, measured
 
     return sweep
 
 
 def test_two_threads_on_one_core_show_in_every_round_on_the_cpu(swept):
     one_core = FakeEngine({1: 500.0, 2: 500.0}, swing=0.0)
-    sweep = swept("cpu", one_core)
+    sweep, measured = swept("cpu", one_core)
     assert sweep.status == "inconclusive"
-    assert sweep.points[1].shared_core_rounds == len(sweep.rounds) == 12
+    assert sweep.points[1].shared_core_rounds == len(measured.rounds) == 12
     assert sorted(set(one_core.asked)) == [1, 2]
 
 
 def test_a_gpu_is_not_probed_as_its_threads_need_no_core_each(swept):
     one_core = FakeEngine({1: 500.0, 2: 500.0}, swing=0.0)
-    sweep = swept("gpu:0", one_core)
+    sweep, measured = swept("gpu:0", one_core)
     assert sweep.status == "pass"
     assert one_core.asked == []
-    assert {window.probe for one in sweep.rounds for window in one.windows} == {None}
+    assert {visit.probe for one in measured.rounds for visit in one.visits} == {None}
 
 
 def test_a_gpu_that_saturates_at_once_gets_a_baseline_and_passes_it_from_then_on(swept, pytester):
@@ -76,14 +82,14 @@ def test_a_gpu_that_saturates_at_once_gets_a_baseline_and_passes_it_from_then_on
     saturated = {1: 40.0, 2: 41.0}
     settings = resolve(pytester.parseconfig("--paddle-baseline-update"))
     ledger = Ledger(settings, pytester.path)
-    sweep = swept("gpu:0", throughput=saturated, look_up=stored(None, accepting=True))
+    sweep, measured = swept("gpu:0", throughput=saturated, look_up=stored(None, accepting=True))
     assert [(one.check, one.status) for one in sweep.verdicts] == [("linear", "calibrating")]
     found = dataclasses.replace(stored(None, accepting=True), path=pytester.path / "machine" / "test.json")
-    ledger.measured(sweep, "test", found, CPU, complete=True)
+    ledger.measured(sweep, measured, "test", found, complete=True)
     assert ledger.close(None, lambda _: None)
     recorded = store.load(found.path, "test", "native")
     assert [point.threads for point in recorded.series.runs[0].points] == [1, 2]
-    again = swept("gpu:0", throughput=saturated, look_up=stored(recorded))
+    again, _ = swept("gpu:0", throughput=saturated, look_up=stored(recorded))
     assert again.linear_until == 1
     assert {one.check for one in again.verdicts} == {"collapse", "drift"}
     assert {one.status for one in again.verdicts} == {"pass", "calibrating"}

@@ -1,8 +1,8 @@
-"""The runner: which window comes next, and when a sweep ends."""
+"""The rounds of a sweep: which window comes next, and when it ends."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import permutations
 
 import numpy as np
@@ -10,7 +10,8 @@ import pytest
 
 from pytest_paddle_mt.errors import QueryFailed
 from pytest_paddle_mt.records import Round, Window, WindowPlan
-from pytest_paddle_mt.sweeps.rounds import Progress, Schedule, run_rounds, shortest_round_s, visiting_order
+from pytest_paddle_mt.sweeps import known_work
+from pytest_paddle_mt.sweeps.rounds import Progress, Schedule, one_side, run_rounds, shortest_round_s
 from tests.builders import thread_counts, window
 
 PLAN = WindowPlan(window_s=0.5, min_queries=20, warmup_s=0.1, warmup_queries=3)
@@ -55,8 +56,10 @@ class FakeWorker:
         """Nothing to stop."""
 
 
-def schedule(counts: Sequence[int] = (1, 2), looks: Sequence[int] = (4, 8), budget_s: float = 1e6) -> Schedule:
-    return Schedule(thread_counts=tuple(counts), window=PLAN, looks=tuple(looks), budget_s=budget_s)
+def schedule(
+    counts: Sequence[int] = (1, 2), looks: Sequence[int] = (4, 8), budget_s: float = 1e6, order: Callable = one_side
+) -> Schedule:
+    return Schedule(thread_counts=tuple(counts), window=PLAN, order=order, looks=tuple(looks), budget_s=budget_s)
 
 
 class FakeControl:
@@ -99,24 +102,25 @@ class Sweep:
         self.asked_after: list[int] = []
         self.progress: list[Progress] = []
 
-        def decided(rounds: tuple[Round, ...]) -> bool:
+        def judge(rounds: tuple[Round, ...]) -> int:
             self.asked_after.append(len(rounds))
-            return len(rounds) == decided_after
+            return len(rounds)
 
-        self.rounds = run_rounds(
-            [self.worker],
+        self.rounds, self.judgement = run_rounds(
+            [{"this": self.worker}],
             plan,
             np.random.default_rng(seed),
-            decided=decided,
+            measure=lambda worker, stop: known_work.visit(worker, stop, plan.window, control=control),
+            judge=judge,
+            decided=lambda judged: judged == decided_after,
             clock=clock,
             progress=self.progress.append,
-            control=control,
         )
 
 
 def orders(seed: int, rounds: int) -> list[tuple[int, ...]]:
     rng = np.random.default_rng(seed)
-    return [visiting_order((1, 2, 4, 8), rng) for _ in range(rounds)]
+    return [tuple(stop.threads for stop in one_side((1, 2, 4, 8), rng)) for _ in range(rounds)]
 
 
 def test_a_round_is_mirrored_so_that_a_steady_drift_favours_no_thread_count():
@@ -149,7 +153,7 @@ def test_another_seed_gives_another_sequence_of_orders():
 
 
 def test_a_sweep_over_one_thread_alone_measures_it_twice_a_round():
-    assert visiting_order((1,), np.random.default_rng(0)) == (1, 1)
+    assert [stop.threads for stop in one_side((1,), np.random.default_rng(0))] == [1, 1]
 
 
 def test_the_worker_is_asked_in_the_order_that_the_rounds_record():
@@ -191,7 +195,7 @@ def test_a_round_that_just_fits_the_budget_is_measured():
 def test_at_least_one_round_is_measured_however_small_the_budget():
     sweep = Sweep(schedule(budget_s=0.001))
     assert len(sweep.rounds) == 1
-    assert sweep.asked_after == []
+    assert sweep.asked_after == [1]  # at the end: no look was reached
 
 
 def test_at_least_one_round_is_measured_even_where_the_budget_was_used_up_before_it():
@@ -206,11 +210,13 @@ def test_a_failed_query_ends_the_sweep_and_reaches_the_caller():
 def test_rounds_are_of_the_workers_in_turn_and_say_whose_they_are():
     clock = FakeClock()
     workers = [FakeWorker(clock, fork=fork) for fork in (1, 2, 3)]
-    rounds = run_rounds(
-        workers,
+    rounds, _ = run_rounds(
+        [{"this": worker} for worker in workers],
         schedule(looks=(5,)),
         np.random.default_rng(0),
-        decided=lambda rounds: False,
+        measure=lambda worker, stop: known_work.visit(worker, stop, PLAN),
+        judge=len,
+        decided=lambda judged: False,
         clock=clock,
         progress=lambda progress: None,
     )
@@ -234,46 +240,35 @@ def test_progress_is_told_before_each_window():
     assert [one.elapsed_s for one in sweep.progress] == [0, 1, 2, 3, 4, 5, 6, 7]
 
 
-def test_without_a_control_no_window_has_one():
-    assert {one.control for sweep in Sweep(schedule()).rounds for one in sweep.windows} == {None}
+def test_without_a_control_no_visit_has_one():
+    assert {one.control for sweep in Sweep(schedule()).rounds for one in sweep.visits} == {None}
 
 
 def test_each_window_has_a_control_with_as_many_threads_measured_right_after_it():
     control = FakeControl(window_s=0.5)
     sweep = Sweep(schedule((1, 2, 4), looks=(3,)), control=control)
-    windows = [one for a_round in sweep.rounds for one in a_round.windows]
+    visits = [one for a_round in sweep.rounds for one in a_round.visits]
     # a window ends a second after it began, and its control half a second later
-    assert control.asked == [(1.0 + 1.5 * index, one.threads) for index, one in enumerate(windows)]
-    assert [one.control for one in windows] == control.windows
-    assert [one.control.threads for one in windows] == [one.threads for one in windows] == sweep.worker.asked
+    assert control.asked == [(1.0 + 1.5 * index, one.window.threads) for index, one in enumerate(visits)]
+    assert [one.control for one in visits] == control.windows
+    assert [one.control.threads for one in visits] == [one.window.threads for one in visits] == sweep.worker.asked
 
 
 def test_a_window_with_a_control_is_otherwise_what_the_worker_measured():
     [with_control] = Sweep(schedule(looks=(1,)), control=FakeControl()).rounds
     [without] = Sweep(schedule(looks=(1,))).rounds
-    for one, other in zip(with_control.windows, without.windows, strict=True):
-        assert (one.qps, one.threads, one.open_ns) == (other.qps, other.threads, other.open_ns)
-    assert [one.qps for one in with_control.windows] == pytest.approx([40, 80, 80, 40])
+    for one, other in zip(with_control.visits, without.visits, strict=True):
+        assert (one.window.qps, one.window.open_ns) == (other.window.qps, other.window.open_ns)
+    assert [one.window.qps for one in with_control.visits] == pytest.approx([40, 80, 80, 40])
 
 
-def test_the_checks_see_the_controls():
-    seen: list[bool] = []
-
-    def decided(rounds: tuple[Round, ...]) -> bool:
-        seen.append(all(one.control is not None for a_round in rounds for one in a_round.windows))
-        return True
-
-    clock = FakeClock()
-    run_rounds(
-        [FakeWorker(clock)],
-        schedule(),
-        np.random.default_rng(0),
-        decided=decided,
-        clock=clock,
-        progress=lambda progress: None,
-        control=FakeControl(),
-    )
-    assert seen == [True]
+def test_what_was_judged_last_is_of_all_rounds_and_judged_once():
+    at_the_last_look = Sweep(schedule(looks=(4, 6)))
+    assert (at_the_last_look.judgement, at_the_last_look.asked_after) == (6, [4, 6])
+    out_of_budget = Sweep(schedule(looks=(2, 6), budget_s=12.0))  # rounds of 4 s
+    assert (out_of_budget.judgement, out_of_budget.asked_after) == (3, [2, 3])
+    decided = Sweep(schedule(looks=(2, 6)), decided_after=2)
+    assert (decided.judgement, decided.asked_after) == (2, [2])
 
 
 def test_controls_take_their_time_from_the_budget():

@@ -8,16 +8,21 @@ import numpy as np
 import pytest
 
 from pytest_paddle_mt.errors import QueryFailed
-from pytest_paddle_mt.records import PairedRound
-from pytest_paddle_mt.sweeps import paired
-from tests.unit.sweeps.test_rounds import FakeClock, FakeWorker, schedule
+from pytest_paddle_mt.sweeps import known_work
+from pytest_paddle_mt.sweeps.rounds import run_rounds, shortest_round_s, two_sides
+from tests.unit.sweeps import test_rounds
+from tests.unit.sweeps.test_rounds import FakeClock, FakeWorker
 
 ORDERS = {("this", "other", "other", "this"), ("other", "this", "this", "other")}
 
 
 def orders(seed: int, rounds: int, counts: tuple[int, ...] = (1, 2, 4)) -> list[tuple[tuple[int, str], ...]]:
     rng = np.random.default_rng(seed)
-    return [paired.visiting_order(counts, rng) for _ in range(rounds)]
+    return [two_sides(counts, rng) for _ in range(rounds)]
+
+
+def schedule(*args, **kwargs):
+    return test_rounds.schedule(*args, **kwargs, order=two_sides)
 
 
 def blocks(order: tuple[tuple[int, str], ...]) -> list[tuple[int, tuple[str, ...]]]:
@@ -37,15 +42,17 @@ class Run:
         self.asked_after: list[int] = []
         self.progress = []
 
-        def decided(rounds: tuple[PairedRound, ...]) -> bool:
+        def judge(rounds):
             self.asked_after.append(len(rounds))
-            return len(rounds) == decided_after
+            return len(rounds)
 
-        self.rounds = paired.run(
-            tuple(zip(self.this, self.other, strict=True)),
+        self.rounds, _ = run_rounds(
+            [{"this": this, "other": other} for this, other in zip(self.this, self.other, strict=True)],
             plan,
             np.random.default_rng(seed),
-            decided=decided,
+            measure=lambda worker, stop: known_work.visit(worker, stop, plan.window),
+            judge=judge,
+            decided=lambda judged: judged == decided_after,
             clock=clock,
             progress=self.progress.append,
         )
@@ -80,7 +87,7 @@ def test_one_seed_gives_one_sequence_of_orders_and_another_seed_another():
 def test_the_workers_are_asked_in_the_order_that_the_rounds_record():
     run = Run(schedule((1, 2), looks=(3,)))
     for side, worker in (("this", run.this[0]), ("other", run.other[0])):
-        recorded = [one.window.threads for round_ in run.rounds for one in round_.windows if one.side == side]
+        recorded = [one.window.threads for round_ in run.rounds for one in round_.visits if one.side == side]
         assert worker.asked == recorded
         assert len(recorded) == 3 * 4
     assert [one.index for one in run.rounds] == [0, 1, 2]
@@ -88,7 +95,7 @@ def test_the_workers_are_asked_in_the_order_that_the_rounds_record():
 
 def test_rounds_are_of_the_pairs_in_turn_and_say_whose_they_are():
     run = Run(schedule((1, 2), looks=(5,)), pairs=2)
-    assert [one.forks for one in run.rounds] == [(1, 3), (2, 4), (1, 3), (2, 4), (1, 3)]
+    assert [one.of("this").fork for one in run.rounds] == [1, 2, 1, 2, 1]
     assert [one.of("other").fork for one in run.rounds] == [3, 4, 3, 4, 3]
     assert [len(worker.asked) for worker in (*run.this, *run.other)] == [12, 8, 12, 8]
 
@@ -113,7 +120,7 @@ def test_a_failed_query_of_either_side_ends_it_and_reaches_the_caller():
 
 def test_progress_is_told_before_each_window():
     run = Run(schedule((1, 2), looks=(2,)))
-    asked = [(one.index, window.window.threads) for one in run.rounds for window in one.windows]
+    asked = [(one.index, visit.window.threads) for one in run.rounds for visit in one.visits]
     assert [(one.round_index, one.threads) for one in run.progress] == asked
     assert [one.window_index for one in run.progress] == [*range(8), *range(8)]
     assert {(one.rounds_most, one.windows_per_round) for one in run.progress} == {(2, 8)}
@@ -121,4 +128,4 @@ def test_progress_is_told_before_each_window():
 
 
 def test_the_shortest_round_is_four_windows_and_warm_ups_for_each_count():
-    assert paired.shortest_round_s(schedule((1, 2, 4))) == pytest.approx(12 * (0.5 + 0.1))
+    assert shortest_round_s(schedule((1, 2, 4))) == pytest.approx(12 * (0.5 + 0.1))

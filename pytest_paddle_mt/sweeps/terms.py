@@ -1,0 +1,86 @@
+"""Holds what a sweep is carried out by: one record for one side and for two."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from pytest_paddle_mt.records import Cpu
+from pytest_paddle_mt.statistics import scaling
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    import pytest
+
+    from pytest_paddle_mt.checks import Check
+    from pytest_paddle_mt.engines import Engine
+    from pytest_paddle_mt.machine.cores import Cores
+    from pytest_paddle_mt.records import Limits, Side, Subject
+    from pytest_paddle_mt.sweeps.rounds import Progress, Schedule
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class Sides:
+    """What the two sides of a comparison are."""
+
+    #: What this side and the other are called.
+    names: tuple[str, str]
+    #: What they are, in a human-readable line each.
+    described: tuple[str, str]
+    #: What else a reader has to know of them, human-readable.
+    notes: tuple[str, ...]
+    #: What this side serves where neither side comes to report it.
+    stated: Subject
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class Terms:
+    """What a sweep is carried out by."""
+
+    #: The test; a fresh process that confirms a failure runs it, too.
+    item: pytest.Item
+    #: How many fresh processes measure each side; 0: this process does.
+    forks: int
+    schedule: Schedule
+    limits: Limits
+    cores: Cores
+    seed: int
+    #: Whether the verdicts gate the test.
+    gate: bool
+    #: Why nothing is judged, in a smoke run; None otherwise.
+    smoke_reason: str | None
+    #: Reports that 1 was added to the thread counts; None when it was not.
+    threads_note: str | None
+    #: They are asked for verdicts.
+    checks: Sequence[Check]
+    #: The engine that serves the probe and the control workload.
+    synthetic: Engine
+    #: When the sweep began, on ``time.monotonic``, in seconds.
+    started_s: float
+    #: Prints a line.
+    announce: Callable[[str], None]
+    #: Shows progress before each window; None ends it.
+    progress: Callable[[Progress | None], None]
+    #: The sides of a comparison; None: there is one side.
+    sides: Sides | None = None
+
+    @property
+    def nodeid(self) -> str:
+        """The test's node id."""
+        return self.item.nodeid
+
+    @property
+    def confidence(self) -> float:
+        """Confidence of each interval: ``scaling.ALPHA`` shared by the looks and what one look judges.
+
+        A comparison judges every thread count, one side every count above one.
+        """
+        counts = self.schedule.thread_counts
+        judged = len(counts) if self.sides is not None else max(1, sum(threads > 1 for threads in counts))
+        return scaling.confidence_after_looks(scaling.ALPHA, len(self.schedule.looks), judged)
+
+    def cpu_of(self, subjects: Mapping[Side, Subject]) -> Cpu:
+        """How many threads can run at once with these predictors, of the side whose predictors need more cores."""
+        each = max(subject.math_threads or 1 for subject in subjects.values())
+        return Cpu(usable_cores=self.cores.usable, math_threads=each)
