@@ -19,7 +19,7 @@ from pytest_paddle_mt.statistics import scaling
 from pytest_paddle_mt.statistics.points import points_of, universal_scalability
 from pytest_paddle_mt.sweeps import known_work
 from pytest_paddle_mt.sweeps.rounds import Progress, Schedule, run_rounds
-from pytest_paddle_mt.workers.fork import Crew
+from pytest_paddle_mt.workers.crew import Crew
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence

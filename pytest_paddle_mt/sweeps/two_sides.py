@@ -17,7 +17,9 @@ from pytest_paddle_mt.statistics import scaling, validity
 from pytest_paddle_mt.statistics.points import points_of, universal_scalability
 from pytest_paddle_mt.sweeps import paired
 from pytest_paddle_mt.units import counted
-from pytest_paddle_mt.workers.fork import Absent, Crew, Role
+from pytest_paddle_mt.workers.crew import Crew
+from pytest_paddle_mt.workers.fork import Absent
+from pytest_paddle_mt.workers.launch import Role
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence

@@ -423,8 +423,8 @@ def test_ctrl_c_leaves_no_process_of_either_side_and_no_result(sides):
     sides.conftest(
         """
         import threading
-        from pytest_paddle_mt.workers import fork
-        fork.INTERRUPT_S = 1.0
+        from pytest_paddle_mt.workers import crew
+        crew.INTERRUPT_S = 1.0
 
         class Known(Known):
             def measure(self, threads, plan):
