@@ -121,7 +121,7 @@ class ForkProcess:
             return self._process.returncode
         try:
             ended = os.waitid(os.P_PID, self._process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)
-        except ChildProcessError:  # somebody else has waited for it, and its status is lost
+        except ChildProcessError:  # it was waited for elsewhere, and its status is lost
             return 0
         if ended is None:
             return None

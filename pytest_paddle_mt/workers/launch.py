@@ -33,13 +33,13 @@ FORK_VARIABLE = "PYTEST_PADDLE_MT_FORK"
 
 #: Options by their name in ``config.option``, and the value that a fork gets instead.
 _REPLACED: dict[str, Any] = {
-    # The parent's alone: a fork compares with nobody.
+    # The parent's alone: a fork makes no comparison.
     "paddle_against": None,
     "paddle_against_rootdir": None,
-    # Said by an argument instead.
+    # Given by an argument instead.
     "plugins": [],
     "basetemp": None,
-    # Selects tests: a fork runs the one that it is told.
+    # Selects tests: a fork runs the test that its parent names.
     "keyword": "",
     "markexpr": "",
     "deselect": None,
@@ -190,7 +190,7 @@ def environment_elsewhere(environ: dict[str, str], rootdir: Path, place: Place) 
 
 
 def there(path: Path, rootdir: Path, place: Place | None) -> Path:
-    """The same path below the other rootdir; ``path`` itself where it does not stand below this one."""
+    """The same path below the other rootdir; ``path`` itself if it is not below this one."""
     if place is None or rootdir not in _up(path):
         return path
     return place.rootdir / path.relative_to(rootdir)

@@ -1,4 +1,4 @@
-"""The other side of a comparison, before anything is started there."""
+"""The checks of the other side of a comparison, before anything is measured."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def test_a_link_is_not_followed(tmp_path):
         (lambda at: ((at / "text").write_text("") and None) or at / "text", "is not executable"),
     ],
 )
-def test_an_interpreter_that_is_not_there_is_refused_as_the_user_wrote_it(tmp_path, make, told):
+def test_an_unusable_interpreter_is_refused_as_the_user_wrote_it(tmp_path, make, told):
     with pytest.raises(UsageError, match=told) as refused:
         place(make(tmp_path))
     assert str(refused.value).startswith("--paddle-against=X: ")
@@ -68,12 +68,12 @@ def test_a_rootdir_that_is_not_there_is_refused(tmp_path):
         place(THIS, tmp_path / "missing")
 
 
-def test_a_rootdir_alone_is_refused_with_the_option_that_lacks(tmp_path):
+def test_a_rootdir_alone_is_refused_with_the_missing_option(tmp_path):
     with pytest.raises(UsageError, match=f"add --paddle-against={sys.executable}"):
         place(None, tmp_path)
 
 
-def test_this_interpreter_says_what_it_is(tmp_path):
+def test_this_interpreter_reports_its_version(tmp_path):
     found = elsewhere.ask(Place(python=THIS, rootdir=tmp_path), tmp_path)
     assert found.python == sys.version.split()[0]
 
@@ -95,7 +95,7 @@ def test_what_is_no_python_is_refused_with_what_it_did(tmp_path, text, told):
 def test_what_does_not_answer_is_refused(tmp_path, monkeypatch):
     monkeypatch.setattr(elsewhere, "ASK_S", 0.5)
     sleeper = script(tmp_path / "python", "#!/bin/sh\nexec sleep 1000\n")
-    with pytest.raises(UsageError, match=r"did not say what it is within 0\.5 s"):
+    with pytest.raises(UsageError, match=r"did not report what it is within 0\.5 s"):
         elsewhere.ask(Place(python=sleeper, rootdir=tmp_path), tmp_path)
 
 
@@ -156,6 +156,6 @@ def test_a_test_file_outside_the_rootdir_cannot_be_found_in_another_checkout(tmp
     (tmp_path / "here").mkdir()
     outside = tmp_path / "test_it.py"
     outside.touch()
-    with pytest.raises(UsageError, match="does not stand below the rootdir"):
+    with pytest.raises(UsageError, match="is not below the rootdir"):
         elsewhere.absence(item(outside, tmp_path / "here"), Place(python=THIS, rootdir=tmp_path))
     assert elsewhere.absence(item(outside, tmp_path / "here"), Place(python=THIS, rootdir=tmp_path / "here")) is None
