@@ -20,11 +20,7 @@ if TYPE_CHECKING:
 
 def cpu_model() -> str:
     """The name of the processor, or of the architecture where the kernel reports none."""
-    for line in lines_of(Path("/proc/cpuinfo")):
-        key, _, value = line.partition(":")
-        if key.strip() == "model name":
-            return value.strip()
-    return platform.processor() or platform.machine()
+    return _cpuinfo("model name") or platform.processor() or platform.machine()
 
 
 #: Instruction sets that oneDNN distinguishes (its developer guide, "CPU Dispatcher Control"), the best first, and the
@@ -45,12 +41,17 @@ _INSTRUCTION_SETS: tuple[tuple[str, frozenset[str]], ...] = (
 
 
 def instruction_set() -> str | None:
-    """The best instruction set that the processor offers to this system; None where none of them is known."""
+    """The best instruction set that the processor offers to this system; None if it is not in the table."""
+    flags = set((_cpuinfo("flags", "Features") or "").split())
+    return next((name for name, needed in _INSTRUCTION_SETS if needed <= flags), None)
+
+
+def _cpuinfo(*names: str) -> str | None:
+    """The kernel's first entry with one of these names; None without one."""
     for line in lines_of(Path("/proc/cpuinfo")):
-        key, _, value = line.partition(":")
-        if key.strip() in {"flags", "Features"}:
-            flags = set(value.split())
-            return next((name for name, needed in _INSTRUCTION_SETS if needed <= flags), None)
+        name, _, value = line.partition(":")
+        if name.strip() in names:
+            return value.strip()
     return None
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import functools
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -37,21 +38,19 @@ class InputsOnDemand(Mapping[str, Any]):
 
     def __init__(self, make: Callable[[], Mapping[str, Any]]) -> None:
         self._make = make
-        self._made: Mapping[str, Any] | None = None
 
     def __getitem__(self, name: str) -> Any:
-        return self._arrays()[name]
+        return self._arrays[name]
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._arrays())
+        return iter(self._arrays)
 
     def __len__(self) -> int:
-        return len(self._arrays())
+        return len(self._arrays)
 
+    @functools.cached_property
     def _arrays(self) -> Mapping[str, Any]:
-        if self._made is None:
-            self._made = self._make()
-        return self._made
+        return self._make()
 
 
 def default_inputs(pool: PredictorPool, batch_size: int, *, batch_size_asked: bool) -> DefaultInputs:

@@ -65,11 +65,8 @@ class SocketServer:
     def __init__(self, channel: Channel, log: int, start: Start) -> None:
         self._channel = channel
         self._log = log
-        #: Seed of whatever the engine draws at random, from the parent.
         self.seed = start.seed
-        #: Which of the two things that ``compare`` was given is measured here.
         self.side = start.side
-        #: Whether to describe what exactly is served.
         self.describe = start.describe
         #: Whether the test ended because the parent had enough, or had received an error.
         self.finished = False

@@ -104,9 +104,7 @@ def ask(there: Place, here: Path) -> Interpreter:
             check=False,
         )
     except subprocess.TimeoutExpired:
-        raise UsageError(
-            f"{python} did not report what it is within {ASK_S:g} s; is it a Python interpreter?"
-        ) from None
+        raise UsageError(f"{python} did not answer within {ASK_S:g} s; is it a Python interpreter?") from None
     except OSError as error:
         raise UsageError(f"{python} cannot be run ({error}); name a Python interpreter") from error
     printed = (done.stdout + done.stderr).decode(errors="replace").strip()

@@ -46,7 +46,7 @@ if TYPE_CHECKING:
     from pytest_paddle_mt.workers.launch import Place, Role
 
 # Deadlines end a run that would hang for ever: one that is too long costs a broken run minutes, one that is too short
-# breaks a slow run. Only a window's own seconds and queries, in ``_deadline_s``, are measured; these were chosen.
+# breaks a slow run. They were chosen, not measured; ``_deadline_s`` adds a window's own seconds and queries.
 
 #: From the start of a process until its first message: Python and NumPy, below a second on an idle machine.
 HELLO_S = 60.0
@@ -214,7 +214,7 @@ class ForkWorker:
         #: The fork, and what it does now, as messages call them.
         self._name = f"fork {fork}" + ("" if self._place is None else f" (the other side, {self._place.python})")
         self._doing = "started"
-        #: How long the first query took; None where there was none.
+        #: How long the first query took; None if there was none.
         self._query_s: float | None = None
         directory.mkdir()
         ours, theirs = socket.socketpair()

@@ -79,7 +79,7 @@ class Ready:
     """Fork to parent: it has reached ``concurrent_runner``, and this is what it serves."""
 
     subject: Subject
-    #: How long the first query took, in seconds; None where there was none.
+    #: How long the first query took, in seconds; None if there was none.
     query_s: float | None
 
 

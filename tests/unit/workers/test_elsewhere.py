@@ -95,7 +95,7 @@ def test_what_is_no_python_is_refused_with_what_it_did(tmp_path, text, told):
 def test_what_does_not_answer_is_refused(tmp_path, monkeypatch):
     monkeypatch.setattr(elsewhere, "ASK_S", 0.5)
     sleeper = script(tmp_path / "python", "#!/bin/sh\nexec sleep 1000\n")
-    with pytest.raises(UsageError, match=r"did not report what it is within 0\.5 s"):
+    with pytest.raises(UsageError, match=r"did not answer within 0\.5 s"):
         elsewhere.ask(Place(python=sleeper, rootdir=tmp_path), tmp_path)
 
 
