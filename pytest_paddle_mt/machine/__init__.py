@@ -1,1 +1,1 @@
-"""What it runs on: usable cores, noise, facts that name a machine, versions."""
+"""Reports what a measurement runs on: usable cores, noise, facts that name a machine, versions."""

@@ -14,8 +14,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
 _CGROUP_ROOT = Path("/sys/fs/cgroup")
-
-
 _CPU_ROOT = Path("/sys/devices/system/cpu")
 
 
@@ -25,9 +23,9 @@ class Cores:
 
     #: CPUs in its affinity: cores, or hardware threads of cores.
     affinity: int
-    #: Cores that its cgroup's CPU quota is worth; None: no quota.
+    #: The CPU quota of its cgroup, in cores; None without a quota.
     quota: float | None
-    #: Physical cores that those CPUs are hardware threads of; None: the kernel does not say.
+    #: Physical cores that those CPUs are hardware threads of; None if the kernel does not report them.
     physical: int | None = None
 
     @property
@@ -38,7 +36,7 @@ class Cores:
 
     @property
     def text(self) -> str:
-        """For people: ``2 usable cores``, with what limits them."""
+        """Human-readable: ``2 usable cores``, and what limits them."""
         plural = "s" if self.usable > 1 else ""
         limits = []
         if self.physical is not None and self.physical < self.affinity:
@@ -60,7 +58,7 @@ def available_cores() -> Cores:
 
 
 def _physical_cores(cpus: Iterable[int], root: Path) -> int | None:
-    """How many cores these CPUs are hardware threads of; None where the kernel does not say of one of them."""
+    """How many cores these CPUs are hardware threads of; None if the kernel does not report it for one of them."""
     siblings = [tuple(lines_of(root / f"cpu{cpu}" / "topology" / "thread_siblings_list")) for cpu in cpus]
     return len(set(siblings)) if all(siblings) else None
 

@@ -19,16 +19,12 @@ if TYPE_CHECKING:
 
 
 def cpu_model() -> str:
-    """The processor's own name, or the architecture's where it gives none."""
-    for line in lines_of(Path("/proc/cpuinfo")):
-        key, _, value = line.partition(":")
-        if key.strip() == "model name":
-            return value.strip()
-    return platform.processor() or platform.machine()
+    """The name of the processor, or of the architecture where the kernel reports none."""
+    return _cpuinfo("model name") or platform.processor() or platform.machine()
 
 
-#: Instruction sets by the flags that a processor needs for them, the best first, as oneDNN tells them apart (its
-#: developer guide, "CPU Dispatcher Control").
+#: Instruction sets that oneDNN distinguishes (its developer guide, "CPU Dispatcher Control"), the best first, and the
+#: processor flags that each needs.
 _INSTRUCTION_SETS: tuple[tuple[str, frozenset[str]], ...] = (
     ("amx", frozenset({"amx_tile", "amx_int8"})),
     ("avx512-fp16", frozenset({"avx512f", "avx512_fp16"})),
@@ -45,25 +41,30 @@ _INSTRUCTION_SETS: tuple[tuple[str, frozenset[str]], ...] = (
 
 
 def instruction_set() -> str | None:
-    """The best instruction set that the processor offers to this system; None where none of them is known."""
+    """The best instruction set that the processor offers to this system; None if it is not in the table."""
+    flags = set((_cpuinfo("flags", "Features") or "").split())
+    return next((name for name, needed in _INSTRUCTION_SETS if needed <= flags), None)
+
+
+def _cpuinfo(*names: str) -> str | None:
+    """The kernel's first entry with one of these names; None without one."""
     for line in lines_of(Path("/proc/cpuinfo")):
-        key, _, value = line.partition(":")
-        if key.strip() in {"flags", "Features"}:
-            flags = set(value.split())
-            return next((name for name, needed in _INSTRUCTION_SETS if needed <= flags), None)
+        name, _, value = line.partition(":")
+        if name.strip() in names:
+            return value.strip()
     return None
 
 
 def smt() -> str | None:
-    """Whether cores share their arithmetic with a sibling, ``on`` or ``off``; None where the kernel does not say."""
+    """Whether hardware threads share cores, ``on`` or ``off``; None if the kernel does not report it."""
     lines = lines_of(Path("/sys/devices/system/cpu/smt/active"))
     return {"1": "on", "0": "off"}.get(lines[0].strip()) if lines else None
 
 
 def machine_facts(device: str = "cpu") -> dict[str, str | int | float | None]:
-    """What decides whether figures of two machines may be compared, from facts that stay.
+    """Lasting facts that decide whether figures of two machines may be compared.
 
-    Neither the frequency of the moment nor a host name, nor what an update of Paddle changes on a CPU.
+    They contain no current frequency, no host name, and on a CPU nothing that an update of Paddle changes.
 
     Args:
         device: where the model runs, ``cpu`` or ``gpu:`` and a number.
@@ -84,7 +85,7 @@ def machine_facts(device: str = "cpu") -> dict[str, str | int | float | None]:
 
 
 def machine_key(facts: Mapping[str, str | int | float | None] | None = None) -> str:
-    """A name for ``facts`` (those of this machine with its CPU by default) that is fit for a directory."""
+    """A directory name for ``facts``, by default those of this machine with its CPU."""
     facts = machine_facts() if facts is None else facts
     parts = [facts["cpu_model"], facts["instruction_set"], f"{facts['usable_cores']}c"]
     if facts["quota_cores"] is not None:
@@ -102,10 +103,9 @@ def _slug(text: str) -> str:
 
 
 def _gpu_model(number: int) -> str | None:
-    """What the driver calls the GPU that Paddle calls ``gpu:number``; None without a driver that says so.
+    """The driver's name for the GPU that Paddle calls ``gpu:number``; None if there is no such driver or GPU.
 
-    Asked of the driver's own library, which numbers GPUs as Paddle does (CUDA_VISIBLE_DEVICES and all) and makes no
-    context for the question.
+    The driver's library numbers GPUs as Paddle does, with CUDA_VISIBLE_DEVICES applied, and creates no context here.
     """
     try:
         driver = ctypes.CDLL("libcuda.so.1")
@@ -121,7 +121,7 @@ def _gpu_model(number: int) -> str | None:
 
 
 def _paddle_built_with(what: str) -> str | None:
-    """``cuda_version`` or ``cudnn_version`` of the Paddle that is installed, read and not imported."""
+    """``cuda_version`` or ``cudnn_version`` of the installed Paddle, read from its file without importing it."""
     found = importlib.util.find_spec("paddle")
     for directory in (found.submodule_search_locations if found else None) or ():
         for line in lines_of(Path(directory) / "version" / "__init__.py"):

@@ -12,7 +12,7 @@ from pytest_paddle_mt.units import NS_PER_S
 
 
 class NoiseSensor:
-    """Reads what the rest of the machine did between two moments."""
+    """Measures what the rest of the machine does from now on."""
 
     def __init__(self) -> None:
         self._wall_ns = time.monotonic_ns()
@@ -31,7 +31,7 @@ class NoiseSensor:
 
 
 def _steal_ns() -> int | None:
-    """CPU time that the hypervisor gave to others, since boot, all cores together."""
+    """CPU time that the hypervisor gave to other guests since boot, all cores together; None if it is not reported."""
     lines = lines_of(Path("/proc/stat"))
     fields = lines[0].split() if lines else []
     if len(fields) < 9:
@@ -40,10 +40,7 @@ def _steal_ns() -> int | None:
 
 
 def _peak_rss_bytes() -> int | None:
-    """The most memory that this process has had so far.
-
-    Not getrusage: what that says of a process begins with what its parent had.
-    """
+    """Peak resident memory of this process (VmHWM), in bytes. In getrusage it would begin with that of its parent."""
     for line in lines_of(Path("/proc/self/status")):
         name, _, value = line.partition(":")
         if name == "VmHWM":

@@ -27,7 +27,7 @@ def measured_versions() -> dict[str, str | None]:
 
 
 def paddle_version() -> str | None:
-    """The Paddle that this process has loaded, else the installed one; None without one."""
+    """The version of the Paddle that this process has loaded, else of the installed one; None without Paddle."""
     paddle = sys.modules.get("paddle")
     if paddle is not None:
         return str(paddle.__version__)

@@ -1,1 +1,1 @@
-"""Paddle as it is driven. Only this folder, and ``plugin/configured_pool``, import paddle."""
+"""Drives Paddle. Only this folder and ``plugin/configured_pool`` import paddle."""

@@ -1,4 +1,4 @@
-"""Does a call hold the GIL? Asked of the running wheel, never assumed from its version."""
+"""Measures whether a call holds the GIL: it is never assumed from the version of Paddle."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ if TYPE_CHECKING:
 
     from pytest_paddle_mt.records import GilState
 
-#: How long calls are watched. A ticker that ticks every 0.1 ms or so gets hundreds of chances in it.
+#: How long calls are watched: time for hundreds of ticks.
 _WATCH_NS = 60 * NS_PER_MS
 _TICK_S = 1e-4
-#: Ticks inside the calls from which on the GIL counts as released.
+#: With this many ticks inside the calls, the GIL counts as released.
 _ENOUGH_TICKS = 3
 
 

@@ -1,4 +1,4 @@
-"""What exactly was served, by what: digests and versions, so that two measurements can be compared or refused."""
+"""Describes what exactly was served, by digests and versions, and decides whether two sides may be compared."""
 
 from __future__ import annotations
 
@@ -19,26 +19,26 @@ if TYPE_CHECKING:
     from pytest_paddle_mt.predictors.pool import PredictorPool
     from pytest_paddle_mt.records import Subject
 
-#: What stands in for a fact that nobody can know; it equals nothing, not even itself.
+#: Stands for a fact that cannot be known; it equals nothing, not even itself.
 UNKNOWN = "unknown"
 
-#: Facts that must be the same for two throughputs to mean the same, and what each is called in a message.
+#: Facts in which two sides must agree, or the ratio of their throughputs would mean nothing.
 _MUST_MATCH = ("inputs", "batch size", "device")
 
-#: Characters of a digest that are kept: 64 bits, more than chance needs.
+#: Characters of a digest that are kept: 64 bits, which rules out a collision by chance.
 _DIGITS = 16
 
 
 def describe(
     subject: Subject, pool: PredictorPool | None, inputs: Sequence[Mapping[str, Any]], work: object
 ) -> dict[str, str]:
-    """What is served and by what, as text by name, in the order in which people want to read it.
+    """What is served and by what, as text by name, in the order in which it is printed.
 
     Args:
-        subject: what was said of it without looking into files.
+        subject: what is known of it without reading files.
         pool: the predictors; None for an engine that has none.
         inputs: the input sets.
-        work: what is done with them instead of running the predictor: a user's own query, or known work; None: nothing.
+        work: what runs instead of the predictor: a user's own query, or known work; None: the predictor itself.
 
     Raises:
         OSError: a file of the model cannot be read.
@@ -67,7 +67,7 @@ def describe(
 
 
 def objection(this: Mapping[str, str], other: Mapping[str, str]) -> str | None:
-    """Why two sides cannot be compared, for people; None when they can."""
+    """Why two sides cannot be compared, human-readable; None if they can."""
     for name in _MUST_MATCH:
         one, two = this.get(name), other.get(name)
         if one != two and UNKNOWN not in (one, two):
@@ -76,7 +76,7 @@ def objection(this: Mapping[str, str], other: Mapping[str, str]) -> str | None:
 
 
 def differences(this: Mapping[str, str], other: Mapping[str, str]) -> tuple[str, ...]:
-    """What differs between two sides, and what may, one line each: ``paddlepaddle 3.3.1 against 3.2.2``."""
+    """What differs or may differ between two sides, one line each: ``paddlepaddle 3.3.1 against 3.2.2``."""
     found = []
     for name in {**this, **other}:
         one, two = this.get(name), other.get(name)
@@ -88,7 +88,7 @@ def differences(this: Mapping[str, str], other: Mapping[str, str]) -> tuple[str,
 
 
 def inputs_digest(inputs: Sequence[Mapping[str, Any]]) -> str:
-    """Digest of names, dtypes, shapes and contents of all input sets; ``UNKNOWN`` where one is no array."""
+    """Digest of names, dtypes, shapes and contents of all input sets; ``UNKNOWN`` if one is no array."""
     digest = hashlib.sha256()
     for one in inputs:
         for name, array in sorted(one.items()):
@@ -127,7 +127,7 @@ def _short(digest: Any) -> str:
 
 
 def name_of(work: object) -> str:
-    """What work is called: a function by its name, which is the same in every process; a record by its fields."""
+    """A name for work that is the same in every process: a function by its name, a record by its fields."""
     if dataclasses.is_dataclass(work) and not isinstance(work, type):
         given = (
             f"{field.name}={value!r}"

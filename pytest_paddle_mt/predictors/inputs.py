@@ -1,8 +1,9 @@
-"""Inputs for the queries: checked against the model, or made from the model's own specification."""
+"""Checks inputs against the model, or makes them from the model's own specification."""
 
 from __future__ import annotations
 
 import difflib
+import functools
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -20,12 +21,12 @@ if TYPE_CHECKING:
 
 InputSet = dict[str, "npt.NDArray[Any]"]
 
-#: What an input is taken for when Paddle does not say its type.
+#: The type that an input is assumed to have if Paddle does not report one.
 _FLOAT32 = 0
 
 
 class DefaultInputs(dict[str, Any]):
-    """The input set made for one predictor of the model that it came from."""
+    """An input set that was made for the model of ``predictor``."""
 
     def __init__(self, arrays: Mapping[str, Any], predictor: Any) -> None:
         super().__init__(arrays)
@@ -33,34 +34,32 @@ class DefaultInputs(dict[str, Any]):
 
 
 class InputsOnDemand(Mapping[str, Any]):
-    """A default input set that is made when somebody looks into it: its model's specification takes a predictor."""
+    """A default input set that is made when it is first read: the model's specification costs a predictor."""
 
     def __init__(self, make: Callable[[], Mapping[str, Any]]) -> None:
         self._make = make
-        self._made: Mapping[str, Any] | None = None
 
     def __getitem__(self, name: str) -> Any:
-        return self._arrays()[name]
+        return self._arrays[name]
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._arrays())
+        return iter(self._arrays)
 
     def __len__(self) -> int:
-        return len(self._arrays())
+        return len(self._arrays)
 
+    @functools.cached_property
     def _arrays(self) -> Mapping[str, Any]:
-        if self._made is None:
-            self._made = self._make()
-        return self._made
+        return self._make()
 
 
 def default_inputs(pool: PredictorPool, batch_size: int, *, batch_size_asked: bool) -> DefaultInputs:
     """One input set from the model's own names, types and shapes, filled with ``i % 255 * 0.1`` as in Paddle's guide.
 
-    The first dimension, where the model leaves it open, is ``batch_size``.
+    The first dimension is ``batch_size`` if the model leaves it open.
 
     Raises:
-        InputError: another dimension is open, or the model fixes a batch size other than the one asked for.
+        InputError: another dimension is open, or the model fixes another batch size than the one asked for.
     """
     return DefaultInputs(
         {spec.name: fill(_shape(spec, batch_size, batch_size_asked), _type(spec)) for spec in pool.input_specs()},
@@ -82,7 +81,7 @@ def checked_inputs(pool: PredictorPool, given: Any) -> list[InputSet]:
 
     Args:
         pool: predictors of the model.
-        given: a dict of arrays by input name, or a list of such dicts to take in turn.
+        given: a dict of arrays by input name, or a list of such dicts, which queries take in turn.
 
     Raises:
         InputError: it is something else, or a name, dtype, rank or extent does not fit.
@@ -128,7 +127,7 @@ def _checked_array(spec: InputSpec, given: Any) -> npt.NDArray[Any]:
     type_name, dtype = DATA_TYPES[_type(spec)]
     if spec.data_type is None and array.dtype not in [known for _, known in DATA_TYPES.values()]:
         raise InputError(
-            f"input {spec.name!r} is {array.dtype}, which Paddle serves to no model; convert it with .astype(...) to "
+            f"input {spec.name!r} is {array.dtype}, which no model of Paddle's takes; convert it with .astype(...) to "
             "what the model was exported with"
         )
     if spec.data_type is not None and array.dtype != dtype:
@@ -165,8 +164,8 @@ def _type(spec: InputSpec) -> int:
 def _shape(spec: InputSpec, batch_size: int, batch_size_asked: bool) -> tuple[int, ...]:
     if spec.shape is None:
         raise InputError(
-            f"the shape of input {spec.name!r} is unknown: this Paddle cannot be asked. Write a fixture that gives the "
-            "arrays:\n\n" + example_fixture([spec])
+            f"the shape of input {spec.name!r} is unknown, as this Paddle does not report it. Write a fixture that "
+            "gives the arrays:\n\n" + example_fixture([spec])
         )
     if not spec.shape:
         return ()
@@ -187,7 +186,7 @@ def _shape(spec: InputSpec, batch_size: int, batch_size_asked: bool) -> tuple[in
 
 
 def example_fixture(specs: Sequence[InputSpec]) -> str:
-    """The text of a ``paddle_inputs`` fixture for these inputs, with ... where an extent is open."""
+    """The text of a ``paddle_inputs`` fixture for these inputs, with ... for each open extent."""
     lines = ["    @pytest.fixture", "    def paddle_inputs():", "        return {"]
     for spec in specs:
         dtype = DATA_TYPES[_type(spec)][1].name

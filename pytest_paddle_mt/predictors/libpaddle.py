@@ -1,4 +1,4 @@
-"""The loaded libpaddle seen from Python: where its C++ objects live, and what a model says of its inputs."""
+"""Finds the C++ objects behind Paddle's Python objects, and the inputs that a model declares."""
 
 from __future__ import annotations
 
@@ -18,8 +18,7 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
-#: Paddle's name of a data type and NumPy's, by the number that Paddle gives it. NumPy has no bfloat16: its bits travel
-#: as uint16.
+#: Paddle's name of a data type and NumPy's, by Paddle's number of it. NumPy has no bfloat16: uint16 carries its bits.
 DATA_TYPES: dict[int, tuple[str, np.dtype[Any]]] = {
     0: ("float32", np.dtype(np.float32)),
     1: ("int64", np.dtype(np.int64)),
@@ -37,12 +36,12 @@ _USE_PYTHON_ENGINE = "measure the stock Python way instead with --paddle-engine=
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class InputSpec:
-    """What a model says of one of its inputs."""
+    """One input, as the model declares it."""
 
     name: str
-    #: Extents; -1 where the model leaves one open; None where Paddle cannot be asked.
+    #: Extents, -1 for an open one; None if this Paddle cannot report them.
     shape: tuple[int, ...] | None
-    #: Paddle's number of the data type, a key of ``DATA_TYPES``; None where Paddle does not say.
+    #: Paddle's number of the data type, a key of ``DATA_TYPES``; None if this Paddle does not report it.
     data_type: int | None
 
 
@@ -73,9 +72,9 @@ def library_path() -> str:
 
 @lru_cache(maxsize=1)
 def _abis() -> tuple[str, ...]:
-    """ABI ids of the pybind11 modules in this process, as pybind11 itself writes them down.
+    """ABI ids of the pybind11 modules in this process.
 
-    Its older versions do so in ``builtins``, newer ones in the interpreter's own dict.
+    Older versions of pybind11 keep them in ``builtins``, newer ones in the interpreter's own dict.
     """
     names = [*vars(builtins), *_native.interpreter_state_names()]
     matches = (re.fullmatch(r"__pybind11_internals_v\d+(.*?)__", name) for name in names)
@@ -93,7 +92,7 @@ def tensor_pointer(tensor: Any) -> int:
 
 
 def _pointer(instance: Any, typeinfo: int) -> int:
-    """The C++ object behind a pybind11 object: by the conduit where there is one, else by the simple layout."""
+    """The C++ object behind a pybind11 object: by the conduit if it has one, else by the simple layout."""
     for abi in _abis():
         pointer = _native.pointer_by_conduit(instance, abi, typeinfo)
         if pointer is not None:
@@ -104,7 +103,7 @@ def _pointer(instance: Any, typeinfo: int) -> int:
             return pointer
     raise EngineUnavailable(
         f"the native engine found no C++ object behind {type(instance).__qualname__!r}: "
-        f"its Python binding speaks another ABI than this platform's; {_USE_PYTHON_ENGINE}"
+        f"its Python binding has another ABI than this platform's; {_USE_PYTHON_ENGINE}"
     )
 
 
@@ -113,25 +112,25 @@ def _is_pybind11(instance: Any) -> bool:
 
 
 def input_specs(predictor: Any, program: str | None) -> tuple[InputSpec, ...]:
-    """What the model says of its inputs, in the order of ``predictor.get_input_names()``.
+    """The inputs that the model declares, in the order of ``predictor.get_input_names()``.
 
-    Where this Paddle cannot be driven natively, shapes are unknown, and types too unless the program file says them.
+    If this Paddle cannot be driven natively, shapes are unknown, and so are types unless the program file has them.
 
     Args:
         predictor: a predictor of the model.
-        program: the model's program file; None when unknown. Of a ``.json`` model Paddle (3.2.2, 3.3.1) says that every
-            input is float32, so the types are read from the file; without the file, float32 counts as not said.
+        program: the model's program file; None when unknown. Paddle (3.2.2, 3.3.1) reports float32 for every input of a
+            ``.json`` model, so the types are read from the file; without the file, float32 counts as unknown.
     """
     shapes: Mapping[str, Sequence[int]] = {}
     types: Mapping[str, int | None] = {}
     try:
         pointer = predictor_pointer(predictor)
     except EngineUnavailable:
-        pass  # the python engine works without, on arrays that the user gives
+        pass  # the python engine works without them, on arrays of the user's
     else:
         shapes = api().input_shapes(pointer)
-        said = api().input_types(pointer).items()
-        types = {name: None if program is None and number == 0 else number for name, number in said}
+        reported = api().input_types(pointer).items()
+        types = {name: None if program is None and number == 0 else number for name, number in reported}
     if program is not None and program.endswith(".json"):
         types = _types_in(program)
     return tuple(
@@ -141,7 +140,7 @@ def input_specs(predictor: Any, program: str | None) -> tuple[InputSpec, ...]:
 
 
 def _types_in(program: str) -> dict[str, int | None]:
-    """The types of the inputs by name, as the ``.json`` file says."""
+    """The types of the inputs by name, from the ``.json`` file."""
     import paddle
 
     numbers = {f"paddle.{name}": number for number, (name, _) in DATA_TYPES.items()}
@@ -158,5 +157,5 @@ def host_array(array: npt.NDArray[Any]) -> _native.HostArray:
 
 
 def numpy_array(array: _native.HostArray) -> npt.NDArray[Any]:
-    """What the native loop copied out, with the dtype that ``DATA_TYPES`` gives."""
+    """What the native loop copied out, with its dtype in ``DATA_TYPES``."""
     return np.frombuffer(array.content, DATA_TYPES[array.type][1]).reshape(array.shape)

@@ -1,11 +1,11 @@
-"""A pool of predictors of one model, one for each thread.
+"""Makes and keeps the predictors of one model, one for each thread.
 
 Guarantees
     * Predictors are made on demand, in order, and never twice: ``pool[i]`` is always the same object.
-    * The whole family and its tensor handles live until ``close()``, and go together. (On Paddle 3.x with the old
-      ``.pdmodel`` format the end of one clone silently corrupts the answers of the others; a handle that outlives its
-      predictor, and a predictor that outlives its ``paddle.inference.PredictorPool``, crash the process.)
-    * Where somebody still holds a predictor at ``close()``, the family is kept until the process ends.
+    * The whole family and its tensor handles live until ``close()``, which drops all of them together. (On Paddle 3.x
+      with the old ``.pdmodel`` format, the end of one clone silently corrupts the answers of the others; a handle that
+      outlives its predictor, and a predictor that outlives its ``paddle.inference.PredictorPool``, crash the process.)
+    * If a predictor is still referred to elsewhere at ``close()``, the family is kept until the process ends.
 """
 
 from __future__ import annotations
@@ -32,10 +32,10 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
 
-#: Called after each predictor: how many there are, how many were asked for, seconds since the first.
+#: Called after each predictor with how many there are, how many were asked for, and the seconds since the start.
 Progress = Callable[[int, int, float], None]
 
-#: Families of which somebody still held a predictor when their pool was closed.
+#: Families of which a predictor was still referred to elsewhere when their pool was closed.
 _kept_alive: list[Any] = []
 
 
@@ -51,16 +51,16 @@ class PredictorPool:
     """Predictors of one ``paddle.inference.Config``, made on demand.
 
     Args:
-        config: the model. Paddle lets a config make one predictor (or one pool) only.
+        config: the model. Paddle makes only one predictor (or one pool) of a config.
         method: ``clone`` makes ``pool[i]`` by ``pool[0].clone()``; ``predictor_pool`` takes them from a
             ``paddle.inference.PredictorPool`` of ``size``.
         size: the largest number of predictors; None: no limit, which ``predictor_pool`` does not allow.
         allow_nonfinite: accept a model that answers NaN or inf to finite input.
-        progress: told after each predictor, for slow clones.
+        progress: called after each predictor, because clones may be slow.
 
     Raises:
         UsageError: ``config`` is not a ``paddle.inference.Config``, or an argument is out of range.
-        ModelError: the model is not there or Paddle cannot load it.
+        ModelError: the model does not exist or Paddle cannot load it.
     """
 
     def __init__(
@@ -90,9 +90,9 @@ class PredictorPool:
         allow_nonfinite: bool,
         progress: Progress | None,
     ) -> None:
-        #: The ``paddle.inference.Config``; None for predictors that somebody else made.
+        #: The ``paddle.inference.Config``; None for given predictors.
         self.config = config
-        #: How predictors are made; None when somebody else made them.
+        #: How predictors are made; None for given predictors.
         self.method = method
         #: The largest number of predictors; None: no limit.
         self.size = size
@@ -112,7 +112,7 @@ class PredictorPool:
         return len(self._predictors)
 
     def __getitem__(self, index: int) -> Any:
-        """The ``paddle.inference.Predictor`` of thread ``index``, made now if need be."""
+        """The ``paddle.inference.Predictor`` of thread ``index``, made now if it does not exist."""
         if index < 0:
             raise IndexError(f"predictors are counted from 0, got {index}")
         self.grow(index + 1)
@@ -126,18 +126,18 @@ class PredictorPool:
 
     @classmethod
     def of(cls, predictors: Sequence[Any], *, allow_nonfinite: bool = False) -> PredictorPool:
-        """A pool over predictors that somebody else made, one per thread.
+        """A pool of given predictors, one per thread.
 
         Raises:
-            UsageError: there is none, or one object stands in it twice: two threads on one predictor crash, or get
-                wrong answers without a word.
+            UsageError: the list is empty, or contains an object twice: two threads on one predictor crash or silently
+                get wrong answers.
         """
         first_at: dict[int, int] = {}
         for index, predictor in enumerate(predictors):
             if first_at.setdefault(id(predictor), index) != index:
                 raise UsageError(
                     f"predictors {first_at[id(predictor)]} and {index} are one object: two threads on one predictor "
-                    "crash or answer wrongly without a word; give each thread its own, by predictor.clone()"
+                    "crash or silently answer wrongly; give each thread its own, by predictor.clone()"
                 )
         if not predictors:
             raise UsageError("an empty list of predictors serves nothing; give one predictor per thread")
@@ -149,12 +149,12 @@ class PredictorPool:
 
     @property
     def closed(self) -> bool:
-        """Whether the pool has given up its predictors."""
+        """Whether the pool has dropped its predictors."""
         return self._closed
 
     @property
     def device(self) -> str | None:
-        """``cpu`` or ``gpu:N``, as the config says; None without a config."""
+        """The device of the config, ``cpu`` or ``gpu:N``; None without a config."""
         if self.config is None:
             return None
         return f"gpu:{self.config.gpu_device_id()}" if self.config.use_gpu() else "cpu"
@@ -191,7 +191,7 @@ class PredictorPool:
         return handles
 
     def input_specs(self) -> tuple[libpaddle.InputSpec, ...]:
-        """What the model says of its inputs, in its own order."""
+        """The inputs that the model declares, in its own order."""
         program = None if self.config is None or self.config.model_from_memory() else self.config.prog_file()
         return libpaddle.input_specs(self[0], program or None)
 
@@ -201,7 +201,7 @@ class PredictorPool:
         return [self._copy_in(handles.inputs[name], array) for name, array in inputs.items()]
 
     def answer(self, index: int, inputs: Mapping[str, npt.NDArray[Any]]) -> dict[str, npt.NDArray[Any]]:
-        """Serve one query with predictor ``index`` the stock Python way.
+        """Serve one query with predictor ``index`` the stock Python way, and return the outputs by name.
 
         Raises:
             ModelError: Paddle refused it, or finite input gave NaN or inf (unless ``allow_nonfinite``).
@@ -227,7 +227,7 @@ class PredictorPool:
             self._users -= 1
 
     def close(self) -> None:
-        """Give up every handle and predictor, together. Safe to call twice.
+        """Drop every handle and predictor together. Safe to call twice.
 
         Raises:
             UsageError: a sweep is still using the predictors.
@@ -238,12 +238,9 @@ class PredictorPool:
             return
         self._closed = True
         self._handles.clear()
-        # One reference from the list, one from the loop variable, one for the call.
-        held = any(sys.getrefcount(predictor) > 3 for predictor in self._predictors)
-        if held:
+        if _held_elsewhere(self._predictors):
             _kept_alive.append((self._predictors, self._paddle_pool, self._shared))
-            self._shared = []
-            self._predictors = []
+            self._predictors, self._shared = [], []
         while self._predictors:
             self._predictors.pop()
         self._paddle_pool = None
@@ -263,7 +260,7 @@ class PredictorPool:
     def _copy_in(self, handle: Any, array: npt.NDArray[Any]) -> Callable[[], None]:
         if array.dtype != np.uint16:
             return functools.partial(handle.copy_from_cpu, array)
-        # The bits of bfloat16, which copy_from_cpu would take for int32; a tensor made of uint16 is bfloat16 to Paddle.
+        # copy_from_cpu would take the bits of bfloat16 for int32, but Paddle takes a tensor of uint16 for bfloat16.
         import paddle
 
         core = paddle.base.core
@@ -287,13 +284,26 @@ class PredictorPool:
             if not _is_finite(array):
                 raise ModelError(
                     f"the model {model_name(self.config)!r} answers NaN or inf in output {name!r} to finite input. "
-                    "Paddle does that without a word when a parameters file is missing or damaged: check it. If the "
-                    "model means it, say @pytest.mark.paddle_scaling(allow_nonfinite=True)"
+                    "Paddle does that silently when a parameters file is missing or damaged: check it. If that is what "
+                    "the model should answer, allow it with @pytest.mark.paddle_scaling(allow_nonfinite=True)"
                 )
 
 
+def _held_elsewhere(objects: list[Any]) -> bool:
+    """Whether anything but this list refers to one of its objects.
+
+    How many references the count itself adds depends on the Python: from 3.14 on, a local variable lends its reference
+    to a call. So the counts are compared with that of an object to which only a list refers.
+    """
+    return max(_reference_counts(objects), default=0) > _reference_counts([object()])[0]
+
+
+def _reference_counts(objects: list[Any]) -> list[int]:
+    return [sys.getrefcount(one) for one in objects]
+
+
 def model_name(config: Any) -> str:
-    """What to call the model of ``config`` in a message: its program file or directory."""
+    """The name of the model of ``config`` in messages: its program file or directory."""
     if config is None:
         return "of the given predictors"
     if config.model_from_memory():  # then prog_file() is the model itself
@@ -323,12 +333,12 @@ def refusing_gpu_on_cpu_build() -> Iterator[None]:
 
 
 def no_gpu_support(what: str) -> ModelError:
-    """The error for a GPU asked of a CPU build."""
+    """The error when ``what`` asks a CPU build for a GPU."""
     import paddle
 
     return ModelError(
-        f"{what}, but paddlepaddle {paddle.__version__} is a CPU build, which would run on the CPU without a word. "
-        "Install paddlepaddle-gpu (the docs say where from), or drop the GPU"
+        f"{what}, but paddlepaddle {paddle.__version__} is a CPU build, which would silently run on the CPU. "
+        "Install paddlepaddle-gpu (its docs name the index), or drop the GPU"
     )
 
 
@@ -366,7 +376,7 @@ def _check_file(what: str, path: str) -> None:
 
 
 def _check_format(program: str) -> None:
-    """Refuse what is no model: with ``.pdmodel``, Paddle 2.6 and 3.x crash on it."""
+    """Refuse a file that is no model: Paddle 2.6 and 3.x crash on it if it is called ``.pdmodel``."""
     with open(program, "rb") as file:
         start = file.read(64)
     if program.endswith(".json"):
@@ -404,7 +414,7 @@ def _copied_out(handle: Any) -> npt.NDArray[Any]:
     array: npt.NDArray[Any] = handle.copy_to_cpu()
     if handle.type().name != "BFLOAT16":
         return array
-    # Paddle 3.x gives an array of float32 with the bits of bfloat16 in its first half.
+    # Paddle 3.x returns an array of float32 with the bits of bfloat16 in its first half.
     return array.ravel().view(np.uint16)[: array.size].reshape(array.shape)
 
 

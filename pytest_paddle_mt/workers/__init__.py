@@ -1,4 +1,4 @@
-"""Who measures a window. A worker owns predictors and answers one request: measure n threads for this long."""
+"""Measures windows in this process or in forks: a worker owns predictors and measures n threads for so long."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ if TYPE_CHECKING:
 
 
 class Worker(Protocol):
-    """Measures windows, one at a time; where it lives is its own affair."""
+    """Measures windows, one at a time, in this process or in another."""
 
     @property
     def fork(self) -> int:
-        """Which fresh process it lives in, from 1; 0: this process."""
+        """The number of the fork that it lives in, from 1; 0: this process."""
 
     def prepare(self, threads: int) -> None:
         """Make everything that windows of up to ``threads`` threads need."""
@@ -34,7 +34,7 @@ class Worker(Protocol):
 
 
 class Server(Protocol):
-    """Stands in for the runner where this process is a fork: measures what its parent asks for."""
+    """Takes the place of the runner in a fork: measures what the parent asks for."""
 
     @property
     def seed(self) -> int:
@@ -42,20 +42,20 @@ class Server(Protocol):
 
     @property
     def side(self) -> Side:
-        """Which of the two things that ``compare`` was given is served here."""
+        """Which of the two things that ``compare`` was given is measured here."""
 
     @property
     def describe(self) -> bool:
-        """Whether to say what exactly is served: digests of the model's files, versions."""
+        """Whether to describe what exactly is served: digests of the model's files, versions."""
 
-    def serve(self, opened: Callable[[], tuple[Worker, Subject, float | None]]) -> NoReturn:
-        """Serve until the parent has enough, and end the test; never returns.
+    def serve(self, open_worker: Callable[[], tuple[Worker, Subject, float | None]]) -> NoReturn:
+        """Measure until the parent has enough, and end the test; never returns.
 
         Args:
-            opened: checks what is served; gives the worker, what it serves, and how long the first query took in
-                seconds, if there was one.
+            open_worker: checks what the test hands over, and returns the worker, what it serves, and how long the first
+                query took in seconds; None if there was none.
         """
 
 
-#: In the config of a fork, and of nothing else.
+#: Set only in the config of a fork.
 SERVER: pytest.StashKey[Server] = pytest.StashKey()

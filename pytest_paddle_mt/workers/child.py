@@ -1,10 +1,10 @@
-"""The fork's side: a pytest that runs one test up to ``concurrent_runner`` and measures windows for its parent.
+"""Runs one test up to ``concurrent_runner`` and measures windows for the parent: the fork's side.
 
 Guarantees
-    * The test body is never resumed: serving ends with an outcome that pytest takes for a skip, and every fixture is
-      torn down.
-    * The fork ends when its parent does: its death kills it, an end of the socket ends it.
-    * Whatever the fork prints, and the stacks of a crash, are in the file that its output goes to.
+    * The test body is never resumed: the fork ends its test with an outcome that pytest takes for a skip, and every
+      fixture is torn down.
+    * The fork ends when its parent does: the kernel kills it, or it sees the end of the socket.
+    * The file for its output contains whatever the fork prints, and the stacks of a crash.
 """
 
 from __future__ import annotations
@@ -51,47 +51,43 @@ if TYPE_CHECKING:
 
 _PR_SET_PDEATHSIG = 1
 
-#: Plugins that run a test again, end it early, or write down what ran: the parent's do that.
+#: Plugins that run a test again, end it early, or record what ran: those of the parent do that.
 _UNREGISTERED = ("rerunfailures", "pytest-retry", "flaky", "timeout", "lfplugin", "nfplugin", "stepwiseplugin")
 
 
 class _Served(pytest.skip.Exception):  # type: ignore[name-defined,misc,unused-ignore]
-    """The parent has what it wanted; pytest tears the test down."""
+    """The parent has enough; pytest tears the test down."""
 
 
 class SocketServer:
-    """Serves the parent's requests from inside the test; see ``Server``."""
+    """Answers the parent's requests from inside the test; see ``Server``."""
 
     def __init__(self, channel: Channel, log: int, start: Start) -> None:
         self._channel = channel
         self._log = log
-        #: Seed of whatever the engine draws at random, from the parent.
         self.seed = start.seed
-        #: Which of the two things that ``compare`` was given is served here.
         self.side = start.side
-        #: Whether to say what exactly is served.
         self.describe = start.describe
-        #: Whether the test ended because the parent had enough, or was told why there is nothing to have.
+        #: Whether the test ended because the parent had enough, or had received an error.
         self.finished = False
         self._called = False
 
-    def serve(self, opened: Callable[[], tuple[Worker, Subject, float | None]]) -> NoReturn:
-        """Serve until the parent has enough; never returns.
+    def serve(self, open_worker: Callable[[], tuple[Worker, Subject, float | None]]) -> NoReturn:
+        """Measure until the parent has enough; never returns.
 
         Args:
-            opened: checks what is served; gives the worker, what it serves, and how long the first query took in
-                seconds, if there was one.
+            open_worker: as in ``Server.serve``.
 
         Raises:
-            _Served: always, unless this is the second time.
-            UsageError: this is the second time.
+            _Served: at the first call.
+            UsageError: at the second call.
         """
         if self._called:
             raise UsageError("concurrent_runner was called again after it had ended this run of the test in a fork")
         self._called = True
         self.arm()
         try:
-            worker, subject, query_s = opened()
+            worker, subject, query_s = open_worker()
             try:
                 self._channel.send(Ready(subject=subject, query_s=query_s))
                 while self._answer(worker):
@@ -99,7 +95,7 @@ class SocketServer:
             finally:
                 worker.close()
         except Closed:
-            pass  # the parent is gone: tear down and go, too
+            pass  # the parent is gone: tear down and exit
         except Exception as error:
             self._channel.send(_failed(error))
             self._wait_for_stop()
@@ -107,13 +103,13 @@ class SocketServer:
         raise _Served("served its parent")
 
     def arm(self) -> None:
-        """Let crashes, and SIGUSR1, print the stacks of all threads: importing Paddle takes the signals over."""
+        """Let crashes and SIGUSR1 print the stacks of all threads; importing Paddle replaces the signal handlers."""
         faulthandler.disable()
         faulthandler.enable(file=self._log, all_threads=True)
         faulthandler.register(signal.SIGUSR1, file=self._log, all_threads=True, chain=False)
 
     def _answer(self, worker: Worker) -> bool:
-        """Answer one request; False after the last."""
+        """Answer one request; False after the last one."""
         request = self._channel.receive()
         if isinstance(request, Stop):
             return False
@@ -144,11 +140,11 @@ def _failed(error: Exception) -> Failed:
 
 
 class _OneTest:
-    """The plugin of a fork: one test, and what went wrong in it."""
+    """The plugin of a fork: runs one test, and records what went wrong in it."""
 
     def __init__(self, start: Start, server: SocketServer) -> None:
         self.problems: list[str] = []
-        #: Why there is nothing to measure here, though nothing broke.
+        #: Why there is nothing to measure here, though nothing broke; None otherwise.
         self.absent: str | None = None
         self._nodeid = start.nodeid
         self._path = Path(start.path)
@@ -171,8 +167,8 @@ class _OneTest:
         if not session.items and not self.problems:
             self.absent = f"there is no test {self._nodeid!r}"
             self.problems.append(
-                f"there is no test {self._nodeid!r} in this process: an id must be the same in every process, so make "
-                "none of a random value, a time or an address"
+                f"there is no test {self._nodeid!r} in this process: an id must be the same in every process, so it "
+                "must not contain a random value, a time or an address"
             )
 
     @pytest.hookimpl(wrapper=True)
@@ -184,7 +180,7 @@ class _OneTest:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_report_teststatus(self) -> tuple[str, str, str]:
-        return "", "", ""  # no dot among what the test prints
+        return "", "", ""  # otherwise a dot would mix with what the test prints
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
         if report.failed:
@@ -203,10 +199,10 @@ class _OneTest:
 
 
 def main(descriptor: int, parent: int) -> int:
-    """Serve the parent over the inherited file ``descriptor``.
+    """Serve the parent over an inherited socket, and return the exit status.
 
     Args:
-        descriptor: of a connected socket.
+        descriptor: of the connected socket.
         parent: process id of the parent.
     """
     _die_with(parent)
@@ -252,14 +248,14 @@ def _run(start: Start, server: SocketServer) -> Ended:
 def _options(start: Start) -> dict[str, Any]:
     options = {}
     for name, pickled in start.options.items():
-        # A class of a conftest.py, which is not imported yet, cannot be found.
+        # The class of a value may be defined in a conftest.py, which is not imported yet.
         with contextlib.suppress(Exception):
             options[name] = pickle.loads(pickled)
     return options
 
 
 def _die_with(parent: int) -> None:
-    """Let the kernel kill this process when its parent dies, however that dies."""
+    """Let the kernel kill this process when its parent dies, in whatever way."""
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != parent:  # it died before
+    if os.getppid() != parent:  # it has died already
         os._exit(1)

@@ -1,4 +1,4 @@
-"""The other side of a comparison, before anything is started there: is it there, and can it measure?"""
+"""Checks the other side of a comparison before anything is measured: does it exist, and can it measure?"""
 
 from __future__ import annotations
 
@@ -18,11 +18,10 @@ if TYPE_CHECKING:
 
     import pytest
 
-#: How long an interpreter may take to say what it is: 20 ms on an idle machine.
+#: How long an interpreter may take to report what it is: 20 ms on an idle machine.
 ASK_S = 60.0
 
-#: Asked of the other interpreter, as ``launch`` starts it: without the working directory among its modules. Written for
-#: any Python 3.
+#: Run by the other interpreter, which may be any Python 3. As in ``launch``, the working directory is no module path.
 _QUESTION = (
     "import sys, json; sys.path[:] = [one for one in sys.path if one]; from importlib.util import find_spec as found; "
     "print(json.dumps({'python': sys.version.split()[0], "
@@ -34,7 +33,7 @@ _PLUGIN_HERE = "install pytest-paddle-mt there as it is installed here"
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class Interpreter:
-    """What another interpreter says of itself."""
+    """What another interpreter reports about itself."""
 
     #: Version of Python.
     python: str
@@ -42,7 +41,7 @@ class Interpreter:
 
 
 def place(python: Path | None, rootdir: Path | None, here: Path, sources: dict[str, str]) -> Place | None:
-    """The other side that was asked for; None when none was.
+    """The place of the other side; None when no other side was asked for.
 
     Args:
         python: as given, absolute; None: not given.
@@ -51,13 +50,13 @@ def place(python: Path | None, rootdir: Path | None, here: Path, sources: dict[s
         sources: how the user wrote each of them, by the keys of ``Settings.sources``.
 
     Raises:
-        UsageError: one of them is not there, or only the directory was given.
+        UsageError: one of them does not exist, or only the directory was given.
     """
     if python is None:
         if rootdir is None:
             return None
         raise UsageError(
-            f"{sources['against_rootdir']} says where the other side is, and not which Python runs it; add "
+            f"{sources['against_rootdir']} names the other side's directory, but not the Python that runs it; add "
             f"--paddle-against={sys.executable} for this one"
         )
     asked = sources["against"]
@@ -76,10 +75,10 @@ def place(python: Path | None, rootdir: Path | None, here: Path, sources: dict[s
 
 
 def is_here(there: Place, here: Path) -> bool:
-    """Whether this is the same interpreter and the same rootdir as here, so that a comparison is one with itself.
+    """Whether this is the interpreter and the rootdir of this process, so that a comparison is one with itself.
 
-    The same interpreter stands in the same directory: ``python`` and ``python3`` of one virtual environment are one,
-    those of two are links to one file and have other packages.
+    ``python`` and ``python3`` in one directory are the same interpreter. Those of two virtual environments are not,
+    even if they are links to the same file: they have other packages.
     """
     one, other = str(there.python), sys.executable
     same_python = os.path.samefile(one, other) and os.path.samefile(os.path.dirname(one), os.path.dirname(other))
@@ -87,10 +86,10 @@ def is_here(there: Place, here: Path) -> bool:
 
 
 def ask(there: Place, here: Path) -> Interpreter:
-    """What the other interpreter is.
+    """Ask the other interpreter what it is.
 
     Raises:
-        UsageError: it is no Python, or has no plugin.
+        UsageError: it is no Python, or does not have this plugin.
     """
     python = there.python
     environ = launch.environment_elsewhere(dict(os.environ), here, there)
@@ -105,17 +104,17 @@ def ask(there: Place, here: Path) -> Interpreter:
             check=False,
         )
     except subprocess.TimeoutExpired:
-        raise UsageError(f"{python} did not say what it is within {ASK_S:g} s; is it a Python interpreter?") from None
+        raise UsageError(f"{python} did not answer within {ASK_S:g} s; is it a Python interpreter?") from None
     except OSError as error:
         raise UsageError(f"{python} cannot be run ({error}); name a Python interpreter") from error
     printed = (done.stdout + done.stderr).decode(errors="replace").strip()
     try:
-        said = json.loads(done.stdout)
-        version, has_plugin, has_paddle = str(said["python"]), bool(said["plugin"]), bool(said["paddle"])
+        answer = json.loads(done.stdout)
+        version, has_plugin, has_paddle = str(answer["python"]), bool(answer["plugin"]), bool(answer["paddle"])
     except (ValueError, TypeError, KeyError):
-        told = f"it printed {printed[-200:]!r}" if printed else f"it exited with status {done.returncode}"
+        reaction = f"it printed {printed[-200:]!r}" if printed else f"it exited with status {done.returncode}"
         raise UsageError(
-            f"{python} is no Python 3 interpreter: asked what it is, {told}; name one for --paddle-against"
+            f"{python} is no Python 3 interpreter: asked what it is, {reaction}; name one for --paddle-against"
         ) from None
     if not has_plugin:
         raise UsageError(
@@ -126,17 +125,17 @@ def ask(there: Place, here: Path) -> Interpreter:
 
 
 def absence(item: pytest.Item, there: Place) -> str | None:
-    """Why the test has nothing to run there, for people, as far as can be seen from here; None when nothing is seen.
+    """Why the test cannot run there, as far as can be seen from here, human-readable; None if nothing is in its way.
 
     Raises:
-        UsageError: its file does not stand below the rootdir, so nobody can say where it stands there.
+        UsageError: its file is not below the rootdir, so its place on the other side is unknown.
     """
     here = item.config.rootpath
     same_root = os.path.samefile(there.rootdir, here)
     if here not in item.path.parents and not same_root:
         raise UsageError(
-            f"{item.path} does not stand below the rootdir {here}, so there is no telling where it stands below "
-            f"{there.rootdir}; start pytest with a --rootdir above the test"
+            f"{item.path} is not below the rootdir {here}, so its place below {there.rootdir} is unknown; "
+            "start pytest with a --rootdir above the test"
         )
     path = launch.there(item.path, here, there)
     return None if path.exists() else f"the other side has no file {path}"

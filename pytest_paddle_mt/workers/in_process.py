@@ -1,4 +1,4 @@
-"""Measures in this process, by a direct call."""
+"""Measures in this process by a direct call."""
 
 from __future__ import annotations
 

@@ -1,11 +1,11 @@
-"""What a fork is started with: the parent's options without what only one process may have.
+"""Makes the command line, environment and options of a fork: the parent's, without what only one process may have.
 
-A fork runs one test as the parent does, and reports to nobody but the parent. So it gets every option that fixtures,
+A fork runs one test as the parent does, and reports only to the parent. So it gets every option that fixtures,
 parametrisation or the test may read (of pytest, of plugins, of a user's conftest.py) and none that writes a file,
 selects tests, runs them again, or runs them elsewhere. Plugins passed to ``pytest.main`` as objects stay behind.
 
-A fork of another interpreter (a ``Place``) has the same options, and nothing that says where this interpreter finds its
-modules. Paths below this rootdir become the same paths below the other one.
+A fork of another interpreter (a ``Place``) gets the same options, but none of this interpreter's module paths. Paths
+below this rootdir become the same paths below the other one.
 """
 
 from __future__ import annotations
@@ -31,15 +31,15 @@ if TYPE_CHECKING:
 #: Tells user code in a fork which one it is, counted from 1; not set in the parent.
 FORK_VARIABLE = "PYTEST_PADDLE_MT_FORK"
 
-#: Options by their name in ``config.option``, and what a fork has in their place.
+#: Options by their name in ``config.option``, and the value that a fork gets instead.
 _REPLACED: dict[str, Any] = {
-    # The parent's alone: a fork compares with nobody.
+    # The parent's alone: a fork makes no comparison.
     "paddle_against": None,
     "paddle_against_rootdir": None,
-    # Said by an argument instead.
+    # Given by an argument instead.
     "plugins": [],
     "basetemp": None,
-    # Selects tests: a fork runs the one that it is told.
+    # Selects tests: a fork runs the test that its parent names.
     "keyword": "",
     "markexpr": "",
     "deselect": None,
@@ -113,18 +113,17 @@ _REPLACED: dict[str, Any] = {
     "strict_config": False,
 }
 
-#: Variables by which coverage.py and pytest-cov start in every Python process; a measurement would be of them.
+#: Variables by which coverage.py and pytest-cov start in every Python process; a fork would measure them, too.
 _COVERAGE_VARIABLES = ("COV_CORE_", "COVERAGE_PROCESS_")
 
-#: Run by the fork's interpreter: its modules must be the parent's before ours can be found among them.
+#: Run by the fork's interpreter. It takes over the parent's module paths first, by which it then finds this plugin.
 _BOOTSTRAP = (
     "import json, sys; sys.path[:] = json.loads(sys.argv[1]); "
     "from pytest_paddle_mt.workers.child import main; sys.exit(main(*map(int, sys.argv[2:])))"
 )
 
-
-#: Run by another interpreter: its own modules, without the working directory, which may be a checkout of ours that is
-#: not installed. Where the parent has the working directory among its modules, the fork gets its own, behind ours.
+#: Run by another interpreter. It imports this plugin without its working directory, which may be a checkout that is not
+#: installed. If the parent has its working directory among its module paths, the fork then gets its own.
 _BOOTSTRAP_ELSEWHERE = (
     "import os, sys; sys.path[:] = [one for one in sys.path if one]; "
     "from pytest_paddle_mt.workers.child import main; "
@@ -139,10 +138,22 @@ _NOT_ELSEWHERE = ("PYTHONHOME", "PYTHONEXECUTABLE", "PYTHONPATH", "VIRTUAL_ENV",
 class Place:
     """Where the other side of a comparison runs."""
 
-    #: Its interpreter, absolute. A link is not followed: it may be what makes it that of a virtual environment.
+    #: Its interpreter, absolute. Links are not followed: the Python of a virtual environment is one.
     python: Path
     #: Its rootdir, absolute.
     rootdir: Path
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class Role:
+    """What the forks of one side do in a comparison."""
+
+    #: Which of the two things that ``compare`` was given they serve.
+    side: Side
+    #: Where they run; None: here.
+    place: Place | None
+    #: Number of the first: no two processes of a test have the same.
+    first: int
 
 
 def command(descriptor: int, place: Place | None = None) -> list[str]:
@@ -150,7 +161,7 @@ def command(descriptor: int, place: Place | None = None) -> list[str]:
     if place is not None:
         with_cwd = str(int("" in sys.path or os.getcwd() in sys.path))
         return [str(place.python), "-u", "-c", _BOOTSTRAP_ELSEWHERE, with_cwd, str(descriptor), str(os.getpid())]
-    # -u: what it printed before it crashed is in its log.
+    # -u: otherwise what it printed right before a crash would be lost.
     flags = ["-u", *subprocess._args_from_interpreter_flags()]  # type: ignore[attr-defined]
     return [sys.executable, *flags, "-c", _BOOTSTRAP, json.dumps(sys.path), str(descriptor), str(os.getpid())]
 
@@ -166,8 +177,8 @@ def environment_of(fork: int) -> dict[str, str]:
 def environment_elsewhere(environ: dict[str, str], rootdir: Path, place: Place) -> dict[str, str]:
     """``environ`` without what leads another interpreter to the modules of this one.
 
-    Of ``PYTHONPATH``, relative entries stay, entries below ``rootdir`` become those below the other rootdir, and others
-    go. Gone is also what points into this interpreter's own packages: Paddle sets such variables when it is imported.
+    Relative entries of ``PYTHONPATH`` stay, entries below ``rootdir`` become those below the other rootdir, and all
+    others are removed. So are variables that point into this interpreter's packages: importing Paddle sets such ones.
     """
     own = tuple({sysconfig.get_path(name) + os.sep for name in ("purelib", "platlib")})
     kept = {name: value for name, value in environ.items() if name not in _NOT_ELSEWHERE and not value.startswith(own)}
@@ -179,7 +190,7 @@ def environment_elsewhere(environ: dict[str, str], rootdir: Path, place: Place) 
 
 
 def there(path: Path, rootdir: Path, place: Place | None) -> Path:
-    """The same path below the other rootdir; ``path`` itself where it does not stand below this one."""
+    """The same path below the other rootdir; ``path`` itself if it is not below this one."""
     if place is None or rootdir not in _up(path):
         return path
     return place.rootdir / path.relative_to(rootdir)
@@ -191,32 +202,24 @@ def working_directory(config: pytest.Config, place: Place | None) -> Path:
     return directory if place is None or directory.is_dir() else place.rootdir
 
 
-def start(
-    item: pytest.Item,
-    seed: int,
-    basetemp: Path,
-    place: Place | None = None,
-    side: Side = "this",
-    describe: bool = False,
-) -> Start:
-    """What a fork is told to run ``item``.
+def start(item: pytest.Item, seed: int, basetemp: Path, role: Role | None = None) -> Start:
+    """The message by which a fork runs ``item``.
 
     Args:
         item: the test.
         seed: seed of whatever the engine draws at random.
         basetemp: directory for the fork's own temporary files.
-        place: where it runs; None: here.
-        side: which of the two things that ``compare`` was given it serves.
-        describe: whether it says what exactly it serves.
+        role: what it does in a comparison; None: there is no comparison.
     """
+    place = None if role is None else role.place
     return Start(
         nodeid=item.nodeid,
         path=str(there(item.path, item.config.rootpath, place)),
         arguments=tuple(_arguments(item, basetemp, place)),
         options=_options(item.config),
         seed=seed,
-        side=side,
-        describe=describe,
+        side="this" if role is None else role.side,
+        describe=role is not None,
     )
 
 
@@ -231,7 +234,7 @@ def _arguments(item: pytest.Item, basetemp: Path, place: Place | None) -> list[s
     return [
         _collected(there(item.path, rootdir, place)),
         f"--rootdir={there(rootdir, rootdir, place)}",
-        f"--config-file={ini or os.devnull}",  # none: else the fork would look for one
+        f"--config-file={ini or os.devnull}",  # without the option the fork would look for a file
         f"--confcutdir={confcutdir if confcutdir is None else there(Path(confcutdir), rootdir, place)}",
         f"--basetemp={basetemp}",
         *plugins,
@@ -243,14 +246,14 @@ def _up(path: Path) -> tuple[Path, ...]:
 
 
 def _collected(path: Path) -> str:
-    """What pytest is told to collect: the file, or, as it takes no ``[`` in an argument, a directory above it."""
+    """What pytest collects: the file, or a directory above it, because an argument must not contain ``[``."""
     while "[" in str(path):
         path = path.parent
     return str(path)
 
 
 def _options(config: pytest.Config) -> dict[str, bytes]:
-    """Options by name, each pickled; what cannot be pickled is an object of this process and stays behind."""
+    """Options by name, each pickled; objects that cannot be pickled belong to this process and are left out."""
     pickled = {}
     for name, value in vars(config.option).items():
         if name == "file_or_dir":  # an argument; argparse warns of an option with its name

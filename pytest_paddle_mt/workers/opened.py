@@ -6,7 +6,9 @@ import contextlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-from pytest_paddle_mt.workers.fork import Absent, Crew, Role
+from pytest_paddle_mt.workers.crew import Crew
+from pytest_paddle_mt.workers.fork import Absent
+from pytest_paddle_mt.workers.launch import Role
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -1,11 +1,11 @@
-"""What a parent and a fork say to each other, and how it travels: frames on a socket.
+"""Defines the messages between a parent and a fork, and carries them as frames on a socket.
 
 Guarantees
-    * A message arrives whole or not at all: an end inside a frame, and bytes that are no frame, are their own errors.
-    * ``Hello`` can be read whatever the version of the other end; nothing else is read before it was compared.
-    * Arrays travel as their bytes and nothing is unpickled here, so two ends may differ in Python and NumPy.
+    * A message arrives whole or not at all: an end inside a frame, and bytes that are no frame, have their own errors.
+    * ``Hello`` can be read from an end of any version; nothing else is read before the versions are compared.
+    * Arrays travel as their bytes and nothing is unpickled here, so the two ends may differ in Python and NumPy.
 
-To add a message, add a record here and name it in ``_RECORDS``. A change of what is said raises ``PROTOCOL``.
+To add a message, add a record here and name it in ``_RECORDS``. Raise ``PROTOCOL`` with every change of a message.
 """
 
 from __future__ import annotations
@@ -32,19 +32,19 @@ if TYPE_CHECKING:
 PROTOCOL = 2
 
 _MAGIC = b"PMT\n"
-#: Before each frame: the magic, bytes of JSON, bytes of everything that JSON cannot hold.
+#: Before each frame: the magic, the number of bytes of JSON, the number of bytes of everything else.
 _HEADER = struct.Struct(">4sQQ")
-#: Beyond this a length is an accident. A window of a million queries, the most that are kept, has 8 MB.
+#: A greater length is an accident. A window of a million queries, the most that are kept, has 8 MB.
 _MOST_BYTES = 1 << 32
-#: How often a wait looks whether the other end still lives.
+#: How often a wait checks whether the other end still lives.
 _LOOK_S = 0.25
-#: A message that the other end does not take for this long is as good as lost: it reads whenever it is not at work.
+#: If the other end does not take a message for this long, it never will: it reads whenever it is idle.
 _SEND_S = 60.0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class Hello:
-    """The first message of a fork: who it is."""
+    """The first message of a fork: its versions."""
 
     protocol: int
     plugin_version: str
@@ -60,7 +60,7 @@ class Start:
 
     #: Exact node id of the test.
     nodeid: str
-    #: The file that it stands in.
+    #: The file that contains it.
     path: str
     #: Command line arguments of the fork's pytest.
     arguments: tuple[str, ...]
@@ -68,18 +68,18 @@ class Start:
     options: dict[str, bytes]
     #: Seed of whatever the engine draws at random.
     seed: int
-    #: Which of the two things that ``compare`` was given it serves: this side's or the other's.
+    #: Which of the two things that ``compare`` was given it measures.
     side: Side
-    #: Whether to say what exactly it serves, which means reading the model's files.
+    #: Whether to describe what exactly it serves, for which the model's files are read.
     describe: bool
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class Ready:
-    """Fork to parent: it stands in ``concurrent_runner``, and this is what it serves."""
+    """Fork to parent: it has reached ``concurrent_runner``, and this is what it serves."""
 
     subject: Subject
-    #: How long the first query took, in seconds; None where there was none.
+    #: How long the first query took, in seconds; None if there was none.
     query_s: float | None
 
 
@@ -92,7 +92,7 @@ class Prepare:
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class Prepared:
-    """Fork to parent: done."""
+    """Fork to parent: what ``Prepare`` asked for is done."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -112,12 +112,12 @@ class Measured:
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class Failed:
-    """Fork to parent: what was asked for raised an error."""
+    """Fork to parent: the request raised an error."""
 
-    #: Name of its class.
+    #: Name of its class if it is one of ours, else empty.
     error: str
     text: str
-    #: What the class is made from, where that is more than the text.
+    #: Arguments of the class, if it takes more than a text.
     arguments: dict[str, Any]
 
 
@@ -130,7 +130,7 @@ class Stop:
 class Ended:
     """Fork to parent, its last message: pytest has ended, every fixture is torn down."""
 
-    #: What went wrong in the test there, for people.
+    #: What went wrong in the test there, human-readable.
     problems: tuple[str, ...]
     #: Why there is nothing to measure there, though nothing broke: no such test, or it is skipped; None otherwise.
     absent: str | None
@@ -150,30 +150,29 @@ class Closed(PaddleMtError):
 
 
 class Cut(Closed):
-    """The other end went in the middle of a message."""
+    """The other end was gone in the middle of a message."""
 
 
 class Garbled(PaddleMtError):
-    """What came is no message."""
+    """Something arrived that is no message."""
 
 
 class Missed(PaddleMtError):
-    """Nothing came in time."""
+    """Nothing arrived in time."""
 
 
 class Channel:
-    """Messages over a connected socket, used from one thread.
+    """Sends and receives messages over a connected socket, from one thread.
 
     Args:
         connection: the socket; closed with the channel.
-        alive: whether the other end still lives. Its end of the socket may live on without it, in a process that it
-            forked.
+        alive: whether the other end still lives. Its end of the socket may outlive it, in a process that it forked.
     """
 
     def __init__(self, connection: socket.socket, alive: Callable[[], bool] = lambda: True) -> None:
         self._connection = connection
         self._alive = alive
-        self._readable = select.poll()  # select() knows no descriptor beyond 1023
+        self._readable = select.poll()  # select() does not take descriptors above 1023
         self._readable.register(connection, select.POLLIN)
 
     def send(self, message: object) -> None:
@@ -193,16 +192,16 @@ class Channel:
             raise Closed(f"the other end takes no message ({error})") from error
 
     def receive(self, timeout_s: float | None = None) -> Any:
-        """The next message.
+        """Wait for the next message.
 
         Args:
             timeout_s: how long to wait for all of it; None: as long as the other end lives.
 
         Raises:
             Closed: the other end is gone.
-            Cut: it went in the middle of this message.
-            Garbled: what came is no message of this version.
-            Missed: it did not come in time.
+            Cut: it was gone in the middle of this message.
+            Garbled: what arrived is no message of this version.
+            Missed: it did not arrive in time.
         """
         head, blobs = self._frame(timeout_s)
         try:
@@ -214,21 +213,21 @@ class Channel:
             raise Garbled(f"{_shown(head)} is no message of protocol {PROTOCOL} ({error})") from error
 
     def receive_hello(self, timeout_s: float | None = None) -> Hello:
-        """The first message of a fork of any version, with -1 and empty text for what it does not say.
+        """Wait for the first message of a fork of any version; what it lacks becomes -1 or an empty text.
 
         Raises:
             Closed, Cut, Garbled, Missed: as in ``receive``.
         """
         head, _ = self._frame(timeout_s)
         try:
-            kind, name, said = json.loads(head)
+            kind, name, fields = json.loads(head)
             if (kind, name) != ("record", Hello.__name__):
                 raise ValueError("it should be a Hello")
             return Hello(
-                protocol=int(said.get("protocol", -1)),
-                plugin_version=str(said.get("plugin_version", "")),
-                python=str(said.get("python", "")),
-                package=str(said.get("package", "")),
+                protocol=int(fields.get("protocol", -1)),
+                plugin_version=str(fields.get("plugin_version", "")),
+                python=str(fields.get("python", "")),
+                package=str(fields.get("package", "")),
             )
         except (ValueError, TypeError, AttributeError) as error:
             raise Garbled(f"{_shown(head)} is no first message ({error})") from error
@@ -271,7 +270,7 @@ class Channel:
         """Up to ``most`` bytes; none when the other end is gone."""
         while True:
             left_s = _LOOK_S if deadline_s is None else deadline_s - time.monotonic()
-            lived = self._alive()  # asked first: what it sent before it died is then readable
+            lived = self._alive()  # before the poll: what it sent before it died is then readable
             wait_s = max(0.0, min(left_s, _LOOK_S)) if lived else 0.0
             if self._readable.poll(math.ceil(wait_s * 1e3)):
                 try:
@@ -281,11 +280,11 @@ class Channel:
             if not lived:
                 return b""
             if left_s <= 0:
-                raise Missed("nothing came in time")
+                raise Missed("nothing arrived in time")
 
 
 def _plain(value: Any, blobs: list[bytes]) -> Any:
-    """``value`` as JSON knows it; what JSON does not know becomes a list that starts with its kind."""
+    """``value`` as JSON; what JSON cannot express becomes a list that starts with its kind; bytes go to ``blobs``."""
     if value is None or isinstance(value, (bool, int, float, str)):
         return value
     if isinstance(value, bytes):
@@ -306,10 +305,10 @@ def _plain(value: Any, blobs: list[bytes]) -> Any:
 
 
 def _record(plain: Any, blobs: list[bytes]) -> Any:
-    """What ``_plain`` was given; a list comes back as a tuple.
+    """The inverse of ``_plain``, except that a list comes back as a tuple.
 
     Raises:
-        ValueError, KeyError, TypeError, IndexError: it is nothing that ``_plain`` made.
+        ValueError, KeyError, TypeError, IndexError: ``plain`` was not made by ``_plain``.
     """
     if not isinstance(plain, list):
         return plain

@@ -423,8 +423,8 @@ def test_ctrl_c_leaves_no_process_of_either_side_and_no_result(sides):
     sides.conftest(
         """
         import threading
-        from pytest_paddle_mt.workers import fork
-        fork.INTERRUPT_S = 1.0
+        from pytest_paddle_mt.workers import crew
+        crew.INTERRUPT_S = 1.0
 
         class Known(Known):
             def measure(self, threads, plan):
@@ -449,7 +449,7 @@ def test_ctrl_c_leaves_no_process_of_either_side_and_no_result(sides):
         (["--paddle-against=no-such-python"], "there is no program 'no-such-python' on the PATH"),
         (["--paddle-against="], "the value is empty"),
         (["--paddle-against=/bin"], "/bin is a directory"),
-        (["--paddle-against-rootdir=."], "says where the other side is, and not which Python runs it"),
+        (["--paddle-against-rootdir=."], "names the other side's directory, but not the Python that runs it"),
         ([f"--paddle-against={sys.executable}", "--paddle-against-rootdir=/no/such"], "there is no directory /no/such"),
         (["--paddle-max-drift=-1"], "-1 leaves no room for noise"),
         (["--paddle-max-drift=much"], "'much' is not a number"),

@@ -474,7 +474,7 @@ MOMENTS = {
 @pytest.mark.parametrize("moment", MOMENTS)
 def test_ctrl_c_leaves_no_process_and_no_half_result(forked, moment):
     code = MOMENTS[moment] if moment != "start" else f"if FORK:\n    {MOMENTS[moment]}"
-    forked.conftest("fork.INTERRUPT_S = 1.0\nsubprocess.Popen(['sleep', '1000']) if FORK else None\n" + code)
+    forked.conftest("crew.INTERRUPT_S = 1.0\nsubprocess.Popen(['sleep', '1000']) if FORK else None\n" + code)
     process = forked.start("--paddle-json=results.json")
     until((forked.path / moment).exists)
     output = interrupt(process)
@@ -501,7 +501,7 @@ def test_ctrl_c_while_a_failure_is_measured_again_leaves_no_process_and_no_half_
         """
         import builders
 
-        fork.INTERRUPT_S = 1.0
+        crew.INTERRUPT_S = 1.0
         builders.give_every_thread_a_core()
 
         class FakeStays(builders.FakeEngine):

@@ -42,11 +42,11 @@ def test_no_ticker_is_left():
     assert not any(thread.name == "paddle-mt-gil-probe" for thread in threading.enumerate())
 
 
-def test_the_probe_says_of_this_paddle_what_was_measured_of_its_version(models, make_pool):
+def test_this_paddle_holds_or_releases_the_gil_as_was_measured_for_its_version(models, make_pool):
     import paddle
 
     if paddle.is_compiled_with_cuda() or PADDLE > (3, 3, 1):
-        pytest.skip("nobody has measured this Paddle")
+        pytest.skip("this Paddle was not measured")
     pool = make_pool(models.get("wide"))
     pool.answer(0, {"x": np.ones((64, 512), dtype=np.float32)})
     # https://github.com/PaddlePaddle/Paddle/pull/75360 took the release back for all but NPU builds.

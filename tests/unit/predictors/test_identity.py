@@ -47,7 +47,7 @@ def test_work_is_called_the_same_in_every_process():
     assert "0x" not in identity.name_of(lambda predictor, inputs: None)
 
 
-def test_without_a_pool_it_says_versions_and_work():
+def test_without_a_pool_versions_and_work_are_described():
     found = identity.describe(subject(engine="synthetic", batch_size=None), None, (), SyntheticWork(spin_ns=5.0))
     assert found["work"] == "SyntheticWork(spin_ns=5.0)"
     assert {"Python", "NumPy", "pytest-paddle-mt", "engine", "device"} < set(found)
@@ -65,7 +65,7 @@ def test_a_model_is_known_by_the_digests_of_its_files(models, make_pool):
     assert one["paddlepaddle"][0].isdigit()
 
 
-def test_predictors_that_somebody_else_made_are_of_an_unknown_model(models):
+def test_given_predictors_are_of_an_unknown_model(models):
     from pytest_paddle_mt.predictors.pool import PredictorPool
 
     with PredictorPool.of([models.get("mlp").predictor()]) as pool:
@@ -81,7 +81,7 @@ def test_sides_that_serve_different_inputs_batches_or_devices_cannot_be_compared
     assert f"differ in {name}: {known[name]} and another" in reason
 
 
-def test_what_nobody_knows_is_no_objection_and_is_said_to_be_unknown():
+def test_an_unknown_fact_is_no_objection_and_is_listed_as_unknown():
     assert identity.objection({"inputs": identity.UNKNOWN}, {"inputs": "sha256 1"}) is None
     assert identity.differences({"inputs": identity.UNKNOWN}, {"inputs": identity.UNKNOWN}) == (
         "inputs: unknown, so it may differ",

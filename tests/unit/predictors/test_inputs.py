@@ -150,7 +150,7 @@ def test_what_is_no_dict_of_arrays_is_refused_with_what_it_is(mlp, given, shown)
 
 
 @pytest.mark.parametrize("given", [[], (), {}, [{}]])
-def test_nothing_is_refused(mlp, given):
+def test_an_empty_input_is_refused(mlp, given):
     assert "paddle_inputs is empty; give at least one dict with an array for each input" in refused(mlp, given)
 
 
@@ -213,7 +213,7 @@ def test_an_object_that_is_no_array_is_refused(mlp):
     assert "input 'x' is object, the model wants float32" in refused(mlp, {"x": None})
 
 
-# Predictors whose model file nobody knows
+# Predictors whose model file is unknown
 
 
 @pytest.mark.parametrize("form", FORMATS)
@@ -227,7 +227,7 @@ def test_of_given_predictors_the_types_are_taken_from_the_arrays(models, form):
 
 def test_of_given_predictors_a_type_that_paddle_does_not_know_is_refused(models):
     with PredictorPool.of([models.get("mlp").predictor()]) as pool:
-        assert "input 'x' is complex64, which Paddle serves to no model" in refused(pool, x(dtype=np.complex64))
+        assert "input 'x' is complex64, which no model of Paddle's takes" in refused(pool, x(dtype=np.complex64))
 
 
 def test_default_inputs_of_given_predictors_are_float32(models):

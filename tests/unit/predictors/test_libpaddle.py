@@ -99,7 +99,7 @@ def test_what_is_no_object_of_paddles_names_the_python_engine(models, thing):
 
 
 @pytest.mark.parametrize("form", FORMATS)
-def test_a_model_says_names_shapes_and_types_of_its_inputs(models, make_pool, form):
+def test_a_model_declares_names_shapes_and_types_of_its_inputs(models, make_pool, form):
     specs = make_pool(models.get("several", form)).input_specs()
     assert [(spec.name, spec.shape, libpaddle.DATA_TYPES[spec.data_type][0]) for spec in specs] == [
         ("ids", (-1, 5), "int64"),
@@ -108,12 +108,12 @@ def test_a_model_says_names_shapes_and_types_of_its_inputs(models, make_pool, fo
 
 
 @pytest.mark.parametrize(("form", "dtype"), [(form, dtype) for form in FORMATS for dtype in CAST_TYPES[form]])
-def test_a_model_says_each_type_of_input(models, make_pool, form, dtype):
+def test_a_model_declares_each_type_of_input(models, make_pool, form, dtype):
     (spec,) = make_pool(models.cast(dtype, form)).input_specs()
     assert libpaddle.DATA_TYPES[spec.data_type][0] == dtype
 
 
-def test_without_the_model_file_float32_counts_as_not_said(models):
+def test_without_the_model_file_float32_counts_as_unknown(models):
     (spec,) = libpaddle.input_specs(models.get("mlp").predictor(), None)
     assert (spec.name, spec.shape, spec.data_type) == ("x", (-1, 16), None)
 

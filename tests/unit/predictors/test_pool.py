@@ -4,6 +4,7 @@ import contextlib
 import gc
 import os
 import shutil
+import sys
 import weakref
 
 import numpy as np
@@ -92,7 +93,7 @@ def test_handles_are_made_once_in_the_models_own_order(models, make_pool):
     assert pool.handles(1) is handles
 
 
-def test_growing_tells_how_many_there_are_of_how_many(models, make_pool):
+def test_progress_is_reported_after_each_predictor(models, make_pool):
     told = []
     pool = make_pool(models.get("mlp"), progress=lambda made, of, elapsed_s: told.append((made, of, elapsed_s)))
     pool.grow(3)
@@ -150,7 +151,7 @@ def test_something_else_than_a_config_is_refused_with_what_to_write(models, give
 
 
 def refused(program, params):
-    """What a pool of these files says."""
+    """The error that a pool of these files raises."""
     with pytest.raises(ModelError) as caught, PredictorPool(config(program, params)) as pool:
         pool.answer(0, X)
     return str(caught.value)
@@ -193,7 +194,7 @@ def test_a_file_that_is_empty_is_named(copy, form, what):
 
 @pytest.mark.parametrize("form", FORMATS)
 @pytest.mark.parametrize("what", ["program", "params"])
-def test_a_file_that_was_cut_off_is_a_model_error_with_what_paddle_says(copy, form, what):
+def test_a_file_that_was_cut_off_is_a_model_error_with_paddles_message(copy, form, what):
     model = copy(form)
     path = getattr(model, what)
     whole = path.read_bytes()
@@ -287,7 +288,7 @@ def test_a_model_that_means_its_nan_is_served_when_allowed(models, make_pool):
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf])
-def test_nan_in_answer_to_nan_is_no_fault_of_the_model(models, make_pool, value):
+def test_an_answer_to_nan_or_inf_may_be_nan_or_inf(models, make_pool, value):
     answer = make_pool(models.get("fixed_batch")).answer(0, {"x": np.full((2, 4), value, dtype=np.float32)})
     assert not np.isfinite(only(answer)).all()
 
@@ -330,7 +331,7 @@ def test_enable_use_gpu_is_paddles_own_again_afterwards(cpu_build, models):
     assert inference.Config.enable_use_gpu is original
 
 
-def test_the_error_for_a_gpu_says_who_asked(cpu_build):
+def test_the_error_for_a_gpu_names_what_asked_for_it(cpu_build):
     assert str(no_gpu_support("--paddle-device=gpu:0 asks for a GPU")).startswith(
         "--paddle-device=gpu:0 asks for a GPU, but"
     )
@@ -378,7 +379,7 @@ def test_close_is_refused_while_a_sweep_uses_the_pool(models, make_pool):
 
 
 @pytest.mark.parametrize("method", POOL_METHODS)
-def test_predictors_that_nobody_holds_go_with_their_pool(models, make_pool, method):
+def test_predictors_that_are_not_held_elsewhere_go_with_their_pool(models, make_pool, method):
     pool = make_pool(models.get("mlp"), method=method, size=2)
     pool.answer(1, X)
     ends = [weakref.ref(pool[index]) for index in range(2)]
@@ -392,7 +393,7 @@ def test_predictors_that_nobody_holds_go_with_their_pool(models, make_pool, meth
 @pytest.mark.parametrize("form", FORMATS)
 @pytest.mark.parametrize("method", POOL_METHODS)
 @pytest.mark.parametrize("held", [0, 2])
-def test_a_predictor_that_somebody_still_holds_answers_correctly_after_close(models, make_pool, form, method, held):
+def test_a_predictor_that_is_held_elsewhere_answers_correctly_after_close(models, make_pool, form, method, held):
     # The end of one clone of the family makes the others answer wrongly (Paddle 3.x, .pdmodel), and that of
     # Paddle's own pool crashes the process.
     pool = make_pool(models.get("mlp", form), method=method, size=3)
@@ -407,7 +408,20 @@ def test_a_predictor_that_somebody_still_holds_answers_correctly_after_close(mod
         np.testing.assert_array_equal(answer, right)
 
 
-# Predictors that somebody else made
+@pytest.mark.parametrize("lent", [0, 1])
+def test_an_object_is_held_elsewhere_whatever_references_this_python_counts_by_itself(monkeypatch, lent):
+    count = sys.getrefcount
+    monkeypatch.setattr(sys, "getrefcount", lambda one: count(one) - 1 - lent)  # the argument is one more
+    objects = [object(), object()]
+    assert not pool._held_elsewhere([])
+    assert not pool._held_elsewhere(objects)
+    mine = objects[1]
+    assert pool._held_elsewhere(objects)
+    del mine
+    assert not pool._held_elsewhere(objects)
+
+
+# Given predictors
 
 
 def test_given_predictors_are_served_as_they_are(models):

@@ -120,7 +120,7 @@ def sent(message: object) -> bytes:
 
 
 @pytest.mark.parametrize("kept", [1, 10, 19, 20, 21, 60, -1])
-def test_an_end_inside_a_message_is_told_from_an_end_between_messages(ends, kept):
+def test_an_end_inside_a_message_has_its_own_error(ends, kept):
     ends[0].sendall(sent(Ended(problems=("something",), absent=None))[:kept])
     ends[0].close()
     with pytest.raises(Cut, match="in the middle of a message"):
@@ -194,5 +194,5 @@ def test_a_first_message_that_is_no_hello_is_refused(ends):
         Channel(ends[1]).receive_hello(60)
 
 
-def test_every_message_that_can_be_sent_can_be_read():
+def test_every_record_of_the_protocol_is_a_dataclass():
     assert all(dataclasses.is_dataclass(one) for one in protocol._RECORDS.values())

@@ -1,0 +1,61 @@
+"""One fork, from its parent's side: how long it may take, and the errors that it reports."""
+
+from __future__ import annotations
+
+import pytest
+
+from pytest_paddle_mt.errors import ForkFailed, ModelError, PaddleMtError, QueryFailed
+from pytest_paddle_mt.records import WindowPlan
+from pytest_paddle_mt.workers import fork
+from pytest_paddle_mt.workers.fork import ForkWorker
+from pytest_paddle_mt.workers.protocol import Failed
+
+
+@pytest.fixture
+def worker():
+    """A worker without a process."""
+    made = ForkWorker.__new__(ForkWorker)
+    made._name, made._place, made._doing, made._query_s = "fork 1", None, "measured 1 thread", 0.01
+    return made
+
+
+def deadline_s(worker, threads=1, **changes):
+    plan = {"window_s": 0.5, "min_queries": 20, "warmup_s": 0.1, "warmup_queries": 3, **changes}
+    return worker._deadline_s(threads, WindowPlan(**plan))
+
+
+def test_a_window_has_its_own_seconds_and_ten_times_its_queries_at_the_speed_of_the_first_for_each_thread(worker):
+    assert deadline_s(worker) == pytest.approx(fork.SLACK_S + 0.6 + 10 * 23 * 0.01)
+    assert deadline_s(worker, threads=8) - deadline_s(worker) == pytest.approx(7 * 10 * 23 * 0.01)
+    assert deadline_s(worker, window_s=60.5) - deadline_s(worker) == pytest.approx(60)
+
+
+def test_an_engine_that_reports_no_query_time_gets_a_second_for_each_query(worker):
+    worker._query_s = 1.0
+    of_a_second = deadline_s(worker)
+    worker._query_s = None
+    assert deadline_s(worker) == of_a_second
+
+
+def test_an_error_is_raised_as_the_class_that_the_fork_names(worker):
+    error = worker._as_error(Failed(error="ModelError", text="no such file", arguments={}))
+    assert (type(error), str(error)) == (ModelError, "no such file")
+
+
+def test_a_failed_query_keeps_its_thread_and_query(worker):
+    arguments = {"thread": 1, "query": 5, "threads": 2, "message": "out of range"}
+    error = worker._as_error(Failed(error="QueryFailed", text="", arguments=arguments))
+    assert isinstance(error, QueryFailed)
+    assert (error.thread, error.query, error.threads, error.message) == (1, 5, 2, "out of range")
+
+
+@pytest.mark.parametrize("name", ["pytest", "GateFailure", "annotations", "Garbled", "nothing"])
+def test_a_name_that_is_no_error_of_ours_gives_the_base_class(worker, name):
+    error = worker._as_error(Failed(error=name, text="it broke", arguments={}))
+    assert (type(error), str(error)) == (PaddleMtError, "it broke")
+
+
+def test_an_error_that_is_not_ours_is_a_failed_fork_with_its_traceback(worker):
+    error = worker._as_error(Failed(error="", text="Traceback ...\nLookupError: no row", arguments={}))
+    assert type(error) is ForkFailed
+    assert str(error) == "fork 1 failed while it measured 1 thread:\n    Traceback ...\n    LookupError: no row"
