@@ -310,7 +310,7 @@ class ConcurrentRunner:
         ended_badly = tuple(Warning(kind="fork_ended_badly", text=note) for note in late)
         sweep = dataclasses.replace(sweep, warnings=(*sweep.warnings, *ended_badly))
         self._finish(sweep)
-        return ComparisonResult(sweep, shown, lambda: self._session.settle(self._item))
+        return ComparisonResult(sweep, shown, lambda: self._session.decide_outcome(self._item))
 
     def _finish(self, sweep: Sweep) -> None:
         """Tell everybody of a sweep, and only then fail its test where it failed its gate."""
