@@ -212,7 +212,7 @@ def _by_name(what: str, members: Iterable[Any]) -> dict[str, Any]:
 
 
 def test_key(item: pytest.Item) -> str:
-    """The identity of a test in the store: its node id, without the engine where it is parametrised by engines.
+    """The identity of a test in the store: its node id, without the engine where it is parametrized by engines.
 
     So a baseline is found both when the test runs with one engine and when it runs with several.
     """

@@ -43,7 +43,7 @@ def read(parse: Callable[..., pytest.Config]) -> Read:
 
 @pytest.fixture
 def refusal(read: Read) -> Callable[..., str]:
-    """What a user is told whose input is refused."""
+    """The message of the error for input that is refused."""
 
     def message(*arguments: str, **more: Any) -> str:
         with pytest.raises(UsageError) as caught:

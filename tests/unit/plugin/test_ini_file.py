@@ -82,7 +82,7 @@ def test_a_toml_file_of_pytests_own_may_have_natural_types_too(
 
 @NATIVE_TOML
 @pytest.mark.parametrize(
-    ("line", "told"),
+    ("line", "message"),
     [
         ("paddle-threads = [0, 2]", "paddle-threads = [0, 2] in pyproject.toml: 0 is not a count of threads"),
         ('paddle-threads = ["a"]', "paddle-threads = [\"a\"] in pyproject.toml: 'a' is not a whole number"),
@@ -94,23 +94,23 @@ def test_a_toml_file_of_pytests_own_may_have_natural_types_too(
     ],
 )
 def test_a_typed_toml_value_is_refused_as_it_was_written(
-    refusal: Callable[..., str], pytester: pytest.Pytester, line: str, told: str
+    refusal: Callable[..., str], pytester: pytest.Pytester, line: str, message: str
 ) -> None:
     pytester.makepyprojecttoml(f"[tool.pytest]\n{line}\n")
-    assert refusal().startswith(told)
+    assert refusal().startswith(message)
 
 
 def test_two_spellings_with_different_values_are_refused(
     refusal: Callable[..., str], pytester: pytest.Pytester
 ) -> None:
     pytester.makeini("[pytest]\npaddle-threads = 4\npaddle_threads = 8")
-    told = (
+    message = (
         "paddle-threads = 4 in tox.ini and paddle_threads = 8 in tox.ini: "
         "two spellings of one option contradict each other; keep paddle-threads"
     )
-    assert refusal() == told
-    assert refusal("--paddle-threads=2") == told
-    assert refusal(marks=(scaling(threads=2),)) == told
+    assert refusal() == message
+    assert refusal("--paddle-threads=2") == message
+    assert refusal(marks=(scaling(threads=2),)) == message
 
 
 def test_two_spellings_with_the_same_value_are_fine(read: Read, pytester: pytest.Pytester) -> None:

@@ -198,7 +198,7 @@ ROUNDS = "give MIN:MAX, such as 12:48, or one number for both"
 
 
 @pytest.mark.parametrize(
-    ("value", "told"),
+    ("value", "message"),
     [
         ("0:3", f"0 rounds measure nothing; {ROUNDS}, at least 1"),
         ("-1:3", f"-1 rounds measure nothing; {ROUNDS}, at least 1"),
@@ -211,8 +211,8 @@ ROUNDS = "give MIN:MAX, such as 12:48, or one number for both"
         (2.5, f"2.5 is not a whole number; {ROUNDS}"),
     ],
 )
-def test_rounds_that_cannot_be_are_refused(refusal: Callable[..., str], value: object, told: str) -> None:
-    assert refusal(marks=(scaling(rounds=value),)) == f"paddle_scaling(rounds={value!r}): {told}"
+def test_rounds_that_cannot_be_are_refused(refusal: Callable[..., str], value: object, message: str) -> None:
+    assert refusal(marks=(scaling(rounds=value),)) == f"paddle_scaling(rounds={value!r}): {message}"
 
 
 @pytest.mark.parametrize(("value", "seconds"), [("0", 0.0), ("0.3", 0.3), (2, 2.0)])

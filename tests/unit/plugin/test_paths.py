@@ -75,15 +75,15 @@ def test_an_absolute_results_file_stays_where_it_is(read: Read, tmp_path: Path) 
 
 
 @pytest.mark.parametrize(
-    ("written", "told"),
+    ("written", "message"),
     [
         ("", "the value is empty; give the name of a file, such as scaling.json"),
         ("new/", "'new/' is a directory; give the name of a file, such as scaling.json"),
         (".", "this is a directory; give the name of a file in it"),
     ],
 )
-def test_a_results_file_that_is_none_is_refused(refusal: Callable[..., str], written: str, told: str) -> None:
-    assert refusal(f"--paddle-json={written}") == f"--paddle-json={written}: {told}"
+def test_a_results_file_that_is_none_is_refused(refusal: Callable[..., str], written: str, message: str) -> None:
+    assert refusal(f"--paddle-json={written}") == f"--paddle-json={written}: {message}"
 
 
 # Baselines
@@ -104,18 +104,18 @@ def test_an_absolute_folder_of_baselines_stays_where_it_is(read: Read, tmp_path:
 
 
 @pytest.mark.parametrize(
-    ("written", "told"),
+    ("written", "message"),
     [
         ("", "the value is empty; give the name of a folder, such as baselines"),
         ("file/", "{path}/file is not a folder"),
     ],
 )
 def test_a_folder_of_baselines_that_is_none_is_refused(
-    refusal: Callable[..., str], pytester: pytest.Pytester, written: str, told: str
+    refusal: Callable[..., str], pytester: pytest.Pytester, written: str, message: str
 ) -> None:
     (pytester.path / "file").write_text("")
-    told = told.format(path=pytester.path)
-    assert refusal(f"--paddle-baselines={written}") == f"--paddle-baselines={written}: {told}"
+    message = message.format(path=pytester.path)
+    assert refusal(f"--paddle-baselines={written}") == f"--paddle-baselines={written}: {message}"
 
 
 def test_a_file_in_the_place_of_the_default_folder_is_refused(

@@ -60,7 +60,7 @@ def test_a_given_budget_and_drift_apply_to_a_comparison_too(read: Read) -> None:
 
 
 @pytest.mark.parametrize(("written", "counts"), [("2,4", (1, 2, 4)), ("2-4", (1, 2, 3, 4))])
-def test_one_thread_is_added_and_said(read: Read, written: str, counts: tuple[int, ...]) -> None:
+def test_one_thread_is_added_and_reported(read: Read, written: str, counts: tuple[int, ...]) -> None:
     settings = read(f"--paddle-threads={written}")
     assert settings.thread_counts == counts
     assert (
@@ -75,7 +75,7 @@ def test_the_note_on_an_added_thread_quotes_the_marker(read: Read) -> None:
 
 
 @pytest.mark.parametrize("written", ["4", "1-4", "1,3"])
-def test_nothing_is_said_when_one_thread_was_asked_for(read: Read, written: str) -> None:
+def test_no_note_is_made_when_one_thread_was_asked_for(read: Read, written: str) -> None:
     assert read(f"--paddle-threads={written}").threads_note is None
 
 
@@ -130,18 +130,18 @@ def test_a_baseline_may_be_required(read: Read) -> None:
 
 
 def test_both_kinds_of_update_at_once_are_refused(refusal: Callable[..., str]) -> None:
-    told = refusal("--paddle-baseline-update", PYTEST_PADDLE_BASELINE_UPDATE_NEW_ONLY="1")
-    assert told.startswith(
+    message = refusal("--paddle-baseline-update", PYTEST_PADDLE_BASELINE_UPDATE_NEW_ONLY="1")
+    assert message.startswith(
         "--paddle-baseline-update and PYTEST_PADDLE_BASELINE_UPDATE_NEW_ONLY=1 contradict each other"
     )
-    assert told.endswith("give one of them")
+    assert message.endswith("give one of them")
 
 
 @pytest.mark.parametrize("update", ["--paddle-baseline-update", "--paddle-baseline-update-new-only"])
 def test_an_update_and_a_comparison_are_refused(refusal: Callable[..., str], update: str) -> None:
-    told = refusal(update, "--paddle-against=python3")
-    assert told.startswith(f"{update} and --paddle-against=python3 contradict each other")
-    assert told.endswith("record without the other side")
+    message = refusal(update, "--paddle-against=python3")
+    assert message.startswith(f"{update} and --paddle-against=python3 contradict each other")
+    assert message.endswith("record without the other side")
 
 
 # Which source wins
