@@ -43,7 +43,8 @@ from proportions import upper_bound
 from pytest_paddle_mt.baselines import WINDOW_RUNS, Figures, ProbeFigures, Run, Series, rule, schema
 from pytest_paddle_mt.machine.cores import available_cores
 from pytest_paddle_mt.machine.facts import cpu_model
-from pytest_paddle_mt.plugin.options import DEFAULT_MAX_COLLAPSE, DEFAULT_MAX_DRIFT, DEFAULT_MAX_P99_DRIFT
+from pytest_paddle_mt.plugin import parsers
+from pytest_paddle_mt.plugin.options import BY_KEY
 from pytest_paddle_mt.records import Limits
 from pytest_paddle_mt.statistics import drift
 
@@ -52,10 +53,10 @@ if TYPE_CHECKING:
 
 LIMITS = Limits(
     min_efficiency=0.85,
-    max_collapse=float(DEFAULT_MAX_COLLAPSE),
+    max_collapse=parsers.max_collapse(BY_KEY["max_collapse"].default),
     linear_until=None,
-    max_drift=float(DEFAULT_MAX_DRIFT),
-    max_p99_drift=float(DEFAULT_MAX_P99_DRIFT),
+    max_drift=parsers.drift(BY_KEY["max_drift"].default),
+    max_p99_drift=parsers.drift(BY_KEY["max_p99_drift"].default),
 )
 
 #: Spreads between runs that are simulated: a quiet machine's, and those of worse ones.

@@ -42,7 +42,8 @@ from pytest_paddle_mt.checks.linear import LinearCheck
 from pytest_paddle_mt.engines import Workload
 from pytest_paddle_mt.engines.synthetic import SyntheticEngine
 from pytest_paddle_mt.machine.cores import available_cores
-from pytest_paddle_mt.plugin.options import DEFAULT_ROUNDS
+from pytest_paddle_mt.plugin import parsers
+from pytest_paddle_mt.plugin.options import BY_KEY
 from pytest_paddle_mt.records import Cpu, Limits, Round, ThreadWindow, Window, WindowPlan
 from pytest_paddle_mt.statistics import scaling, validity
 from pytest_paddle_mt.sweeps import known_work, one_side
@@ -114,7 +115,7 @@ class Rule:
     """The shipped procedure: looks, the linear check, and the confirmation of a failure."""
 
     def __init__(self) -> None:
-        fewest, most = (int(part) for part in DEFAULT_ROUNDS.split(":"))
+        fewest, most = parsers.rounds(BY_KEY["rounds"].default)
         self.looks = scaling.looks(fewest, most)
         self._confidence = scaling.confidence_after_looks(one_side.ALPHA, len(self.looks))
 

@@ -10,7 +10,7 @@ class PaddleMtError(Exception):
 
 
 class UsageError(PaddleMtError):
-    """What the user wrote cannot be used: an option, a marker argument, a fixture, an argument of a call."""
+    """An option, a marker argument, a fixture or an argument of a call cannot be used."""
 
 
 class ModelError(PaddleMtError):
@@ -18,7 +18,7 @@ class ModelError(PaddleMtError):
 
 
 class InputError(PaddleMtError):
-    """The inputs do not fit the model, or cannot be made from its own specification."""
+    """The inputs do not fit the model, or cannot be made from the model's own input shapes."""
 
 
 class EngineUnavailable(PaddleMtError):
@@ -30,17 +30,17 @@ class ForkFailed(PaddleMtError):
 
 
 class BaselineError(PaddleMtError):
-    """A stored baseline cannot be read, is not there though one is required, or cannot be written."""
+    """A stored baseline cannot be read or written, or is required and missing."""
 
 
 class QueryFailed(PaddleMtError):
-    """A query failed in one thread; the window was stopped, all threads were joined, its data discarded.
+    """A query failed in one thread. The window was stopped, all threads joined, and its data discarded.
 
     Attributes:
         thread: index of the failing thread, from 0.
         query: index of the failing query in that thread, from 0, warm-up included.
         threads: number of threads that were running.
-        message: what the predictor said.
+        message: the error message of the predictor.
     """
 
     def __init__(self, *, thread: int, query: int, threads: int, message: str) -> None:
@@ -57,7 +57,7 @@ class QueryFailed(PaddleMtError):
 class GateFailure(pytest.fail.Exception):  # type: ignore[name-defined,misc]  # pytest types it as Any
     """A sweep failed its gate, or was not gated under ``--paddle-strict``. Prints its message and no traceback."""
 
-    __module__ = "builtins"  # as pytest's own: the short summary has room for the reason, not for where this lives
+    __module__ = "builtins"  # like pytest's own: so the short summary prints the reason, and no module name
 
     def __init__(self, message: str) -> None:
         super().__init__(message, pytrace=False)

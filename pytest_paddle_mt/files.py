@@ -1,4 +1,4 @@
-"""Files that are there whole or not at all."""
+"""Writes files so that an interruption or a power cut leaves the old file or the new one, never a part."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ if TYPE_CHECKING:
 
 
 def write_atomically(path: Path, text: str) -> None:
-    """Replace ``path`` by ``text``, whole or not at all, and not before it is on the disk.
+    """Replace the file ``path`` by one with this text, once all of the text is on the disk.
 
     Raises:
-        OSError: it cannot be written; what was there before is untouched.
+        OSError: it cannot be written; an existing file is unchanged.
     """
     make_directory(path.parent)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
@@ -32,7 +32,7 @@ def write_atomically(path: Path, text: str) -> None:
 
 
 def make_directory(directory: Path) -> None:
-    """Make it, and those above it, so that each outlives a power cut."""
+    """Make a directory and its parents, so that each of them survives a power cut."""
     if directory.is_dir():
         return
     make_directory(directory.parent)
@@ -41,7 +41,7 @@ def make_directory(directory: Path) -> None:
 
 
 def _sync_directory(directory: Path) -> None:
-    """See to it that the new name outlives a power cut, where the file system can promise that."""
+    """Let new names in this directory survive a power cut, if the file system supports that."""
     with contextlib.suppress(OSError):
         descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
         try:

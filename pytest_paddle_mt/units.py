@@ -1,4 +1,4 @@
-"""Conversions for people; measurements stay in ns and seconds everywhere else."""
+"""Converts measurements to human-readable units; everywhere else they stay in ns and seconds."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Hooks of pytest, one line each. Imported by every pytest run of everybody who has this installed: keep it light."""
+"""Hooks of pytest, one line each. Every pytest run imports this module where the plugin is installed: keep it light."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def pytest_itemcollected(item: pytest.Item) -> None:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_call(item: pytest.Item) -> Generator[None, Any, Any]:
-    return (yield from registration.settle_after(item))
+    return (yield from registration.decide_outcome_after(item))
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -1,7 +1,4 @@
-"""Hooks of a session that is to update baselines: which tests passed in every phase, and whether all of it ran.
-
-Registered in such a session only.
-"""
+"""Decides at the end of a session which measurements may become baselines. Registered only if baselines are updated."""
 
 from __future__ import annotations
 
@@ -16,27 +13,27 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 
-class Recorder:
-    """Watches a session and closes its ledger."""
+class BaselineAcceptance:
+    """Hooks that note which tests passed in every phase and whether the session was complete, and close the ledger."""
 
     def __init__(self, config: pytest.Config) -> None:
         self._session = session_of(config)
         self._deselected = 0
-        #: What kept a test from passing, for people, by node id, the latest attempt; None: nothing so far.
+        #: By node id, why the latest attempt of a test did not pass, human-readable; None: nothing failed so far.
         self._failures: dict[str, str | None] = {}
 
     def pytest_deselected(self, items: Sequence[pytest.Item]) -> None:
-        """Count them: a session of a part of the tests updates nothing."""
+        """Count deselected tests: a session that runs a part of the tests updates nothing."""
         self._deselected += len(items)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_setup(self, item: pytest.Item) -> None:
-        """A test begins, perhaps once more: what an earlier attempt of it did does not count."""
-        self._session.begins(item)
+        """Forget an earlier attempt of this test."""
+        self._session.test_begins(item)
         self._failures[item.nodeid] = None
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """A phase of a test has ended."""
+        """Note the first phase of a test that did not pass."""
         failure = None
         if hasattr(report, "wasxfail"):
             failure = "the test is marked xfail"
@@ -47,7 +44,7 @@ class Recorder:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
-        """Accept what may be accepted; a file that cannot be written fails the session."""
+        """Accept the runs of tests that passed; fail the session if a file cannot be written."""
         if session.config.option.collectonly:
             return
         written = self._session.ledger().close(self._refusal(session), self._failure_of)
@@ -58,7 +55,7 @@ class Recorder:
         return self._failures.get(nodeid, "it did not end")
 
     def _refusal(self, session: pytest.Session) -> str | None:
-        """Why this session updates nothing at all, for people."""
+        """Why this session updates no baseline at all, human-readable; None when it may."""
         smoke = self._session.smoke_reason()
         if smoke is not None:
             return f"nothing can be measured ({smoke})"

@@ -1,4 +1,4 @@
-"""From a user's ``paddle_config`` fixture to a pool that the options agree with."""
+"""Makes the pool of a test from the user's ``paddle_config`` fixture, and checks it against the options."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def configured_pool(request: pytest.FixtureRequest) -> PredictorPool:
 
     Raises:
         UsageError: ``paddle_config`` gives no Config, or contradicts ``--paddle-device``.
-        ModelError: the model does not load, or a GPU is asked of a CPU build.
+        ModelError: the model does not load, or a GPU is requested from a CPU build.
     """
     settings = session_of(request.config).settings(request.node)
     _require_paddle()
@@ -51,7 +51,7 @@ def _require_paddle() -> None:
 
 
 def _user_config(request: pytest.FixtureRequest) -> object:
-    """What ``paddle_config`` gives; what Paddle raises in it comes back as a ModelError."""
+    """What ``paddle_config`` returns; an error of Paddle in it becomes a ModelError."""
     try:
         return request.getfixturevalue("paddle_config")
     except (RuntimeError, ValueError, MemoryError) as error:
@@ -62,7 +62,7 @@ def _user_config(request: pytest.FixtureRequest) -> object:
 
 
 def _check_device(settings: Settings, pool: PredictorPool) -> None:
-    """Refuse a config that contradicts ``--paddle-device``, when that was given."""
+    """Refuse a config that contradicts ``--paddle-device``, if that was given."""
     asked = settings.sources.get("device")
     if asked is None or settings.device == pool.device:
         return

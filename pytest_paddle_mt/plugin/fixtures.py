@@ -1,4 +1,4 @@
-"""The fixtures that users write against."""
+"""The fixtures that users request in their tests or override."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from pytest_paddle_mt.predictors.pool import PredictorPool
     from pytest_paddle_mt.sweeps.concurrent_runner import ConcurrentRunner
 
-_WRITE_CONFIG = """write a fixture that returns the model, in conftest.py or beside the test:
+_WRITE_CONFIG = """write a fixture that returns the model, in conftest.py or next to the test:
 
     @pytest.fixture
     def paddle_config():
@@ -24,23 +24,23 @@ _WRITE_CONFIG = """write a fixture that returns the model, in conftest.py or bes
 
 
 def _failure(error: PaddleMtError) -> BaseException:
-    """A fixture cannot be set up: prints the message and no traceback."""
+    """The failure of a fixture that cannot be set up: pytest prints the message without a traceback."""
     return pytest.fail.Exception(str(error), pytrace=False)
 
 
 @pytest.fixture
 def paddle_config() -> Any:
-    """The model to serve, a ``paddle.inference.Config``: to be overridden by the user."""
+    """The model to serve, a ``paddle.inference.Config``. The user overrides this fixture."""
     raise _failure(UsageError(f"predictor_pool needs a fixture named paddle_config; {_WRITE_CONFIG}"))
 
 
 @pytest.fixture
 def paddle_inputs(request: pytest.FixtureRequest) -> Mapping[str, Any] | Sequence[Mapping[str, Any]]:
-    """Inputs by name, each a NumPy array; or a list of such dicts, taken in turn. May be overridden by the user.
+    """Inputs by name, each a NumPy array; or a list of such dicts, which take turns. The user may override it.
 
-    By default made from the model's own input names, types and shapes, filled with ``i % 255 * 0.1``; the first open
-    dimension is ``--paddle-batch-size``. Without a ``predictor_pool`` in the test they are made for the pool that
-    ``concurrent_runner`` is given.
+    By default they are made from the model's own input names, types and shapes, filled with ``i % 255 * 0.1``; the
+    first open dimension is ``--paddle-batch-size``. If the test has no ``predictor_pool``, they are made for the pool
+    that it passes to ``concurrent_runner``.
     """
     from pytest_paddle_mt.predictors.inputs import DefaultInputs, InputsOnDemand, default_inputs
     from pytest_paddle_mt.predictors.pool import PredictorPool
@@ -52,7 +52,7 @@ def paddle_inputs(request: pytest.FixtureRequest) -> Mapping[str, Any] | Sequenc
         raise _failure(
             UsageError("the fixture predictor_pool returned None; return a pytest_paddle_mt.PredictorPool from it")
         )
-    if not isinstance(pool, PredictorPool):  # of the user's own making: the runner decides whether it can be served
+    if not isinstance(pool, PredictorPool):  # made by the user: the runner decides whether it can be served
         return DefaultInputs({}, None)
     try:
         session = session_of(request.config)
@@ -61,7 +61,7 @@ def paddle_inputs(request: pytest.FixtureRequest) -> Mapping[str, Any] | Sequenc
         def make() -> DefaultInputs:
             return default_inputs(pool, settings.batch_size, batch_size_asked="batch_size" in settings.sources)
 
-        # Where forks measure, no predictor is made in this process unless the test wants one.
+        # If forks measure, this process makes a predictor only when the test uses one.
         return InputsOnDemand(make) if session.forks(request.node) else make()
     except PaddleMtError as error:
         raise _failure(error) from None
@@ -69,7 +69,7 @@ def paddle_inputs(request: pytest.FixtureRequest) -> Mapping[str, Any] | Sequenc
 
 @pytest.fixture
 def predictor_pool(request: pytest.FixtureRequest) -> Iterator[PredictorPool]:
-    """Predictors of ``paddle_config``, one per thread, made on demand; they live as long as the test."""
+    """Predictors of ``paddle_config``, one per thread, made on demand and closed after the test."""
     from pytest_paddle_mt.machine.math_threads import park_idle_math_threads
     from pytest_paddle_mt.plugin.configured_pool import configured_pool
 
@@ -84,7 +84,7 @@ def predictor_pool(request: pytest.FixtureRequest) -> Iterator[PredictorPool]:
 
 @pytest.fixture
 def paddle_engine(request: pytest.FixtureRequest) -> str:
-    """Name of the engine that measures this test; parametrised when ``--paddle-engine`` names several."""
+    """Name of the engine that measures this test; parametrized if ``--paddle-engine`` names several."""
     try:
         return session_of(request.config).settings(request.node).engines[0]
     except PaddleMtError as error:
@@ -92,7 +92,7 @@ def paddle_engine(request: pytest.FixtureRequest) -> str:
 
 
 class WithBenchmark:
-    """Registered when pytest-benchmark is: its options find the tests that measure by this fixture's name."""
+    """Registered with pytest-benchmark, whose options find the tests that measure by the name ``benchmark``."""
 
     @pytest.fixture
     def concurrent_runner(
@@ -103,7 +103,7 @@ class WithBenchmark:
 
 
 class WithoutBenchmark:
-    """Registered when pytest-benchmark is not there: gates work, nothing is recorded with it."""
+    """Registered without pytest-benchmark: gates work, and it records nothing."""
 
     @pytest.fixture
     def concurrent_runner(
@@ -122,7 +122,7 @@ def _make_runner(
     session = session_of(request.config)
     try:
         settings = session.settings(request.node)
-        # Before anything is measured: a name registered twice must not cost a sweep.
+        # Asked for before anything is measured: a name that is registered twice must not cost a sweep.
         session.checks()
         session.reporters()
     except PaddleMtError as error:

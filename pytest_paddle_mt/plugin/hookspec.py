@@ -1,4 +1,4 @@
-"""Hooks by which other plugins extend this one. Its own engines, checks and reporters register through them too."""
+"""Hooks that let other plugins extend this one. Its own engines, checks and reporters are registered by them, too."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ def pytest_paddle_mt_engines() -> Sequence[Engine]:  # type: ignore[empty-body]
 
 @pytest.hookspec
 def pytest_paddle_mt_checks() -> Sequence[Check]:  # type: ignore[empty-body]
-    """Checks to add; every sweep is judged by all of them."""
+    """Checks to add; all of them judge every sweep of one side. A comparison has a check of its own."""
 
 
 @pytest.hookspec
 def pytest_paddle_mt_reporters(config: pytest.Config) -> Sequence[Reporter]:  # type: ignore[empty-body]
-    """Reporters to add; every sweep is told to all of them."""
+    """Reporters to add; all of them get every sweep."""
 
 
 @pytest.hookspec
 def pytest_paddle_mt_sweep_finished(sweep: Sweep, measured: Measured, config: pytest.Config) -> None:
-    """A sweep was measured and judged; it has been reported, and has not failed its test yet."""
+    """Called after a sweep was measured, judged and reported, and before it can fail its test."""

@@ -1,9 +1,9 @@
-"""The table of options: declared to pytest, and looked for, at no cost to a run that uses none of them.
+"""The table of options: declares them to pytest, and finds out cheaply whether any of them was given.
 
-Every pytest run of everybody who has this installed imports this module: no records, no numpy, nothing that pytest has
-not imported itself. What was given is read and checked in ``settings``.
+Every pytest run imports this module where the plugin is installed: it imports no records, no numpy, and nothing that
+pytest has not imported itself. ``resolve`` reads and checks what was given.
 
-To add an option, add it to ``OPTIONS`` here, and its parser and its field of ``Settings`` there.
+To add an option, add its row to ``OPTIONS`` and its field to ``Settings``, and run ``python docs/options_table.py``.
 """
 
 from __future__ import annotations
@@ -16,24 +16,6 @@ import pytest
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-# What holds when nobody says otherwise, written as a user would write it.
-DEFAULT_ENGINE = "native"
-DEFAULT_WINDOW = "0.25"
-DEFAULT_ROUNDS = "12:48"
-DEFAULT_WARMUP = "0.05"
-DEFAULT_FORKS = "0"
-DEFAULT_BUDGET = "60"
-DEFAULT_BATCH_SIZE = "1"
-DEFAULT_DEVICE = "cpu"
-DEFAULT_MIN_EFFICIENCY = "0.85"
-DEFAULT_LINEAR_UNTIL = "auto"
-DEFAULT_MAX_COLLAPSE = "0.15"
-DEFAULT_MAX_DRIFT = "0.10"
-#: Of a comparison, whose two sides see the same machine.
-DEFAULT_MAX_DRIFT_AGAINST = "0.05"
-DEFAULT_MAX_P99_DRIFT = "0.25"
-DEFAULT_BASELINES = "baselines"
 
 #: A window given in seconds lasts at least this many queries of every thread.
 MIN_QUERIES = 20
@@ -51,16 +33,22 @@ class Option(NamedTuple):
     name: str
     #: What stands for the value in the help; None for a flag.
     metavar: str | None
-    #: What it means, for people.
-    help: str
-    #: The default as a user would write it; None when not giving it is a choice of its own.
-    default: str | None
+    #: Name of the function in ``parsers`` that reads its value.
+    parser: str
+    #: What it means, for the help and for docs/options.md.
+    meaning: str
+    #: The default as a user would write it; None when there is no such value.
+    default: str | None = None
+    #: What happens when it is not given and there is no default value.
+    unset: str = ""
+    #: The default of a comparison of two sides, if it differs.
+    default_two_sides: str | None = None
     #: Whether a marker argument sets it for one test.
-    per_test: bool
+    per_test: bool = True
 
     @property
     def ini_names(self) -> tuple[str, str]:
-        """Its names in the ini file: with dashes, and with underscores as pytest's own are."""
+        """Its names in the ini file: with dashes, and with underscores as in pytest's own options."""
         dashed = self.name.lstrip("-")
         return dashed, dashed.replace("-", "_")
 
@@ -74,181 +62,227 @@ class Option(NamedTuple):
         """Its marker argument, and its key in ``Settings.sources``."""
         return self.ini_names[1][len("paddle_") :]
 
+    @property
+    def help(self) -> str:
+        """What ``pytest --help`` prints."""
+        two_sides = f"; of a comparison: {self.default_two_sides}" if self.default_two_sides else ""
+        return f"{self.meaning} (default: {self.default or self.unset}{two_sides})"
+
+
+class MarkerArgument(NamedTuple):
+    """An argument that only the marker has."""
+
+    #: Its name, and its key in ``Settings.sources``.
+    key: str
+    #: Name of the function in ``parsers`` that reads its value.
+    parser: str
+    #: The values that it takes, as written in Python.
+    values: str
+    #: What it means, for docs/options.md.
+    meaning: str
+    default: object
+
 
 #: Every option, in the order of the help.
 OPTIONS: tuple[Option, ...] = (
     Option(
         name="--paddle-threads",
         metavar="N|A-B|A,B,...",
-        help="thread counts: the largest (1, 2, 4 ... N), a range, or a list (default: up to the usable cores)",
-        default=None,
-        per_test=True,
+        parser="threads",
+        meaning="Thread counts: the largest (16 means 1, 2, 4, 8, 16), a range (1-16) or a list (1,3,8)",
+        unset="up to the usable cores",
     ),
     Option(
         name="--paddle-engine",
         metavar="NAME,...",
-        help=f"what runs the queries; several run the test once each (default: {DEFAULT_ENGINE})",
-        default=DEFAULT_ENGINE,
-        per_test=True,
+        parser="engines",
+        meaning="What runs the queries; with several engines, the test runs once with each",
+        default="native",
     ),
     Option(
         name="--paddle-window",
         metavar="SECONDS|QUERIESq",
-        help="how long one measurement lasts: seconds, with at least "
-        f"{MIN_QUERIES} queries a thread, or 200q for 200 queries a thread (default: {DEFAULT_WINDOW})",
-        default=DEFAULT_WINDOW,
-        per_test=True,
+        parser="window",
+        meaning="How long one measurement lasts: seconds, with at least "
+        f"{MIN_QUERIES} queries a thread, or 200q for 200 queries a thread",
+        default="0.25",
     ),
     Option(
         name="--paddle-rounds",
         metavar="MIN:MAX",
-        help=f"how often every thread count is visited; ends between the two when decided (default: {DEFAULT_ROUNDS})",
-        default=DEFAULT_ROUNDS,
-        per_test=True,
+        parser="rounds",
+        meaning="How often every thread count is measured: at least MIN times, then until the verdict is clear, "
+        "at most MAX times",
+        default="12:48",
     ),
     Option(
         name="--paddle-warmup",
         metavar="SECONDS",
-        help="how long every thread runs before a window opens, "
-        f"with at least {WARMUP_QUERIES} queries (default: {DEFAULT_WARMUP})",
-        default=DEFAULT_WARMUP,
-        per_test=True,
+        parser="warmup",
+        meaning=f"How long every thread runs before its queries count; it runs at least {WARMUP_QUERIES} queries",
+        default="0.05",
     ),
     Option(
         name="--paddle-seed",
         metavar="N",
-        help="seed of the random order of measurements (default: a new one each time; it is printed)",
-        default=None,
-        per_test=True,
+        parser="seed",
+        meaning="Seed of the random order of measurements; it is printed",
+        unset="a new one each time",
     ),
     Option(
         name="--paddle-forks",
         metavar="N",
-        help="how many fresh processes measure in turn, each running the same test; "
-        f"0 measures in this process (default: {DEFAULT_FORKS})",
-        default=DEFAULT_FORKS,
-        per_test=True,
+        parser="forks",
+        meaning="How many fresh processes measure in turn, each running the same test; 0 measures in this process",
+        default="0",
     ),
     Option(
         name="--paddle-budget",
         metavar="SECONDS",
-        help=f"how long one sweep may take (default: {DEFAULT_BUDGET})",
-        default=DEFAULT_BUDGET,
-        per_test=True,
+        parser="budget",
+        meaning="How long one sweep (one test with one engine) may take",
+        default="60",
+        default_two_sides="120",
     ),
     Option(
         name="--paddle-batch-size",
         metavar="N",
-        help=f"batch size of inputs made from the model's own specification (default: {DEFAULT_BATCH_SIZE})",
-        default=DEFAULT_BATCH_SIZE,
-        per_test=True,
+        parser="batch_size",
+        meaning="Batch size of inputs made from the model's own input shapes",
+        default="1",
     ),
     Option(
         name="--paddle-device",
         metavar="cpu|gpu:0",
-        help=f"where the model runs (default: {DEFAULT_DEVICE})",
-        default=DEFAULT_DEVICE,
-        per_test=True,
+        parser="device",
+        meaning="Where the model runs",
+        default="cpu",
     ),
     Option(
         name="--paddle-min-efficiency",
         metavar="SHARE",
-        help="smallest accepted scaling efficiency: speedup over threads, "
-        f"above 0 and up to 1 (default: {DEFAULT_MIN_EFFICIENCY})",
-        default=DEFAULT_MIN_EFFICIENCY,
-        per_test=True,
+        parser="min_efficiency",
+        meaning="Smallest scaling efficiency (speedup over threads) that passes, above 0 and up to 1",
+        default="0.85",
     ),
     Option(
         name="--paddle-linear-until",
         metavar="auto|N",
-        help="largest thread count that must scale; auto decides by the usable cores "
-        f"(default: {DEFAULT_LINEAR_UNTIL})",
-        default=DEFAULT_LINEAR_UNTIL,
-        per_test=True,
+        parser="linear_until",
+        meaning="Largest thread count that must scale; auto decides by the usable cores",
+        default="auto",
     ),
     Option(
         name="--paddle-max-collapse",
         metavar="SHARE",
-        help="largest accepted loss of throughput beyond that count, "
-        f"above 0 and below 1 (default: {DEFAULT_MAX_COLLAPSE})",
-        default=DEFAULT_MAX_COLLAPSE,
-        per_test=True,
+        parser="max_collapse",
+        meaning="Largest loss of throughput that passes beyond that thread count, above 0 and below 1",
+        default="0.15",
     ),
     Option(
         name="--paddle-max-drift",
         metavar="SHARE",
-        help="largest accepted growth of latency, and loss of throughput and efficiency, over the stored baseline or "
-        "the other side of a comparison "
-        f"(default: {DEFAULT_MAX_DRIFT}; of a comparison {DEFAULT_MAX_DRIFT_AGAINST})",
-        default=DEFAULT_MAX_DRIFT,
-        per_test=True,
+        parser="drift",
+        meaning="Largest growth of latency, and loss of throughput and efficiency, that passes: relative to the stored "
+        "baseline, or to the other side of a comparison",
+        default="0.10",
+        # Both sides of a comparison see the same machine: there is no spread between runs to allow for.
+        default_two_sides="0.05",
     ),
     Option(
         name="--paddle-max-p99-drift",
         metavar="SHARE",
-        help="largest accepted growth of the 99th percentile of latency over the stored baseline "
-        f"(default: {DEFAULT_MAX_P99_DRIFT})",
-        default=DEFAULT_MAX_P99_DRIFT,
-        per_test=True,
+        parser="drift",
+        meaning="Largest growth of the 99th percentile of latency, relative to the stored baseline, that passes",
+        default="0.25",
     ),
     Option(
         name="--paddle-against",
         metavar="PYTHON",
-        help="run the same tests with this other Python interpreter, too, and fail where this one is slower "
-        "(default: no comparison)",
-        default=None,
+        parser="interpreter",
+        meaning="Run the same tests with this other Python interpreter, too, and fail where this one is slower",
+        unset="no comparison",
         per_test=False,
     ),
     Option(
         name="--paddle-against-rootdir",
         metavar="DIR",
-        help="where the other interpreter finds the tests, another checkout for instance (default: the same rootdir)",
-        default=None,
+        parser="directory",
+        meaning="Where the other interpreter finds the tests, for instance another checkout",
+        unset="the same rootdir",
         per_test=False,
     ),
     Option(
         name="--paddle-baselines",
         metavar="DIR",
-        help=f"where baselines are stored, relative to the root directory (default: {DEFAULT_BASELINES})",
-        default=DEFAULT_BASELINES,
+        parser="folder",
+        meaning="Where baselines are stored, relative to pytest's root directory",
+        default="baselines",
         per_test=False,
     ),
     Option(
         name="--paddle-baseline-update",
         metavar=None,
-        help="accept what the tests that pass measure now as their baseline; drift does not gate (default: false)",
+        parser="truth",
+        meaning="Accept the new measurements of every test that passes as its baseline; drift does not fail tests",
         default="false",
         per_test=False,
     ),
     Option(
         name="--paddle-baseline-update-new-only",
         metavar=None,
-        help="the same for tests without a baseline; drift gates the others (default: false)",
+        parser="truth",
+        meaning="The same for tests without a baseline only; drift fails the others as usual",
         default="false",
         per_test=False,
     ),
     Option(
         name="--paddle-baseline-required",
         metavar=None,
-        help="a test without a stored baseline fails (default: false)",
+        parser="truth",
+        meaning="Fail a test without a stored baseline on this machine, before it is measured",
         default="false",
         per_test=False,
     ),
     Option(
         name="--paddle-strict",
         metavar=None,
-        help="fail every test that was not gated: inconclusive, not comparable, no data (default: false)",
+        parser="truth",
+        meaning="Fail every test that was not gated: inconclusive, not comparable, no data",
         default="false",
         per_test=False,
     ),
     Option(
         name="--paddle-json",
         metavar="FILE",
-        help="write the results to this file, for programs (default: none)",
-        default=None,
+        parser="file",
+        meaning="Write the results to this file, for programs",
+        unset="no file",
         per_test=False,
     ),
 )
+
+#: Arguments that only the marker has: each is about one model.
+MARKER_ONLY: tuple[MarkerArgument, ...] = (
+    MarkerArgument(
+        key="pool",
+        parser="pool",
+        values='"clone", "predictor_pool"',
+        meaning="How the predictors of `paddle_config` are made, one for each thread: by `clone()` of the first one, "
+        "or by a `paddle.inference.PredictorPool` as large as the largest thread count",
+        default="clone",
+    ),
+    MarkerArgument(
+        key="allow_nonfinite",
+        parser="true_or_false",
+        values="True, False",
+        meaning="Whether the model may answer finite input with NaN or infinity; otherwise that is an error",
+        default=False,
+    ),
+)
+
+#: The options by their key.
+BY_KEY: dict[str, Option] = {option.key: option for option in OPTIONS}
 
 
 def register(parser: pytest.Parser) -> None:
@@ -256,18 +290,18 @@ def register(parser: pytest.Parser) -> None:
     group = parser.getgroup("paddle-mt", "thread scaling of Paddle models (pytest-paddle-mt)")
     for option in OPTIONS:
         dashed, underscored = option.ini_names
-        # None tells "not given" from every value; the defaults are applied after the last source was asked.
+        # None means "not given": the defaults are applied after all sources have been asked.
         shape: dict[str, Any] = {"metavar": option.metavar} if option.metavar else {"action": "store_true"}
         group.addoption(option.name, dest=underscored, default=None, help=option.help, **shape)
-        # Every ini option is a string to pytest: it knows no type that takes both 16 and "1-16".
+        # Every ini option is a string to pytest, which has no type that takes both 16 and "1-16".
         parser.addini(dashed, option.help, default=None)
         parser.addini(underscored, f"another spelling of {dashed}", default=None)
 
 
 def anything_given(config: pytest.Config, environ: Mapping[str, str] = os.environ) -> bool:
-    """Whether any option was given, rightly or wrongly, on the command line, in the environment or in the ini file.
+    """Whether any option was given, valid or not, on the command line, in the environment or in the ini file.
 
-    Only then are there settings of the whole run to read and to check. Marker arguments do not count.
+    Only then does the whole run have settings to read and to check. Marker arguments do not count.
 
     Args:
         config: pytest's configuration, whose parser went through ``register``.
@@ -287,4 +321,4 @@ def _in_ini(config: pytest.Config, name: str) -> bool:
     try:
         return config.getini(name) is not None
     except (TypeError, pytest.UsageError):
-        return True  # it is there, in a type that pytest 9 refuses for a string: ``settings`` reads it all the same
+        return True  # it is there, in a type that pytest 9 refuses for a string; ``resolve`` reads it all the same

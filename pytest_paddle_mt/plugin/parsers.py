@@ -1,4 +1,7 @@
-"""What the value of an option may be: a parser for each, which turns what a user wrote into what ``Settings`` needs."""
+"""The parsers of the options: each takes text or the natural Python value, and returns what ``Settings`` needs.
+
+The rows of ``options`` name them. A parser raises ``Refused`` for a value that cannot be used.
+"""
 
 from __future__ import annotations
 
@@ -9,40 +12,24 @@ import os
 import re
 import shutil
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from pytest_paddle_mt.plugin.options import (
-    DEFAULT_BASELINES,
-    DEFAULT_BUDGET,
-    DEFAULT_ENGINE,
-    DEFAULT_FORKS,
-    DEFAULT_MAX_COLLAPSE,
-    DEFAULT_MAX_DRIFT,
-    DEFAULT_MIN_EFFICIENCY,
-    DEFAULT_ROUNDS,
-    DEFAULT_WARMUP,
-    MIN_QUERIES,
-)
+from pytest_paddle_mt.plugin.options import MIN_QUERIES
 from pytest_paddle_mt.records import POOL_METHODS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection
+    from collections.abc import Collection
 
-
-#: Throughput is counted between completions, so one query of a thread has none.
+#: Throughput is counted between completions, so one query of a thread gives none.
 FEWEST_QUERIES = 2
 #: Each thread gets its own predictor: beyond this, memory decides, not the model.
 MAX_THREADS = 1024
-
 #: Each fork loads Paddle and the model: beyond this, memory decides, not the model.
 MAX_FORKS = 64
 
 
 class Refused(Exception):
-    """A value cannot be used: the fact, a semicolon, the next step. Where it came from is added above."""
-
-
-# From what a user wrote to values. Every parser takes text or the natural Python value.
+    """A value cannot be used. The message gives the fact and the next step; ``resolve`` adds where it was written."""
 
 
 def _whole(value: object, step: str) -> int:
@@ -74,17 +61,23 @@ def _number(value: object, step: str) -> float:
     return number
 
 
-def _at_least(fewest: int, step: str) -> Callable[[object], int]:
-    def parse(value: object) -> int:
-        number = _whole(value, step)
-        if number < fewest:
-            raise Refused(f"{number} is below {fewest}; {step}")
-        return number
-
-    return parse
+def _at_least(fewest: int, value: object, step: str) -> int:
+    number = _whole(value, step)
+    if number < fewest:
+        raise Refused(f"{number} is below {fewest}; {step}")
+    return number
 
 
-def _threads(value: object) -> tuple[int, ...]:
+def _path(value: object, what: str, step: str) -> Path:
+    if not isinstance(value, str):
+        raise Refused(f"{value!r} is not the name of {what}; {step}")
+    if not value.strip():
+        raise Refused(f"the value is empty; {step}")
+    return Path(value).expanduser()
+
+
+def threads(value: object) -> tuple[int, ...]:
+    """Thread counts, ascending, none twice, of ``16``, ``1-16`` or ``1,3,8``."""
     step = "give the largest count (16), a range (1-16) or a list (1,3,8)"
 
     def count(part: object) -> int:
@@ -104,7 +97,7 @@ def _threads(value: object) -> tuple[int, ...]:
             raise Refused(f"a place in the list is empty; {step}")
     if isinstance(value, (list, tuple, range, set, frozenset)):
         counts = set()
-        for part in value:  # one by one: a range may be longer than memory
+        for part in value:  # stops at the first that is too large: a range may not fit into memory
             counts.add(count(part))
         if not counts:
             raise Refused(f"the list is empty; {step}")
@@ -119,24 +112,26 @@ def _threads(value: object) -> tuple[int, ...]:
     return (*(2**power for power in range(largest.bit_length()) if 2**power < largest), largest)
 
 
-def _engines(value: object) -> tuple[str, ...]:
-    step = f"name an engine, or several with commas between them, such as {DEFAULT_ENGINE}"
+def engines(value: object) -> tuple[str, ...]:
+    """Names of engines, in the order given, none twice."""
+    step = "name an engine, or several with commas between them, such as native"
     names = value.split(",") if isinstance(value, str) else value
     if not isinstance(names, (list, tuple)):
         raise Refused(f"{value!r} is not the name of an engine; {step}")
-    engines: dict[str, None] = {}
+    unique: dict[str, None] = {}
     for name in names:
         if not isinstance(name, str):
             raise Refused(f"{name!r} is not the name of an engine; {step}")
         if not name.strip():
             raise Refused(f"the name of an engine is empty; {step}")
-        engines[name.strip()] = None
-    if not engines:
+        unique[name.strip()] = None
+    if not unique:
         raise Refused(f"the list is empty; {step}")
-    return tuple(engines)
+    return tuple(unique)
 
 
-def _window(value: object) -> tuple[float, int]:
+def window(value: object) -> tuple[float, int]:
+    """Seconds that a window lasts, and the fewest queries of every thread in it."""
     step = "give seconds (0.5), or queries of every thread (200q)"
     if isinstance(value, str) and re.fullmatch(r"\s*[+-]?[0-9]+q\s*", value):
         queries = _whole(value.strip()[:-1], step)
@@ -152,8 +147,9 @@ def _window(value: object) -> tuple[float, int]:
     return seconds, MIN_QUERIES
 
 
-def _rounds(value: object) -> tuple[int, int]:
-    step = f"give MIN:MAX, such as {DEFAULT_ROUNDS}, or one number for both"
+def rounds(value: object) -> tuple[int, int]:
+    """The fewest rounds and the most."""
+    step = "give MIN:MAX, such as 12:48, or one number for both"
     parts = value.split(":") if isinstance(value, str) and ":" in value else value
     if not isinstance(parts, (list, tuple)):
         parts = [parts, parts]
@@ -163,77 +159,94 @@ def _rounds(value: object) -> tuple[int, int]:
     if fewest < 1:
         raise Refused(f"{fewest} rounds measure nothing; {step}, at least 1")
     if fewest > most:
-        raise Refused(f"the fewest rounds, {fewest}, are more than the most, {most}; write {most}:{fewest}")
+        raise Refused(f"MIN, {fewest}, is more than MAX, {most}; write {most}:{fewest}")
     return fewest, most
 
 
-def _warmup(value: object) -> float:
-    step = f"give seconds, such as {DEFAULT_WARMUP}, or 0"
+def warmup(value: object) -> float:
+    """Seconds, 0 or more."""
+    step = "give seconds, such as 0.05, or 0"
     seconds = _number(value, step)
     if seconds < 0:
         raise Refused(f"{seconds:g} s is below 0; {step}")
     return seconds
 
 
-def _forks(value: object) -> int:
-    step = f"give how many fresh processes measure in turn, 0 to {MAX_FORKS}; {DEFAULT_FORKS} is the default"
-    number = _whole(value, step)
-    if number < 0:
-        raise Refused(f"{number} is below 0; {step}")
+def seed(value: object) -> int:
+    """A whole number, 0 or more."""
+    return _at_least(0, value, "give a whole number, 0 or more")
+
+
+def forks(value: object) -> int:
+    """How many fresh processes measure."""
+    step = f"give how many fresh processes measure in turn, 0 to {MAX_FORKS}"
+    number = _at_least(0, value, step)
     if number > MAX_FORKS:
         raise Refused(f"{number} processes are more than the limit of {MAX_FORKS}: each loads its own model; {step}")
     return number
 
 
-def _budget(value: object) -> float:
-    step = f"give the seconds that one sweep may take, such as {DEFAULT_BUDGET}"
+def budget(value: object) -> float:
+    """Seconds, above 0."""
+    step = "give the seconds that one sweep may take, such as 60"
     seconds = _number(value, step)
     if seconds <= 0:
         raise Refused(f"{seconds:g} s leave no time to measure; {step}")
     return seconds
 
 
-def _device(value: object) -> str:
+def batch_size(value: object) -> int:
+    """A whole number, 1 or more."""
+    return _at_least(1, value, "give the number of items in a batch, 1 or more")
+
+
+def device(value: object) -> str:
+    """``cpu``, or ``gpu:`` and the number of the GPU."""
     text = value.strip() if isinstance(value, str) else ""
     if text == "cpu" or re.fullmatch(r"gpu:(0|[1-9][0-9]*)", text):
         return text
     if text == "gpu":
-        raise Refused("it does not say which GPU; write gpu:0 for the first one")
+        raise Refused("the number of the GPU is missing; write gpu:0 for the first one")
     raise Refused(f"{value!r} is not a device; write cpu, or gpu:0 for the first GPU")
 
 
-def _min_efficiency(value: object) -> float:
-    step = f"give a share above 0 and up to 1, such as {DEFAULT_MIN_EFFICIENCY}"
+def min_efficiency(value: object) -> float:
+    """A share above 0 and up to 1."""
+    step = "give a share above 0 and up to 1, such as 0.85"
     share = _number(value, step)
     if not 0 < share <= 1:
-        raise Refused(f"an efficiency of {share:g} is no limit: it is above 0, and 1 is perfect scaling; {step}")
+        raise Refused(f"{share:g} cannot be the smallest efficiency: 1 is perfect scaling; {step}")
     return share
 
 
-def _max_collapse(value: object) -> float:
-    step = f"give the share of throughput that may be lost, above 0 and below 1, such as {DEFAULT_MAX_COLLAPSE}"
+def max_collapse(value: object) -> float:
+    """A share above 0 and below 1."""
+    step = "give the share of throughput that may be lost, above 0 and below 1, such as 0.15"
     share = _number(value, step)
     if not 0 < share < 1:
         raise Refused(f"{share:g} is not between 0 and 1; {step}")
     return share
 
 
-def _drift(value: object) -> float:
-    step = f"give the share by which it may drift, above 0, such as {DEFAULT_MAX_DRIFT} for 10 %"
+def drift(value: object) -> float:
+    """A share above 0."""
+    step = "give the share by which it may drift, above 0, such as 0.10 for 10 %"
     share = _number(value, step)
     if share <= 0:
         raise Refused(f"{share:g} leaves no room for noise; {step}")
     return share
 
 
-def _linear_until(value: object) -> int | None:
+def linear_until(value: object) -> int | None:
+    """A thread count; None for ``auto``."""
     if isinstance(value, str) and value.strip() == "auto":
         return None
-    return _at_least(1, "give auto, or the largest thread count to judge, 1 or more")(value)
+    return _at_least(1, value, "give auto, or the largest thread count to judge, 1 or more")
 
 
-def _truth(value: object) -> bool:
-    text = str(value).strip().lower()  # TOML in string mode hands a boolean over as 'True'
+def truth(value: object) -> bool:
+    """Whether a flag is set."""
+    text = str(value).strip().lower()  # in [tool.pytest.ini_options] pytest turns the boolean true into 'True'
     if text in {"1", "true", "yes", "on", "y", "t"}:
         return True
     if text in {"0", "false", "no", "off", "n", "f"}:
@@ -244,98 +257,57 @@ def _truth(value: object) -> bool:
 def file(value: object) -> Path:
     """The name of a file."""
     step = "give the name of a file, such as scaling.json"
-    if not isinstance(value, str):
-        raise Refused(f"{value!r} is not the name of a file; {step}")
-    if not value.strip():
-        raise Refused(f"the value is empty; {step}")
-    if value.endswith(("/", os.sep)):
+    path = _path(value, "a file", step)
+    if str(value).endswith(("/", os.sep)):
         raise Refused(f"{value!r} is a directory; {step}")
-    return Path(value).expanduser()
+    return path
 
 
 def interpreter(value: object) -> Path:
-    """A Python interpreter, by its file or, without a slash, by its name on the PATH."""
+    """A Python interpreter: its file, or without a slash its name on the PATH."""
     step = "give a Python interpreter, such as ../before/.venv/bin/python"
-    if not isinstance(value, str):
-        raise Refused(f"{value!r} is not the name of a program; {step}")
-    if not value.strip():
-        raise Refused(f"the value is empty; {step}")
-    if os.sep in value or value.startswith("~"):
-        return Path(value).expanduser()
-    on_path = shutil.which(value)
+    path = _path(value, "a program", step)
+    name = str(value)
+    if os.sep in name or name.startswith("~"):
+        return path
+    on_path = shutil.which(name)
     if on_path is None:
-        raise Refused(f"there is no program {value!r} on the PATH; {step}")
+        raise Refused(f"there is no program {name!r} on the PATH; {step}")
     return Path(on_path)
 
 
 def directory(value: object) -> Path:
     """The name of a directory."""
-    step = "give a directory, such as ../before"
-    if not isinstance(value, str):
-        raise Refused(f"{value!r} is not the name of a directory; {step}")
-    if not value.strip():
-        raise Refused(f"the value is empty; {step}")
-    return Path(value).expanduser()
+    return _path(value, "a directory", "give a directory, such as ../before")
 
 
-def _folder(value: object) -> Path:
-    step = f"give the name of a folder, such as {DEFAULT_BASELINES}"
-    if not isinstance(value, str):
-        raise Refused(f"{value!r} is not the name of a folder; {step}")
-    if not value.strip():
-        raise Refused(f"the value is empty; {step}")
-    return Path(value).expanduser()
+def folder(value: object) -> Path:
+    """The name of a folder for baselines."""
+    return _path(value, "a folder", "give the name of a folder, such as baselines")
 
 
-def _pool(value: object) -> str:
+def pool(value: object) -> str:
+    """One of ``POOL_METHODS``."""
     name = value.strip() if isinstance(value, str) else ""
     if name in POOL_METHODS:
         return name
     raise Refused(f"there is no pool {value!r}; {meant(str(value), POOL_METHODS)} Known: {', '.join(POOL_METHODS)}")
 
 
-def _true_or_false(value: object) -> bool:
+def true_or_false(value: object) -> bool:
+    """A Python boolean, and nothing that merely counts as one."""
     if isinstance(value, bool):
         return value
     raise Refused(f"{value!r} is neither True nor False; give True to let the model answer NaN or infinity")
 
 
-#: Parsers of paths that are relative to where they were written.
+#: Parsers of paths that are relative to the place where they were written.
 RELATIVE = (file, interpreter, directory)
-
-#: Turns what was written, or a natural Python value, into what ``Settings`` needs; refuses it with a reason.
-PARSERS: dict[str, Callable[[object], Any]] = {
-    "threads": _threads,
-    "engine": _engines,
-    "window": _window,
-    "rounds": _rounds,
-    "warmup": _warmup,
-    "seed": _at_least(0, "give a whole number, 0 or more"),
-    "forks": _forks,
-    "budget": _budget,
-    "batch_size": _at_least(1, "give the number of items in a batch, 1 or more"),
-    "device": _device,
-    "min_efficiency": _min_efficiency,
-    "linear_until": _linear_until,
-    "max_collapse": _max_collapse,
-    "max_drift": _drift,
-    "max_p99_drift": _drift,
-    "against": interpreter,
-    "against_rootdir": directory,
-    "baselines": _folder,
-    "baseline_update": _truth,
-    "baseline_update_new_only": _truth,
-    "baseline_required": _truth,
-    "strict": _truth,
-    "json": file,
-    "pool": _pool,
-    "allow_nonfinite": _true_or_false,
-}
 
 
 def meant(word: str, known: Collection[str]) -> str:
-    """Whether ``word`` is a slip for something known, for people."""
-    import difflib  # only here: it costs a run without a mistake nothing
+    """Suggests the known name that is closest to ``word``, as a sentence."""
+    import difflib  # here, so that only a run with a mistake pays for it
 
     closest = difflib.get_close_matches(word, list(known), n=1)
     return f"did you mean {closest[0]!r}?" if closest else "use one that is known."

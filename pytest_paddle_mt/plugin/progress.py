@@ -1,4 +1,4 @@
-"""What is said while a sweep runs: a line before it, and one that changes, only on a terminal."""
+"""Prints lines while a sweep runs: one before it, and on a terminal one that changes."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from pytest_paddle_mt.sweeps.rounds import Progress
 
-#: Clones that took less in all are not worth a line.
+#: Making predictors is reported once it has taken longer than this.
 _SLOW_CLONES_S = 2.0
 #: The changing line is written at most this often.
 _EVERY_S = 0.5
@@ -31,14 +31,14 @@ class Announcer:
         self._last_s = 0.0
 
     def line(self, text: str) -> None:
-        """A line that stays."""
+        """Print a line that stays."""
         with self._terminal() as writer:
             if writer is not None:
                 writer.line()
                 writer.line(text)
 
     def progress(self, progress: Progress | None) -> None:
-        """Where the sweep stands; None: it has ended."""
+        """Print how far the sweep is; None clears the line at the end."""
         if progress is None:
             self._change("")
             return
@@ -49,7 +49,7 @@ class Announcer:
         )
 
     def clones(self, made: int, wanted: int, elapsed_s: float) -> None:
-        """How many predictors there are, when making them is slow."""
+        """Print how many predictors have been made, if making them is slow."""
         if elapsed_s > _SLOW_CLONES_S:
             self._change("" if made == wanted else f"paddle-mt: predictor {made} of {wanted}, {elapsed_s:.0f} s")
 
@@ -64,13 +64,13 @@ class Announcer:
                 self._line_open = bool(text)
 
     def _on_a_terminal(self) -> bool:
-        """Whether a line can change. Colours say nothing about that: --color=yes gives them to files."""
+        """Whether a line can change. Colours do not prove that: --color=yes writes them to files, too."""
         reporter = self._config.pluginmanager.getplugin("terminalreporter")
         return reporter is not None and bool(reporter.isatty)
 
     @contextlib.contextmanager
     def _terminal(self) -> Iterator[TerminalWriter | None]:
-        """pytest's terminal writer with capture suspended; None when nothing is printed (``-p no:terminal``)."""
+        """pytest's terminal writer, with capture suspended; None if nothing is to be printed (``-p no:terminal``)."""
         manager = self._config.pluginmanager.getplugin("capturemanager")
         suspended = contextlib.nullcontext() if manager is None else manager.global_and_fixture_disabled()
         with suspended:

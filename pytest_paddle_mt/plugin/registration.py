@@ -1,4 +1,4 @@
-"""What the hooks of ``plugin`` delegate to; nothing heavy is imported before a test asks for it."""
+"""Does the work of the hooks in ``plugin``; imports nothing heavy before a test needs it."""
 
 from __future__ import annotations
 
@@ -35,13 +35,13 @@ def configure(config: pytest.Config) -> None:
     runner = fixtures.WithBenchmark() if with_benchmark else fixtures.WithoutBenchmark()
     config.pluginmanager.register(runner, "paddle_mt_runner")
     if updates_baselines(config):
-        from pytest_paddle_mt.plugin.baseline_update import Recorder
+        from pytest_paddle_mt.plugin.baseline_update import BaselineAcceptance
 
-        config.pluginmanager.register(Recorder(config), "paddle_mt_recorder")
+        config.pluginmanager.register(BaselineAcceptance(config), "paddle_mt_baseline_acceptance")
 
 
 def parametrize_engines(metafunc: pytest.Metafunc) -> None:
-    """Several engines: the test runs once with each."""
+    """Let a test run once with each engine, if several were asked for."""
     if "concurrent_runner" not in metafunc.fixturenames:
         return
     try:
@@ -53,16 +53,16 @@ def parametrize_engines(metafunc: pytest.Metafunc) -> None:
 
 
 def mark_thread_unsafe(item: pytest.Item) -> None:
-    """Keep pytest-run-parallel from running a test that measures beside others."""
+    """Keep pytest-run-parallel from running other tests while this one measures."""
     runs_parallel = item.config.getoption("parallel_threads", None) is not None
     if runs_parallel and "concurrent_runner" in getattr(item, "fixturenames", ()):
         item.add_marker("thread_unsafe")
 
 
-def settle_after(item: pytest.Item) -> Generator[None, Any, Any]:
-    """Let the test body run, then decide what becomes of a test that was not gated."""
+def decide_outcome_after(item: pytest.Item) -> Generator[None, Any, Any]:
+    """Let the test body run; if it passes, decide the outcome of a test that was not gated."""
     result = yield
-    session_of(item.config).settle(item)
+    session_of(item.config).decide_outcome(item)
     return result
 
 

@@ -1,7 +1,6 @@
-"""The settings: read from the marker, the command line, the environment and the ini file, and checked here once.
+"""Reads the settings from the marker, the command line, the environment and the ini file, and checks them.
 
-Imported only when something was given or a test measures; neither numpy nor paddle is needed here. How to add an option
-is said in ``options``; an argument that only the marker has goes into ``MARKER_ONLY``, its parser into ``PARSERS``.
+Imported only when an option was given or a test measures; imports neither numpy nor paddle.
 """
 
 from __future__ import annotations
@@ -17,30 +16,22 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pytest_paddle_mt.errors import UsageError
-from pytest_paddle_mt.plugin.options import (
-    DEFAULT_ENGINE,
-    DEFAULT_MAX_DRIFT_AGAINST,
-    MARKER,
-    OPTIONS,
-    WARMUP_QUERIES,
-    Option,
-)
-from pytest_paddle_mt.plugin.parsers import PARSERS, RELATIVE, Refused, file, meant
+from pytest_paddle_mt.plugin import parsers
+from pytest_paddle_mt.plugin.options import BY_KEY, MARKER, MARKER_ONLY, OPTIONS, WARMUP_QUERIES, MarkerArgument, Option
 from pytest_paddle_mt.records import Limits, Settings, WindowPlan
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Mapping
+    from collections.abc import Collection, Iterable, Mapping
 
-
-#: Arguments that only the marker has, and what holds without them.
-MARKER_ONLY: dict[str, object] = {"pool": "clone", "allow_nonfinite": False}
+#: Everything that can be set.
+_ROWS: tuple[Option | MarkerArgument, ...] = (*OPTIONS, *MARKER_ONLY)
 
 
 def scaling_marks(item: pytest.Item) -> list[pytest.Mark]:
     """The ``paddle_scaling`` marks of ``item``, the closest first.
 
-    ``item.iter_markers()`` will not do: on one level it gives a function's mark before that of a ``pytest.param``, and
-    a base class's before that of the class itself. On one level the last that was applied wins here.
+    Within one node of the tree, the mark that was applied last wins. ``item.iter_markers()`` would return the mark of a
+    function before that of its ``pytest.param``, and the mark of a base class before that of the class itself.
     """
     return [mark for node in item.iter_parents() for mark in reversed(node.own_markers) if mark.name == MARKER]
 
@@ -51,58 +42,56 @@ def resolve(
     known_engines: Collection[str] | None = None,
     environ: Mapping[str, str] = os.environ,
 ) -> Settings:
-    """What was asked for: marker argument over command line over environment over ini file over default.
+    """Returns the settings: marker argument over command line over environment over ini file over default.
 
     Args:
         config: pytest's configuration, whose parser went through ``register``.
-        marks: the marks of one test, the closest first (``scaling_marks``); other marks among them are passed over.
-        known_engines: names of the engines that there are; None: any name will do.
+        marks: the marks of one test, the closest first (``scaling_marks``); marks of another name are ignored.
+        known_engines: names of the engines that exist; None accepts any name.
         environ: the environment variables.
 
     Raises:
-        UsageError: a value cannot be used; a marker has an argument that is not one; the ini file contradicts itself.
+        UsageError: a value cannot be used, the marker has an unknown argument, or two settings contradict each other.
     """
-    arguments = _marker_arguments(marks)
+    chosen, sources = _chosen(config, marks, environ)
+    if known_engines is not None:
+        default = f"--paddle-engine={BY_KEY['engine'].default}"
+        _refuse_unknown_engines(chosen["engine"], sources.get("engine", default), known_engines)
+    _refuse_contradictions(chosen, sources)
+    return _settings(chosen, sources, config.rootpath)
+
+
+def _chosen(
+    config: pytest.Config, marks: Iterable[pytest.Mark], environ: Mapping[str, str]
+) -> tuple[dict[str, Any], dict[str, str]]:
+    """The parsed value of every option and marker argument; and, of those that were given, where they were written."""
+    in_marks = _marker_arguments(marks)
     chosen: dict[str, Any] = {}
     sources: dict[str, str] = {}
-    for option in OPTIONS:
-        weaker = _given(config, option, environ)
-        given = arguments.get(option.key, weaker)
-        parse = PARSERS[option.key]
+    for row in _ROWS:
+        # Read even where a marker overrules it: an ini file that contradicts itself is always an error.
+        elsewhere = _given(config, row, environ) if isinstance(row, Option) else None
+        given = in_marks.get(row.key, elsewhere)
         if given is None:
-            chosen[option.key] = None if option.default is None else parse(option.default)
-            continue
-        sources[option.key] = given.source
-        chosen[option.key] = _parsed(given, parse)
-        if parse in RELATIVE:
-            # Not resolved: a link may be what makes an interpreter that of a virtual environment.
-            chosen[option.key] = given.directory / chosen[option.key]
-        if parse is file and chosen[option.key].is_dir():
-            raise UsageError(f"{given.source}: this is a directory; give the name of a file in it")
-    for key, default in MARKER_ONLY.items():
-        chosen[key] = default
-        if key in arguments:
-            sources[key] = arguments[key].source
-            chosen[key] = _parsed(arguments[key], PARSERS[key])
+            chosen[row.key] = None if row.default is None else getattr(parsers, row.parser)(row.default)
+        else:
+            chosen[row.key] = _parsed(given, row.parser)
+            sources[row.key] = given.source
+    return chosen, sources
 
-    if known_engines is not None:
-        _check_engines(chosen["engine"], sources.get("engine", f"--paddle-engine={DEFAULT_ENGINE}"), known_engines)
-    thread_counts, threads_note = chosen["threads"], None
-    if thread_counts is not None and thread_counts[0] != 1:
-        thread_counts = (1, *thread_counts)
-        threads_note = f"1 was added to {sources['threads']}: efficiency is measured against one thread"
-    window_s, min_queries = chosen["window"]
-    rounds_min, rounds_max = chosen["rounds"]
-    if chosen["forks"] > rounds_max:
+
+def _refuse_contradictions(chosen: Mapping[str, Any], sources: Mapping[str, str]) -> None:
+    """Refuse settings that are valid by themselves, but not together."""
+    forks, rounds_max = chosen["forks"], chosen["rounds"][1]
+    if forks > rounds_max:
         raise UsageError(
             f"{sources['forks']}: every fork measures whole rounds, and there are at most {rounds_max} "
-            f"({sources.get('rounds', 'the default')}); give --paddle-rounds={chosen['forks']}:{chosen['forks']} or "
-            "more, or fewer forks"
+            f"({sources.get('rounds', 'the default')}); give --paddle-rounds={forks}:{forks} or more, or fewer forks"
         )
     if chosen["baseline_update"] and chosen["baseline_update_new_only"]:
         raise UsageError(
             f"{sources['baseline_update']} and {sources['baseline_update_new_only']} contradict each other: accept new "
-            "figures for every test, or for those without a baseline only; give one of them"
+            "figures for every test, or only for tests without a baseline; give one of them"
         )
     for update in ("baseline_update", "baseline_update_new_only"):
         if chosen[update] and chosen["against"] is not None:
@@ -110,52 +99,60 @@ def resolve(
                 f"{sources[update]} and {sources['against']} contradict each other: a comparison measures two sides "
                 "against each other, and has no baseline; record without the other side"
             )
-    baselines = config.rootpath / chosen["baselines"]
-    if baselines.exists() and not baselines.is_dir():
-        raise UsageError(f"{sources.get('baselines', 'the default of --paddle-baselines')}: {baselines} is no folder")
-    limits = Limits(
-        min_efficiency=chosen["min_efficiency"],
-        max_collapse=chosen["max_collapse"],
-        linear_until=chosen["linear_until"],
-        max_drift=chosen["max_drift"],
-        max_p99_drift=chosen["max_p99_drift"],
-    )
-    # What both sides meet in one job cancels: there is no spread between runs to allow for, as in a baseline.
-    max_drift_against = limits.max_drift if "max_drift" in sources else float(DEFAULT_MAX_DRIFT_AGAINST)
-    return Settings(
-        thread_counts=thread_counts,
-        threads_note=threads_note,
-        engines=chosen["engine"],
-        window=WindowPlan(
+
+
+def _settings(chosen: Mapping[str, Any], sources: dict[str, str], rootdir: Path) -> Settings:
+    """The settings made of ``chosen``; a field with the name of an option takes its value as it is."""
+
+    def two_sides(key: str) -> Any:
+        option = BY_KEY[key]
+        return chosen[key] if key in sources else getattr(parsers, option.parser)(option.default_two_sides)
+
+    limits = Limits(**{field.name: chosen[field.name] for field in dataclasses.fields(Limits)})
+    thread_counts, threads_note = _with_one_thread(chosen["threads"], sources.get("threads"))
+    window_s, min_queries = chosen["window"]
+    update = "all" if chosen["baseline_update"] else "new" if chosen["baseline_update_new_only"] else "none"
+    fields = {field.name for field in dataclasses.fields(Settings)}
+    as_chosen = {key: value for key, value in chosen.items() if key in fields}
+    made = {
+        "thread_counts": thread_counts,
+        "threads_note": threads_note,
+        "engines": chosen["engine"],
+        "window": WindowPlan(
             window_s=window_s,
             min_queries=min_queries,
             warmup_s=chosen["warmup"],
             warmup_queries=WARMUP_QUERIES,
         ),
-        rounds_min=rounds_min,
-        rounds_max=rounds_max,
-        seed=chosen["seed"],
-        forks=chosen["forks"],
-        budget_s=chosen["budget"],
-        # Both sides are measured, so it may take twice as long, unless the user chose how long.
-        budget_two_sides_s=chosen["budget"] * (1 if "budget" in sources else 2),
-        batch_size=chosen["batch_size"],
-        device=chosen["device"],
-        limits=limits,
-        limits_two_sides=dataclasses.replace(limits, max_drift=max_drift_against),
-        pool=chosen["pool"],
-        allow_nonfinite=chosen["allow_nonfinite"],
-        strict=chosen["strict"],
-        against=chosen["against"],
-        against_rootdir=chosen["against_rootdir"],
-        json_path=chosen["json"],
-        baselines=baselines,
-        baseline_update=(
-            "all" if chosen["baseline_update"] else "new" if chosen["baseline_update_new_only"] else "none"
-        ),
-        baseline_required=chosen["baseline_required"],
-        sources=sources,
-    )
+        "rounds_min": chosen["rounds"][0],
+        "rounds_max": chosen["rounds"][1],
+        "budget_s": chosen["budget"],
+        "budget_two_sides_s": two_sides("budget"),
+        "limits": limits,
+        "limits_two_sides": dataclasses.replace(limits, max_drift=two_sides("max_drift")),
+        "json_path": chosen["json"],
+        "baselines": _baselines_in(rootdir, chosen["baselines"], sources.get("baselines")),
+        "baseline_update": update,
+        "sources": sources,
+    }
+    return Settings(**{**as_chosen, **made})
+
+
+def _with_one_thread(
+    thread_counts: tuple[int, ...] | None, source: str | None
+) -> tuple[tuple[int, ...] | None, str | None]:
+    """The thread counts with 1 among them, and a note if it had to be added."""
+    if thread_counts is None or thread_counts[0] == 1:
+        return thread_counts, None
+    return (1, *thread_counts), f"1 was added to {source}: efficiency is measured against one thread"
+
+
+def _baselines_in(rootdir: Path, name: Path, source: str | None) -> Path:
+    """The folder of the baselines; a file in its place is refused."""
+    folder = rootdir / name
+    if folder.exists() and not folder.is_dir():
+        raise UsageError(f"{source or 'the default of --paddle-baselines'}: {folder} is not a folder")
+    return folder
 
 
 # Where a value comes from.
@@ -163,25 +160,32 @@ def resolve(
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class _Given:
-    """A value that somebody gave."""
+    """A value that was given, not yet parsed."""
 
-    #: As pytest, the environment or the marker hands it over.
+    #: As pytest, the environment or the marker returns it.
     value: object
     #: How the user wrote it, and where.
     source: str
-    #: What a relative file name is relative to.
+    #: The directory that a relative path starts from.
     directory: Path
 
 
-def _parsed(given: _Given, parse: Callable[[object], Any]) -> Any:
+def _parsed(given: _Given, parser: str) -> Any:
+    parse = getattr(parsers, parser)
     try:
-        return parse(given.value)
-    except Refused as refusal:
+        value = parse(given.value)
+    except parsers.Refused as refusal:
         raise UsageError(f"{given.source}: {refusal}") from None
+    if parse in parsers.RELATIVE:
+        # Links are not followed: a link may be what makes an interpreter that of a virtual environment.
+        value = given.directory / value
+    if parse is parsers.file and value.is_dir():
+        raise UsageError(f"{given.source}: this is a directory; give the name of a file in it")
+    return value
 
 
 def _marker_arguments(marks: Iterable[pytest.Mark]) -> dict[str, _Given]:
-    names = [*(option.key for option in OPTIONS if option.per_test), *MARKER_ONLY]
+    names = [row.key for row in _ROWS if not isinstance(row, Option) or row.per_test]
     known = ", ".join(names)
     given: dict[str, _Given] = {}
     for mark in marks:
@@ -195,17 +199,17 @@ def _marker_arguments(marks: Iterable[pytest.Mark]) -> dict[str, _Given]:
         for name, value in mark.kwargs.items():
             source = f"{MARKER}({name}={value!r})"
             if name not in names:
-                whole_run = next((option.name for option in OPTIONS if option.key == name), None)
-                step = f"it is for the whole run: use {whole_run}." if whole_run else meant(name, names)
+                option = BY_KEY.get(name)
+                step = f"it is for the whole run: use {option.name}." if option else parsers.meant(name, names)
                 raise UsageError(f"{source}: {name!r} is not an argument of the marker; {step} Known: {known}")
-            if value is not None and name not in given:  # None: as if it had not been written
+            if value is not None and name not in given:  # None counts as not written
                 given[name] = _Given(value=value, source=source, directory=Path())
     return given
 
 
 def _given(config: pytest.Config, option: Option, environ: Mapping[str, str]) -> _Given | None:
     """The value from the command line, the environment or the ini file, if there is one."""
-    in_ini = _ini(config, option)  # always: a file that contradicts itself is wrong even where it is overruled
+    in_ini = _ini(config, option)  # read even where it is overruled: a contradiction in the file is always an error
     directory = config.invocation_params.dir
     value = config.getoption(option.ini_names[1])
     if value is not None:
@@ -220,7 +224,7 @@ def _given(config: pytest.Config, option: Option, environ: Mapping[str, str]) ->
 def _ini(config: pytest.Config, option: Option) -> _Given | None:
     overridden = {entry.partition("=")[0] for entry in config.getoption("override_ini") or ()}
     found = [(name, value) for name in option.ini_names if (value := _ini_value(config, name)) is not None]
-    # Whichever spelling -o uses, it replaces the one in the file.
+    # An override by -o replaces both spellings in the file.
     found = [(name, value) for name, value in found if name in overridden] or found
     if not found:
         return None
@@ -260,7 +264,7 @@ def _ini_value(config: pytest.Config, name: str) -> object:
             warnings.simplefilter("ignore")  # pytest 9.2 warns of a list in [tool.pytest.ini_options]
             return config.getini(name)
     except (TypeError, pytest.UsageError):
-        # For a string in [tool.pytest], pytest 9 refuses 16, 0.9, true and [1, 2]: what users would naturally write.
+        # In [tool.pytest], pytest 9 refuses 16, 0.9, true and [1, 2] for a string: what users would naturally write.
         table = config.stash.get(_TABLE, None)
         if table is None:
             table = config.stash[_TABLE] = _toml_table(config.inipath)
@@ -270,7 +274,7 @@ def _ini_value(config: pytest.Config, name: str) -> object:
 
 
 def _toml_table(path: Path | None) -> dict[str, object]:
-    """Everything that pytest reads from this file, as TOML has it."""
+    """Everything that pytest reads from this file, with the types of TOML; empty if it is not a TOML file."""
     if path is None or path.suffix != ".toml":
         return {}
     if sys.version_info >= (3, 11):
@@ -282,7 +286,8 @@ def _toml_table(path: Path | None) -> dict[str, object]:
     return {**document.get("pytest", {}), **in_tool.get("ini_options", {}), **in_tool}
 
 
-def _check_engines(engines: tuple[str, ...], source: str, known: Collection[str]) -> None:
+def _refuse_unknown_engines(engines: tuple[str, ...], source: str, known: Collection[str]) -> None:
     for name in engines:
         if name not in known:
-            raise UsageError(f"{source}: there is no engine {name!r}; {meant(name, known)} Known: {', '.join(known)}")
+            hint = f"{parsers.meant(name, known)} Known: {', '.join(known)}"
+            raise UsageError(f"{source}: there is no engine {name!r}; {hint}")

@@ -1,17 +1,15 @@
-"""One per pytest session: settings, who is registered, finished sweeps, and what becomes of each test."""
+"""The state of this plugin in one pytest session: settings, registered parts, finished sweeps, baselines."""
 
 from __future__ import annotations
 
-import os
 import random
 import re
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_paddle_mt.errors import GateFailure, PaddleMtError, UsageError
+from pytest_paddle_mt.errors import PaddleMtError, UsageError
 from pytest_paddle_mt.plugin import options
-from pytest_paddle_mt.units import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -26,10 +24,6 @@ if TYPE_CHECKING:
 SESSION_KEY = pytest.StashKey["Session"]()
 
 
-#: How the reason of a test that was not gated begins.
-NOT_GATED = "NOT gated: "
-
-
 class Session:
     """The state of this plugin in one pytest session."""
 
@@ -41,7 +35,8 @@ class Session:
         self._engines: dict[str, Engine] | None = None
         self._checks: list[Check] | None = None
         self._reporters: list[Reporter] | None = None
-        self._ledger: Ledger | None = None
+        #: The ledger; None until a test measures or baselines are updated.
+        self.used_ledger: Ledger | None = None
 
     @property
     def sweeps(self) -> list[Sweep]:
@@ -63,50 +58,40 @@ class Session:
         return found
 
     def engines(self) -> dict[str, Engine]:
-        """Engines by name, ours and those of other plugins."""
+        """Engines by name: our own, and those of other plugins."""
         if self._engines is None:
             self._engines = _by_name("engine", self._registered("pytest_paddle_mt_engines"))
         return self._engines
 
     def checks(self) -> list[Check]:
-        """Checks, ours and those of other plugins."""
+        """Checks: our own, and those of other plugins."""
         if self._checks is None:
             self._checks = list(_by_name("check", self._registered("pytest_paddle_mt_checks")).values())
         return self._checks
 
     def reporters(self) -> list[Reporter]:
-        """Reporters, ours and those of other plugins."""
+        """Reporters: our own, and those of other plugins."""
         if self._reporters is None:
             registered = self.config.hook.pytest_paddle_mt_reporters(config=self.config)
             self._reporters = list(_by_name("reporter", _flat(registered)).values())
         return self._reporters
 
     def ledger(self) -> Ledger:
-        """What this session does with stored baselines."""
-        if self._ledger is None:
+        """What this session does with stored baselines; opened by the first call."""
+        if self.used_ledger is None:
             from pytest_paddle_mt.baselines.ledger import Ledger
 
-            self._ledger = Ledger(self.settings(), self.config.rootpath)
-        return self._ledger
+            self.used_ledger = Ledger(self.settings(), self.config.rootpath)
+        return self.used_ledger
 
     def smoke_reason(self) -> str | None:
         """Why nothing can be measured in this session; None when it can."""
-        config = self.config
-        if "PYTEST_XDIST_WORKER" in os.environ or hasattr(config, "workerinput"):
-            return "pytest-xdist runs tests side by side"
-        if config.getoption("dist", "no") != "no" and config.getoption("tx", None):
-            return "pytest-xdist runs tests side by side"
-        # Before --benchmark-disable, which pytest-codspeed sets as well.
-        if config.getoption("codspeed", False) or (
-            "CODSPEED_ENV" in os.environ and config.pluginmanager.hasplugin("codspeed")
-        ):
-            return "pytest-codspeed measures instead"
-        if config.getoption("benchmark_disable", False) and not config.getoption("benchmark_enable", False):
-            return "--benchmark-disable"
-        return None
+        from pytest_paddle_mt.plugin.smoke import smoke_reason
+
+        return smoke_reason(self.config)
 
     def forks(self, item: pytest.Item) -> int:
-        """How many fresh processes measure ``item``; 0 when this process does."""
+        """How many fresh processes measure ``item``; 0 when this process measures it."""
         from pytest_paddle_mt.workers import SERVER
 
         if SERVER in self.config.stash or self.smoke_reason() is not None:
@@ -115,10 +100,10 @@ class Session:
         return forks if self.against() is None else max(1, forks)
 
     def against(self) -> Place | None:
-        """Where the other side of a comparison is; None when there is none, and in a fork.
+        """Where the other side of a comparison is; None without a comparison, and in a fork.
 
         Raises:
-            UsageError: it is not there.
+            UsageError: the other side does not exist or cannot be used.
         """
         from pytest_paddle_mt.workers import SERVER, elsewhere
 
@@ -127,15 +112,15 @@ class Session:
         settings = self.settings()
         return elsewhere.place(settings.against, settings.against_rootdir, self.config.rootpath, settings.sources)
 
-    def begins(self, item: pytest.Item) -> None:
-        """A test begins, perhaps once more: what an earlier attempt offered as a baseline does not count."""
-        if self._ledger is not None:
-            self._ledger.again(item.nodeid)
+    def test_begins(self, item: pytest.Item) -> None:
+        """Discard what an earlier attempt of this test offered as a baseline."""
+        if self.used_ledger is not None:
+            self.used_ledger.again(item.nodeid)
 
     def sweep_finished(self, finished: Finished) -> None:
-        """Take a finished sweep, in place of an earlier attempt of the same test, and tell everybody.
+        """Keep a finished sweep in place of an earlier attempt of the same test, and pass it to reporters and hooks.
 
-        A reporter that fails does not keep the sweep from the others.
+        When a reporter fails, the others still get the sweep.
         """
         self.finished = [(item, sweep) for item, sweep in self.finished if item is not finished.item]
         # What was measured is not kept: it has every latency, and a session of many sweeps would grow without end.
@@ -152,85 +137,27 @@ class Session:
             sweep=finished.sweep, measured=finished.measured, config=self.config
         )
 
-    def settle(self, item: pytest.Item) -> None:
-        """After a test body that passed: a test that was not gated is skipped, or fails under ``--paddle-strict``."""
-        from pytest_paddle_mt.records import GATED_STATUSES
+    def decide_outcome(self, item: pytest.Item) -> None:
+        """Skip or fail a test whose body passed although one of its sweeps was not gated."""
+        sweeps = [sweep for of, sweep in self.finished if of is item]
+        if sweeps:
+            from pytest_paddle_mt.plugin.outcome import decide_outcome
 
-        sweeps = [sweep for of, sweep in self.finished if of is item and sweep.gate]
-        open_ones = [sweep for sweep in sweeps if sweep.status not in GATED_STATUSES]
-        if not open_ones:
-            return
-        reason = NOT_GATED + "; ".join(not_gated_reason(sweep) for sweep in open_ones)
-        if self.settings(item).strict:
-            raise GateFailure(f"{reason}\n--paddle-strict makes that a failure.")
-        pytest.skip(reason)
+            decide_outcome(sweeps, strict=self.settings(item).strict)
 
     def write_summary(self, terminal: pytest.TerminalReporter) -> None:
-        """Let every reporter add to the terminal summary."""
-        if self.finished:
-            for reporter in self.reporters():
-                reporter.session_finished(self.sweeps, terminal)
-            self._write_about_baselines(terminal)
-            return
-        # Under pytest-xdist the sweeps happened in other processes; their reports arrive here.
-        skipped = [report.longrepr for report in terminal.getreports("skipped")]
-        not_gated = [one for one in skipped if isinstance(one, tuple) and NOT_GATED in one[2]]
-        if not_gated:
-            terminal.section("paddle thread scaling")
-            reason = not_gated[0][2].partition(NOT_GATED)[2]
-            terminal.write_line(f"{counted(len(not_gated), 'test')} NOT gated: {reason}")
-        self._write_about_baselines(terminal)
+        """Write the summary of this plugin, if there can be one."""
+        if self.finished or self.used_ledger is not None or terminal.getreports("skipped"):
+            from pytest_paddle_mt.plugin.summary import write_summary
 
-    def _write_about_baselines(self, terminal: pytest.TerminalReporter) -> None:
-        if self._ledger is None:  # nothing was measured, and no update was asked for
-            return
-        for line in self._ledger.summary():
-            terminal.write_line(line)
-        whole = whole_run(self.config, terminal)
-        if whole is not None and self.finished:
-            unused = self._ledger.unused([test_key(item) for item in whole])
-            if unused:
-                terminal.write_line(
-                    f"paddle-mt: {counted(len(unused), 'baseline')} of no test: {', '.join(unused)}; delete what is "
-                    "not needed any more"
-                )
+            write_summary(self, terminal)
 
     def _registered(self, hook: str) -> Iterable[Any]:
         return _flat(getattr(self.config.hook, hook)())
 
 
-def whole_run(config: pytest.Config, terminal: pytest.TerminalReporter) -> list[pytest.Item] | None:
-    """Every test that there is, where all of them were collected and none was left out; None otherwise."""
-    session: Any = config.pluginmanager.get_plugin("session")
-    if session is None or session.shouldstop or session.shouldfail:
-        return None
-    named = config.args_source is pytest.Config.ArgsSource.ARGS
-    paths = [config.invocation_params.dir / argument for argument in config.args]
-    if named and config.rootpath not in [path.resolve() for path in paths]:
-        return None
-    if (
-        config.args_source is pytest.Config.ArgsSource.INVOCATION_DIR
-        and config.invocation_params.dir != config.rootpath
-    ):
-        return None
-    narrowed = ("deselect", "ignore", "ignore_glob", "lf", "stepwise", "keyword", "markexpr")
-    if any(config.getoption(name, None) for name in narrowed) or terminal.getreports("deselected"):
-        return None
-    if any(report.when != "call" for report in terminal.getreports("error")):
-        return None
-    return list(session.items)
-
-
-def not_gated_reason(sweep: Sweep) -> str:
-    """Why a sweep was not gated, in one sentence."""
-    if sweep.smoke_reason is not None:
-        return f"smoke run only ({sweep.smoke_reason})"
-    worst = [verdict for verdict in sweep.verdicts if verdict.status == sweep.status]
-    return f"{sweep.status}: {worst[0].reason}" if worst else "no_data: no check had anything to judge"
-
-
 def session_of(config: pytest.Config) -> Session:
-    """The session of this plugin, made when first asked for."""
+    """The session of this plugin, created by the first call."""
     session = config.stash.get(SESSION_KEY, None)
     if session is None:
         session = config.stash[SESSION_KEY] = Session(config)
@@ -254,7 +181,7 @@ def checked_settings(config: pytest.Config) -> None:
 
 
 def updates_baselines(config: pytest.Config) -> bool:
-    """Whether this session is to accept runs as baselines; a fork leaves that to its parent."""
+    """Whether this session may accept runs as baselines; in a fork that is up to the parent process."""
     if not options.anything_given(config) or session_of(config).settings().baseline_update == "none":
         return False
     from pytest_paddle_mt.workers import SERVER
@@ -279,9 +206,9 @@ def _by_name(what: str, members: Iterable[Any]) -> dict[str, Any]:
 
 
 def test_key(item: pytest.Item) -> str:
-    """The identity of a test in the store: its node id, without the engine where it is parametrised by engines.
+    """The identity of a test in the store: its node id, without the engine where it is parametrized by engines.
 
-    So a baseline is found whether the test runs with one engine or with several.
+    So a baseline is found both when the test runs with one engine and when it runs with several.
     """
     callspec = getattr(item, "callspec", None)
     engine = None if callspec is None else callspec.params.get("paddle_engine")

@@ -219,7 +219,7 @@ class ConcurrentRunner:
         self._announce(announcement(terms, engine.name, terms.forks))
         sweep, measured = two_sides.sweep(opener, terms, terms.sides)
         self._finish(sweep, measured)
-        return ComparisonResult(sweep, measured, lambda: self._session.settle(self._item))
+        return ComparisonResult(sweep, measured, lambda: self._session.decide_outcome(self._item))
 
     def _finish(self, sweep: Sweep, measured: Measured) -> None:
         """Report a sweep to everybody, and only then fail its test if it failed its gate."""

@@ -1,8 +1,9 @@
-"""Options: the table, what pytest is told of it, and whether anything was given at all."""
+"""Options: the table, how it is declared to pytest and documented, and whether any option was given."""
 
 from __future__ import annotations
 
 import os
+import runpy
 import subprocess
 import sys
 from collections.abc import Callable
@@ -10,29 +11,15 @@ from pathlib import Path
 
 import pytest
 
-from pytest_paddle_mt.plugin import options
-from pytest_paddle_mt.plugin.options import OPTIONS, Option, anything_given
+from pytest_paddle_mt.plugin import parsers
+from pytest_paddle_mt.plugin.options import MARKER_ONLY, OPTIONS, MarkerArgument, Option, anything_given
 from pytest_paddle_mt.plugin.resolve import resolve
+from tests.unit.plugin.helpers import NATIVE_TOML
 
-NATIVE_TOML = pytest.mark.skipif(pytest.version_tuple < (9, 0), reason="[tool.pytest] came with pytest 9")
-
-
-class OptionsPlugin:
-    """Our options without the rest of the plugin."""
-
-    @staticmethod
-    def pytest_addoption(parser: pytest.Parser) -> None:
-        options.register(parser)
+DOCS = Path(__file__).parents[3] / "docs"
 
 
-@pytest.fixture
-def parse(pytester: pytest.Pytester) -> Callable[..., pytest.Config]:
-    """A real pytest configuration to which our options, and only they, were added."""
-    pytester.plugins.append(OptionsPlugin())
-    return lambda *arguments: pytester.parseconfig("-p", "no:paddle_mt", *arguments)
-
-
-# The table, and what pytest is told of it
+# The table, and what pytest and the reference get from it
 
 
 def test_the_options_are_those_that_exist_today_and_no_others() -> None:
@@ -74,7 +61,8 @@ def test_the_help_shows_every_option_with_its_default(pytester: pytest.Pytester)
     shown = " ".join(pytester.runpytest("-p", "no:paddle_mt", "--help").stdout.str().split())
     for option in OPTIONS:
         assert option.name in shown
-        assert f"default: {option.default}" in option.help or option.default is None
+        assert f"(default: {option.default or option.unset}" in option.help
+        assert " ".join(option.help.split()) in shown
         assert f"{option.ini_names[0]} (string)" in shown
         assert f"{option.ini_names[1]} (string)" in shown
 
@@ -88,20 +76,42 @@ def test_both_spellings_are_known_to_pytest(pytester: pytest.Pytester, arguments
     result.assert_outcomes(passed=1)
 
 
+@pytest.mark.parametrize("row", [*OPTIONS, *MARKER_ONLY], ids=lambda row: row.key)
+def test_every_option_and_marker_argument_names_a_parser_that_takes_its_default(row: Option | MarkerArgument) -> None:
+    parse = getattr(parsers, row.parser)
+    assert parse.__module__ == parsers.__name__
+    assert not row.parser.startswith("_")
+    if row.default is not None:
+        parse(row.default)
+
+
 @pytest.mark.parametrize("option", OPTIONS, ids=lambda option: option.key)
-def test_the_reference_has_a_row_with_every_name_and_the_default(option: Option) -> None:
-    reference = Path(__file__).parents[3] / "docs" / "options.md"
-    written = "=" if option.metavar else "`"
-    lines = reference.read_text(encoding="utf-8").splitlines()
-    rows = [line for line in lines if line.startswith(f"| `{option.name}{written}")]
+def test_every_option_has_a_default_or_a_text_that_stands_for_it(option: Option) -> None:
+    assert (option.default is None) == bool(option.unset)
+
+
+def test_the_tables_of_the_reference_are_those_that_the_script_writes() -> None:
+    written = (DOCS / "options.md").read_text(encoding="utf-8")
+    assert runpy.run_path(str(DOCS / "options_table.py"))["with_tables"](written) == written
+
+
+@pytest.mark.parametrize("option", OPTIONS, ids=lambda option: option.key)
+def test_the_reference_has_a_row_with_the_default_and_whether_a_marker_sets_it(option: Option) -> None:
+    start = f"| `{option.name}{'=' if option.metavar else '`'}"
+    rows = [line for line in (DOCS / "options.md").read_text(encoding="utf-8").splitlines() if line.startswith(start)]
     assert len(rows) == 1
-    cells = [cell.strip() for cell in rows[0].replace("\\|", "/").strip("|").split("|")]
-    assert len(cells) == 6
-    assert cells[1] == f"`{option.ini_names[0]}`"
-    assert cells[2] == f"`{option.variable}`"
-    assert cells[3] == (f"`{option.key}`" if option.per_test else "none")
-    if option.default is not None:
-        assert cells[4] == f"`{option.default}`"
+    marker, default, meaning = [cell.strip() for cell in rows[0].replace("\\|", "/").strip("|").split("|")][1:]
+    assert marker == ("yes" if option.per_test else "no")
+    assert default.startswith(f"`{option.default}`" if option.default else option.unset)
+    assert meaning == f"{option.meaning}."
+
+
+@pytest.mark.parametrize("argument", MARKER_ONLY, ids=lambda argument: argument.key)
+def test_the_reference_has_a_row_for_every_argument_that_only_the_marker_has(argument: MarkerArgument) -> None:
+    section = (DOCS / "options.md").read_text(encoding="utf-8").split("## Marker only\n")[1].split("\n## ")[0]
+    rows = [line for line in section.splitlines() if line.startswith(f"| `{argument.key}` |")]
+    assert len(rows) == 1
+    assert rows[0].split("|")[3].strip() == f"`{argument.default!r}`"
 
 
 # Whether anything was given
@@ -118,7 +128,7 @@ def written(option: Option) -> str:
     return f"{option.name}=x" if option.metavar else option.name
 
 
-def test_nothing_is_given_when_nobody_says_anything(given: Callable[..., bool]) -> None:
+def test_without_options_nothing_is_given(given: Callable[..., bool]) -> None:
     assert given() is False
 
 
@@ -221,7 +231,7 @@ def test_importing_the_plugin_imports_only_a_few_modules_of_ours_and_nothing_tha
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     in_plugin = ("fixtures", "hookspec", "options", "registration", "session")
-    ours = ("pytest_paddle_mt", "pytest_paddle_mt.errors", "pytest_paddle_mt.plugin", "pytest_paddle_mt.units")
+    ours = ("pytest_paddle_mt", "pytest_paddle_mt.errors", "pytest_paddle_mt.plugin")
     assert set(done.stdout.split()) == {*ours, *(f"pytest_paddle_mt.plugin.{name}" for name in in_plugin)}
 
 
