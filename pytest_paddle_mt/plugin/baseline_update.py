@@ -50,7 +50,7 @@ class Recorder:
         """Accept what may be accepted; a file that cannot be written fails the session."""
         if session.config.option.collectonly:
             return
-        written = self._session.ledger().close(self._refusal(session), self._failure_of)
+        written = self._session.ledger().accept_offers(self._refusal(session), self._failure_of)
         if not written and session.exitstatus == pytest.ExitCode.OK:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
 

@@ -190,7 +190,7 @@ class Session:
     def _write_about_baselines(self, terminal: pytest.TerminalReporter) -> None:
         if self._ledger is None:  # nothing was measured, and no update was asked for
             return
-        for line in self._ledger.summary():
+        for line in self._ledger.summary_lines():
             terminal.write_line(line)
         whole = whole_run(self.config, terminal)
         if whole is not None and self.finished:
