@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from pytest_paddle_mt.baselines import Baseline, Fact
-    from pytest_paddle_mt.records import Cpu, Limits, Settings, Subject, Sweep
+    from pytest_paddle_mt.records import Cpu, Limits, Settings, Subject, Sweep, Verdict
 
 #: At most so many other machines are named in a message.
 _NAMED = 3
@@ -128,7 +128,7 @@ class Ledger:
             setting=setting_of(sweep.subject),
             limits=sweep.limits,
             points=figures.of_sweep(sweep.points, sweep.rounds, cpu),
-            refusal=_refusal(sweep, complete),
+            refusal=_refusal(sweep.verdicts, gate=sweep.gate, complete=complete),
         )
 
     def refuse(self, nodeid: str, reason: str) -> None:
@@ -296,11 +296,11 @@ def _require(stored: Stored, test: str, key: str, thread_counts: Sequence[int]) 
         )
 
 
-def _refusal(sweep: Sweep, complete: bool) -> str | None:
-    """Why the run of this sweep cannot be accepted even if its test passes; None where it can."""
-    if not sweep.gate:
+def _refusal(verdicts: Sequence[Verdict], *, gate: bool, complete: bool) -> str | None:
+    """Why the run of a sweep cannot be accepted even if its test passes; None where it can."""
+    if not gate:
         return "gate=False: nothing has checked it"
     if not complete:
         return "the budget ended it before its first look; give a larger --paddle-budget"
-    bad = [verdict for verdict in sweep.verdicts if verdict.status not in _ACCEPTABLE]
+    bad = [verdict for verdict in verdicts if verdict.status not in _ACCEPTABLE]
     return f"{bad[0].check}: {bad[0].status}" if bad else None
