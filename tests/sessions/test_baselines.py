@@ -527,7 +527,7 @@ def test_a_baseline_that_cannot_be_written_fails_the_session_and_says_so(store: 
     result.assert_outcomes(passed=1)
     assert result.ret == pytest.ExitCode.TESTS_FAILED
     assert f"ERROR: {in_its_place}" in text(result)
-    assert "could not be written: File exists; what it held before is untouched" in text(result)
+    assert "could not be written: File exists; its previous content is unchanged" in text(result)
     assert in_its_place.read_text() == "a file"
 
 
