@@ -40,7 +40,7 @@ import numpy as np
 from figures import load_average
 from proportions import upper_bound
 
-from pytest_paddle_mt.baselines import WINDOW_RUNS, Figures, ProbeFigures, Run, Series, rule, schema
+from pytest_paddle_mt.baselines import WINDOW_RUNS, Figures, ProbeFigures, Run, Series, anchor, rule, schema
 from pytest_paddle_mt.machine.cores import available_cores
 from pytest_paddle_mt.machine.facts import cpu_model
 from pytest_paddle_mt.plugin import parsers
@@ -187,7 +187,7 @@ def _simulated_run(rng: np.random.Generator, shared: float, machine: Machine, sl
 
 def compared(accepted: Sequence[Run], new: Run) -> tuple[rule.Comparison, ...]:
     """What the rule says of ``new``."""
-    series = Series(setting={}, anchor=rule.anchor_of(accepted[: drift.FULL_RUNS]), runs=tuple(accepted))
+    series = Series(setting={}, anchor=anchor.of_runs(accepted), runs=tuple(accepted))
     return rule.compare(series, new.points, LIMITS)
 
 
@@ -199,7 +199,9 @@ def drifted(accepted: Sequence[Run], new: Run) -> bool:
 def simulate(builds: int) -> None:
     """Print the share of simulated builds that fail, by accepted runs, spread and slowdown."""
     print(f"simulated, {builds} builds each, margins {LIMITS.max_drift:g} and {LIMITS.max_p99_drift:g} (p99),")
-    print(f"alpha {drift.ALPHA:g}; share that fails, and the 95 % upper bound of false alarms (Clopper & Pearson)")
+    print(
+        f"alpha {drift.FALSE_ALARM:g}; share that fails, and the 95 % upper bound of false alarms (Clopper & Pearson)"
+    )
     header = "  ".join(f"{f'+{slower - 1:.0%}':>6}" for slower in SLOWDOWNS[1:])
     print(f"  accepted  of a job  spread  probe       false alarms          {header}")
     rng = np.random.default_rng(0)
@@ -346,7 +348,7 @@ def _store_latest(directory: Path, baselines: Path, faster: float) -> set[str]:
     if len(stored) < drift.FULL_RUNS:
         sys.exit(f"{directory} has {len(stored)} recorded runs; a build needs {drift.FULL_RUNS}: record them first")
     runs = tuple(slowed(one.series.runs[0], 1 / faster) for one in stored)
-    series = Series(setting=stored[-1].series.setting, anchor=rule.anchor_of(runs), runs=runs)
+    series = Series(setting=stored[-1].series.setting, anchor=anchor.of_runs(runs), runs=runs)
     target = baselines / latest[-1].parent.name / latest[-1].name
     target.parent.mkdir()
     target.write_text(schema.to_text(dataclasses.replace(stored[-1], series=series)))
@@ -517,8 +519,8 @@ def _beside_probe(runs: Sequence[Recorded], key: str) -> str:
         ]
         if not known or key == "efficiency":
             continue
-        figures, controls = np.array(known).T
-        found = drift.regression(figures if key == "qps" else -figures, controls)
+        figures, probes = np.array(known).T
+        found = drift.regression(figures if key == "qps" else -figures, probes)
         if found is not None:
             told.append(f"{math.expm1(found.spread.sd):.1%} with {threads} (slope {found.slope:.2f})")
     return f"; beside the probe {', '.join(told)}" if told else ""

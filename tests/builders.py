@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from pytest_paddle_mt.baselines import ANCHOR_RUNS, WINDOW_RUNS, Baseline, Fact, Figures, Run, Series, Stored, rule
+from pytest_paddle_mt.baselines import WINDOW_RUNS, Baseline, Fact, Figures, Run, Series, Stored, anchor
 from pytest_paddle_mt.checks import Evidence, OtherSide
 from pytest_paddle_mt.engines import PROBE_WORK, Workload
 from pytest_paddle_mt.engines.synthetic import SyntheticEngine
@@ -394,7 +394,7 @@ SETTING: dict[str, Fact] = {
 
 def series_of(*runs: Run, setting: Mapping[str, Fact] = SETTING) -> Series:
     """Accepted runs, and the anchor that they have."""
-    return Series(setting=setting, anchor=rule.anchor_of(runs[:ANCHOR_RUNS]), runs=runs[-WINDOW_RUNS:])
+    return Series(setting=setting, anchor=anchor.of_runs(runs), runs=runs[-WINDOW_RUNS:])
 
 
 def baseline(*qps: float, threads: int = 2, **changes: Any) -> Baseline:

@@ -1,8 +1,8 @@
 """Stored baselines: what a test measured before, one file for each machine and test.
 
-``figures`` makes a run of a sweep, ``rule`` compares it with those that were accepted, ``schema`` and ``store`` keep
-them. A file holds a rolling window of accepted runs and an anchor, the mean of the first of them, so that many small
-drifts do not add up unseen.
+``figures`` makes a run of a sweep, ``rule`` compares it with the accepted ones, ``schema`` and ``store`` write and read
+the files, and ``ledger`` decides what a session reads, accepts and prints. A file contains the latest accepted runs and
+their ``anchor``, the mean of the first of them, so that many small drifts do not add up unseen.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-#: A fact as JSON has it.
+#: A fact about the machine or the setting, as in JSON.
 Fact = str | int | float | None
 
-#: Accepted runs that a file keeps, the latest ones.
+#: A file keeps this many accepted runs, the latest.
 WINDOW_RUNS = 30
-#: The anchor is the mean of so many first accepted runs, and fixed from then on.
+#: The anchor is the mean of this many accepted runs, the first, and fixed from then on.
 ANCHOR_RUNS = 8
 
 
@@ -27,21 +27,21 @@ ANCHOR_RUNS = 8
 class ForkFigures:
     """What one fresh process measured with one thread count."""
 
-    #: Which one, from 1.
+    #: Its number, from 1.
     fork: int
     #: Rounds that it measured.
     rounds: int
     #: Throughput in queries per second, geometric mean over its rounds.
     qps: float
-    #: Median latency in ns; None where its queries do not support it.
+    #: Median latency in ns; None where there were too few queries.
     p50_ns: float | None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class ProbeFigures:
-    """What the probe reached, known work that is the same in every run: how fast the machine was."""
+    """Throughput of the probe, known work that is the same in every run: how fast the machine was."""
 
-    #: Which work, built by what; only figures of the same are held against each other.
+    #: Which work, and what compiled it; only figures of the same work are compared.
     work: str
     #: Throughput in queries per second, geometric mean over rounds.
     qps: float
@@ -54,22 +54,22 @@ class Figures:
     threads: int
     #: Rounds that were measured.
     rounds: int
-    #: Completed queries inside the windows.
+    #: Queries completed inside the windows.
     queries: int
     #: Throughput in queries per second, geometric mean over rounds.
     qps: float
-    #: Scaling efficiency; None when no round could be used.
+    #: Scaling efficiency; None where no round could be used.
     efficiency: float | None
-    #: Latency percentiles in ns: None when the sample cannot support them, or other work disturbed every round.
+    #: Latency percentiles in ns; None where there were too few queries, or other work disturbed every round.
     p5_ns: float | None
     p50_ns: float | None
     p90_ns: float | None
     p99_ns: float | None
-    #: Of the probe, with as many threads right after each window; None where there was none.
+    #: The probe's, on as many threads, right after each window; None where it was not measured.
     probe: ProbeFigures | None
-    #: The most memory that a process had had when this thread count was first measured, in bytes; None where unknown.
+    #: Peak resident memory (VmHWM) after the first window with this thread count, in bytes; None if unknown.
     peak_rss_bytes: int | None
-    #: One entry for each fresh process; none where this process measured.
+    #: One entry for each fresh process; empty where this process measured.
     forks: tuple[ForkFigures, ...]
 
 
@@ -77,11 +77,11 @@ class Figures:
 class Run:
     """One accepted run: one pytest session in which the test passed."""
 
-    #: When, in UTC: ``2026-01-31T12:00:00Z``.
+    #: When it was accepted, in UTC: ``2026-01-31T12:00:00Z``.
     date: str
-    #: Of the user's own code; None where nobody says.
+    #: The commit of the user's own code; None if unknown.
     commit: str | None
-    #: Versions by name: of this plugin, of Paddle, of Python. None: not installed.
+    #: Versions by name, of this plugin, Paddle and Python; None where not installed.
     versions: Mapping[str, str | None]
     #: One entry for each thread count, ascending.
     points: tuple[Figures, ...]
@@ -91,8 +91,7 @@ class Run:
 class AnchorFigures:
     """Means of the first accepted runs with one thread count.
 
-    A figure that one of those runs lacks is None until ``ANCHOR_RUNS`` runs have it; then it is the mean of the first
-    of these.
+    A figure that one of those runs lacks is None until ``ANCHOR_RUNS`` runs have it; then it is the mean of those.
     """
 
     threads: int
@@ -101,7 +100,7 @@ class AnchorFigures:
     p5_ns: float | None
     p50_ns: float | None
     p99_ns: float | None
-    #: None where those runs had different ones, too.
+    #: None also where those runs had different ones, or a figure was added later.
     probe: ProbeFigures | None
 
 
@@ -109,15 +108,15 @@ class AnchorFigures:
 class Anchor:
     """Geometric means of the first accepted runs of a series."""
 
-    #: How many, at most ``ANCHOR_RUNS``.
+    #: How many runs it is the mean of, at most ``ANCHOR_RUNS``.
     runs: int
-    #: One entry for each thread count that all of them have, or that ``ANCHOR_RUNS`` runs have by now, ascending.
+    #: Ascending; one entry for each thread count that all of them have, or that ``ANCHOR_RUNS`` runs have by now.
     points: tuple[AnchorFigures, ...]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class Series:
-    """Accepted runs that belong together."""
+    """Accepted runs that are compared with each other."""
 
     #: What must be the same for a run to be compared: device, batch size, pool method, math threads ...
     setting: Mapping[str, Fact]
@@ -136,55 +135,19 @@ class Baseline:
     #: Facts about the machine, see ``environment.machine_facts``.
     machine: Mapping[str, Fact]
     series: Series
-    #: The series that this one replaced; None when it is the first.
+    #: The series that ``series`` replaced; None where that is the first.
     before: Series | None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class Stored:
-    """What is stored for a test that is measured now, and what may be done with it."""
+    """What is stored for a test that is measured now, and how it may be used."""
 
-    #: None: nothing on this machine.
+    #: None where nothing is stored for this machine.
     baseline: Baseline | None
-    #: Its file, whether it is there or not.
+    #: Its file, which may not exist yet.
     path: Path
-    #: Why this run cannot be compared with what is stored, for people; None when it can, or nothing is stored.
+    #: Why this run cannot be compared with what is stored, human-readable; None where it can, or nothing is stored.
     objection: str | None
-    #: Whether this run is meant to be accepted as it is, so that drift does not gate.
+    #: Whether this run is to be accepted whatever its figures, so that drift does not gate.
     accepting: bool
-
-
-#: For people, by the name in ``Series.setting`` and ``Baseline.machine``.
-FACT_NAMES: Mapping[str, str] = {
-    "batch_size": "batch size",
-    "pool": "pool method",
-    "math_threads": "math threads",
-    "onednn": "oneDNN",
-    "idle_math_threads": "idle math threads",
-    "math_libraries": "math libraries",
-    "cpu_model": "CPU",
-    "instruction_set": "instruction set",
-    "usable_cores": "usable cores",
-    "quota_cores": "CPU quota",
-    "smt": "SMT",
-    "gpu_model": "GPU",
-    "gpu_driver": "GPU driver",
-    "cuda": "CUDA",
-    "cudnn": "cuDNN",
-}
-
-
-def differences(stored: Mapping[str, Fact], now: Mapping[str, Fact]) -> list[str]:
-    """``batch size 1 there and 8 here`` for every fact that differs."""
-    return [
-        f"{FACT_NAMES.get(name, name)} {_shown(name, stored)} there and {_shown(name, now)} here"
-        for name in dict.fromkeys((*stored, *now))
-        if stored.get(name) != now.get(name)
-    ]
-
-
-def _shown(name: str, facts: Mapping[str, Fact]) -> str:
-    fact = facts.get(name)
-    if fact is None:
-        return "as they choose" if name == "math_libraries" else "unknown"
-    return str(fact)

@@ -1,4 +1,4 @@
-"""What of a sweep goes into a baseline."""
+"""Makes the figures of a run that a baseline stores out of a sweep."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def of_sweep(points: Sequence[Point], rounds: Sequence[Round], cpu: Cpu) -> tuple[Figures, ...]:
-    """One entry for each point. Latencies are those of rounds that other work left alone, and None without one.
+    """One entry for each point, with the latencies of undisturbed rounds; these are None where there are none.
 
     Args:
         points: made of ``rounds``.
@@ -48,7 +48,7 @@ def _figures(point: Point, rounds: Sequence[Round], cpu: Cpu) -> Figures:
 
 
 def _probe(rounds: Sequence[Round], threads: int, cpu: Cpu) -> ProbeFigures | None:
-    """What the probe reached; None where it was not measured."""
+    """Throughput of the probe; None where it was not measured."""
     probes = [
         validity.qps(visit.probe, cpu)
         for one in rounds

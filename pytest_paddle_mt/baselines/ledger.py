@@ -1,39 +1,31 @@
-"""What a session does with stored baselines: what was looked up, offered, accepted, and why not.
+"""Keeps a session's baselines: which were looked up, which runs were offered and accepted, and why others were not.
 
-Nothing is written before the session ends, and only where an update was asked for.
+Nothing is written before the session ends, nor without an update having been asked for.
 """
 
 from __future__ import annotations
 
 import datetime
-import os
-import subprocess
-import textwrap
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pytest_paddle_mt.baselines import Figures, Run, Stored, differences, figures, rule, store, words
+from pytest_paddle_mt.baselines import Figures, Run, Stored, figures, report, rule, store
+from pytest_paddle_mt.baselines.commit import commit_of
+from pytest_paddle_mt.baselines.words import differences
 from pytest_paddle_mt.errors import BaselineError
 from pytest_paddle_mt.machine.facts import machine_facts, machine_key
 from pytest_paddle_mt.machine.versions import measured_versions
-from pytest_paddle_mt.statistics import drift
-from pytest_paddle_mt.units import counted, megabytes
+from pytest_paddle_mt.units import counted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
-    from pytest_paddle_mt.baselines import Baseline, Fact, Series
-    from pytest_paddle_mt.records import Limits, Measured, Settings, Subject, Sweep
+    from pytest_paddle_mt.baselines import Baseline, Fact
+    from pytest_paddle_mt.records import Limits, Measured, Settings, Subject, Sweep, Verdict
 
-#: Columns of the terminal that lines are wrapped to.
-_WIDTH = 80
-
-#: Machines that a message names.
+#: At most so many other machines are named in a message.
 _NAMED = 3
-
-#: Where CI services say which commit they build, for a rootdir without git.
-_COMMIT_VARIABLES = ("GITHUB_SHA", "CI_COMMIT_SHA", "BUILD_SOURCEVERSION", "GIT_COMMIT")
 
 #: Statuses of a verdict under which a run may be accepted.
 _ACCEPTABLE = frozenset({"pass", "calibrating"})
@@ -44,7 +36,7 @@ class Offer:
     """A sweep whose run may be accepted when the session has ended."""
 
     nodeid: str
-    #: Identity of the test in the store: its node id without the engine.
+    #: The key of the test in the store: its node id without the engine.
     test: str
     engine: str
     path: Path
@@ -52,13 +44,13 @@ class Offer:
     setting: Mapping[str, Fact]
     limits: Limits
     points: tuple[Figures, ...]
-    #: Why it cannot be accepted, whatever becomes of its test; None when it can.
+    #: Why it cannot be accepted even if its test passes; None where it can.
     refusal: str | None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class Accepted:
-    """A run that was accepted."""
+    """A run that was accepted, with the baseline before and after."""
 
     offer: Offer
     before: Baseline | None
@@ -78,7 +70,7 @@ class Ledger:
         self._refused: list[tuple[str, str]] = []
         self._kept: list[str] = []
         self._errors: list[str] = []
-        #: Why nothing is accepted in this session, for people; None when something may be.
+        #: Why nothing is accepted in this session, human-readable; None where runs may be.
         self._closed: str | None = None
 
     @property
@@ -87,7 +79,7 @@ class Ledger:
         return self._settings.baseline_update != "none"
 
     def look_up(self, nodeid: str, test: str, subject: Subject, thread_counts: Sequence[int], *, gate: bool) -> Stored:
-        """What is stored for a test that is to be measured now.
+        """What is stored for a test that is about to be measured.
 
         Raises:
             BaselineError: its file cannot be read, or there is none and one is required.
@@ -111,13 +103,13 @@ class Ledger:
         return stored
 
     def measured(self, sweep: Sweep, measured: Measured, test: str, stored: Stored | None, *, complete: bool) -> None:
-        """Take note of a finished sweep; its run is offered where an update was asked for.
+        """Record a finished sweep; where an update was asked for, its run is offered.
 
         Args:
             sweep: what was concluded.
             measured: what was measured.
-            test: identity in the store.
-            stored: what ``look_up`` gave; None in a smoke run.
+            test: its key in the store.
+            stored: what ``look_up`` returned; None in a smoke run.
             complete: whether the rounds reached the first look.
         """
         if not self.updates or (stored is not None and sweep.gate and not stored.accepting):
@@ -136,31 +128,31 @@ class Ledger:
             setting=setting_of(sweep.subject),
             limits=sweep.limits,
             points=figures.of_sweep(sweep.points, measured.rounds, measured.cpu),
-            refusal=_refusal(sweep, complete),
+            refusal=_refusal(sweep.verdicts, gate=sweep.gate, complete=complete),
         )
 
     def refuse(self, nodeid: str, reason: str) -> None:
-        """Where an update was asked for, say that this test has nothing to accept, and why."""
+        """Records why this test has nothing to accept, where an update was asked for."""
         if self.updates:
             self._refused.append((nodeid, reason))
 
     def again(self, nodeid: str) -> None:
-        """A test begins, perhaps once more: what an earlier attempt offered does not count."""
+        """A test begins, perhaps again: discards what an earlier attempt of it offered."""
         self._offers.pop(nodeid, None)
         self._refused = [one for one in self._refused if one[0] != nodeid]
         self._kept = [one for one in self._kept if one != nodeid]
 
-    def close(self, reason: str | None, failure_of: Callable[[str], str | None]) -> bool:
-        """Accept what may be accepted; whether every file could be written.
+    def accept_offers(self, reason: str | None, failure_of: Callable[[str], str | None]) -> bool:
+        """Accepts every offered run that may be accepted; returns whether every file could be written.
 
         Args:
-            reason: why nothing may be, for people; None when something may.
-            failure_of: what kept the test of this node id from passing, for people; None when it passed.
+            reason: why no run may be accepted, human-readable; None where runs may be.
+            failure_of: given a node id, why that test did not pass, human-readable; None where it passed.
         """
         self._closed = reason
         offers, self._offers = self._offers, {}
         date = datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
-        commit = _commit(self._rootdir) if offers and reason is None else None
+        commit = commit_of(self._rootdir) if offers and reason is None else None
         for offer in offers.values():
             refusal = reason or offer.refusal or failure_of(offer.nodeid)
             if refusal is not None:
@@ -179,7 +171,7 @@ class Ledger:
         return not self._errors
 
     def unused(self, tests: Sequence[str]) -> list[str]:
-        """Baselines of the machines that this session measured on which belong to none of ``tests``, by name."""
+        """The names of baselines of this session's machines that belong to none of ``tests``."""
         stems = {store.stem(test) for test in tests}
         machines = {stored.path.parent for stored in self._looked_up.values()}
         return [
@@ -189,8 +181,8 @@ class Ledger:
             if not any(name.startswith(f"{stem}-") for stem in stems)
         ]
 
-    def summary(self) -> list[str]:
-        """What the session did with baselines, for people, line by line."""
+    def summary_lines(self) -> list[str]:
+        """What the session did with baselines, in lines for the terminal."""
         missing = [
             stored for stored in self._looked_up.values() if stored.baseline is None and stored.objection is None
         ]
@@ -201,7 +193,7 @@ class Ledger:
                 f"paddle-mt: no stored baseline for {counted(len(without), 'sweep')}, so drift was not judged; "
                 "--paddle-baseline-update records one"
             )
-        lines += [line for one in self._accepted for line in _accepted_lines(one)]
+        lines += [line for one in self._accepted for line in report.accepted_lines(one)]
         if self._kept:
             lines.append(f"paddle-mt: {counted(len(self._kept), 'baseline')} kept: --paddle-baseline-update-new-only")
         if self.updates and self._closed is not None:
@@ -217,7 +209,7 @@ class Ledger:
         return self._machines[device]
 
     def _of_other_machines(self, path: Path, test: str, engine: str, machine: Mapping[str, Fact]) -> str | None:
-        """Why baselines of other machines do not help, for people; None where there are none."""
+        """Why baselines of other machines cannot be used, human-readable; None where there are none."""
         others = store.elsewhere(self._settings.baselines, path.parent.name, path.name)
         if not others:
             return None
@@ -225,10 +217,10 @@ class Ledger:
         for other in others[:_NAMED]:
             try:
                 baseline = store.load(other, test, engine)
-            except BaselineError:  # whoever measures on that machine will be told
+            except BaselineError:  # sessions on that machine report it
                 baseline = None
-            told = "; ".join(differences(baseline.machine, machine)) if baseline else ""
-            named.append(f"{other.parent.name}{f' ({told})' if told else ''}")
+            differing = "; ".join(differences(baseline.machine, machine)) if baseline else ""
+            named.append(f"{other.parent.name}{f' ({differing})' if differing else ''}")
         if len(others) > _NAMED:
             named.append(f"{len(others) - _NAMED} more")
         return (
@@ -238,10 +230,10 @@ class Ledger:
 
     def _accept(self, offer: Offer, run: Run) -> None:
         only_new = self._settings.baseline_update == "new"
-        held: list[Baseline | None] = []
+        found: list[Baseline | None] = []
 
         def changed(current: Baseline | None) -> Baseline:
-            held[:] = [current]
+            found[:] = [current]
             if current is not None and only_new:  # another process was faster
                 return current
             return rule.accepted(
@@ -255,14 +247,14 @@ class Ledger:
             )
 
         after = store.change(offer.path, offer.test, offer.engine, changed)
-        if held[0] is not None and only_new:
+        if found[0] is not None and only_new:
             self._kept.append(offer.nodeid)
         else:
-            self._accepted.append(Accepted(offer=offer, before=held[0], after=after))
+            self._accepted.append(Accepted(offer=offer, before=found[0], after=after))
 
 
 def setting_of(subject: Subject) -> dict[str, Fact]:
-    """What must be the same for two runs of a test to be compared, by name."""
+    """The facts, by name, that must be the same for two runs of a test to be compared."""
     libraries = subject.facts.get("math libraries")
     return {
         "device": subject.device,
@@ -298,75 +290,17 @@ def _require(stored: Stored, test: str, key: str, thread_counts: Sequence[int]) 
     unknown = [threads for threads in thread_counts if not rule.runs_with(series, threads)]
     if unknown:
         raise BaselineError(
-            f"the baseline of {test!r} has nothing for {', '.join(map(str, unknown))} threads and "
+            f"the baseline of {test!r} has no figures for {', '.join(map(str, unknown))} threads and "
             "--paddle-baseline-required; record it with --paddle-baseline-update, or measure less with "
             "--paddle-threads"
         )
 
 
-def _refusal(sweep: Sweep, complete: bool) -> str | None:
-    """Why this sweep is no run to accept, whatever becomes of its test."""
-    if not sweep.gate:
-        return "gate=False: nothing says that it is as it should be"
+def _refusal(verdicts: Sequence[Verdict], *, gate: bool, complete: bool) -> str | None:
+    """Why the run of a sweep cannot be accepted even if its test passes; None where it can."""
+    if not gate:
+        return "gate=False: nothing has checked it"
     if not complete:
         return "the budget ended it before its first look; give a larger --paddle-budget"
-    bad = [verdict for verdict in sweep.verdicts if verdict.status not in _ACCEPTABLE]
+    bad = [verdict for verdict in verdicts if verdict.status not in _ACCEPTABLE]
     return f"{bad[0].check}: {bad[0].status}" if bad else None
-
-
-def _commit(rootdir: Path) -> str | None:
-    """The commit of the user's own code; None where neither git nor the CI service says."""
-    try:
-        done = subprocess.run(
-            ["git", "rev-parse", "--verify", "HEAD"],
-            cwd=rootdir,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            timeout=10,
-            check=False,
-            text=True,
-        )
-        if done.returncode == 0 and done.stdout.strip():
-            return done.stdout.strip()
-    except (OSError, subprocess.TimeoutExpired):
-        pass
-    return next((os.environ[name] for name in _COMMIT_VARIABLES if os.environ.get(name)), None)
-
-
-def _accepted_lines(one: Accepted) -> list[str]:
-    """What became of one baseline: what it is now, and old -> new of every figure."""
-    series = one.after.series
-    limit = "" if len(series.runs) >= drift.FULL_RUNS else f"; the limit is wide until there are {drift.FULL_RUNS}"
-    if one.before is None:
-        head = f"new baseline, 1 run accepted{limit}"
-    elif one.after.before is not None and one.after.before is one.before.series:
-        head = f"new series, as this run does not belong to the old one, which is kept as 'before'{limit}"
-    else:
-        head = f"updated, {counted(len(series.runs), 'run')} accepted{limit}"
-    old = None if one.before is None else one.before.series
-    return [
-        f"paddle-mt: baseline of {one.offer.nodeid} ({one.offer.engine}): {head}",
-        f"  in {one.offer.path}",
-        *(line for point in one.offer.points for line in _wrapped(_old_to_new(old, point))),
-    ]
-
-
-def _wrapped(text: str) -> list[str]:
-    return textwrap.wrap(text, _WIDTH, initial_indent="  ", subsequent_indent="    ", break_on_hyphens=False)
-
-
-def _old_to_new(old: Series | None, point: Figures) -> str:
-    told = []
-    for quantity in rule.QUANTITIES:
-        new = getattr(point, quantity.key)
-        if new is None or (quantity.key == "efficiency" and point.threads == 1):
-            continue
-        before = None if old is None else rule.mean(old, point.threads, quantity)
-        told.append(
-            f"{quantity.name} "
-            + (words.figure(quantity.key, new) if before is None else words.change(quantity.key, before, new))
-        )
-    if point.peak_rss_bytes is not None:
-        told.append(f"peak memory {megabytes(point.peak_rss_bytes):.0f} MB")
-    return f"{counted(point.threads, 'thread')}: {', '.join(told)}"

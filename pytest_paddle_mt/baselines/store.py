@@ -1,9 +1,9 @@
-"""The folder of baselines: which file, read, and written.
+"""Reads and writes the files of the folder of baselines, and names them.
 
 Guarantees
-    * A file is there whole or not at all, and on the disk before anybody hears that it was written.
-    * Two processes that accept runs at the same time wait for each other: what is changed is what the file holds then.
-    * A file that cannot be read is never written over. No file is ever deleted.
+    * A file exists whole or not at all, and is on the disk before a change returns.
+    * Processes that accept runs at the same time wait for each other, and each changes what the last one wrote.
+    * A file that cannot be read is never overwritten. No file is ever deleted.
 """
 
 from __future__ import annotations
@@ -26,17 +26,17 @@ if TYPE_CHECKING:
 
     from pytest_paddle_mt.baselines import Baseline
 
-#: Of the readable part of a file's name: what comes before it must fit a file name, too.
+#: Length of the readable part of a file's name, so that the whole fits a file name.
 _READABLE = 100
 
 
 def file_name(test: str, engine: str) -> str:
-    """The name of a test's file: readable, and one of its own for every test and engine."""
+    """The name of the file of a test and an engine: readable and unique."""
     return f"{stem(test)}-{_plain(engine)}.json"
 
 
 def stem(test: str) -> str:
-    """What the names of a test's files begin with, whatever the engine."""
+    """What the names of a test's files begin with, for every engine."""
     readable = _plain(test)[-_READABLE:].lstrip("-.")
     own = hashlib.sha256(test.encode()).hexdigest()[:8]
     return f"{readable}-{own}" if readable else own
@@ -50,7 +50,7 @@ def load(path: Path, test: str, engine: str) -> Baseline | None:
     """The baseline of ``test`` and ``engine`` in a file; None when there is no such file.
 
     Raises:
-        BaselineError: the file cannot be read, or holds something else.
+        BaselineError: the file cannot be read, or contains something else.
     """
     try:
         mode = os.lstat(path).st_mode
@@ -74,7 +74,7 @@ def load(path: Path, test: str, engine: str) -> Baseline | None:
         raise BaselineError(f"{path} is no baseline: {error}") from None
     if (baseline.test, baseline.engine) != (test, engine):
         raise BaselineError(
-            f"{path} holds the baseline of {baseline.test!r} with the {baseline.engine} engine, and by its name it "
+            f"{path} contains the baseline of {baseline.test!r} with the {baseline.engine} engine, but by its name it "
             f"should be that of {test!r} with the {engine} engine; was it renamed or copied? Put it back, or delete it "
             "and record a new one with --paddle-baseline-update"
         )
@@ -82,19 +82,19 @@ def load(path: Path, test: str, engine: str) -> Baseline | None:
 
 
 def change(path: Path, test: str, engine: str, changed: Callable[[Baseline | None], Baseline]) -> Baseline:
-    """Replace what a file holds, while no other process can.
+    """Replaces the baseline in a file under a lock, so that no other process changes it meanwhile.
 
     Args:
         path: the file.
-        test: node id of the test whose baseline it holds.
+        test: node id of the test that the baseline is of.
         engine: its engine.
-        changed: given what the file holds at that moment, what it shall hold.
+        changed: given the baseline that is there now, returns the one to write.
 
     Returns:
-        What it holds now.
+        The baseline that was written.
 
     Raises:
-        BaselineError: the file is no such baseline, or cannot be written; it is untouched.
+        BaselineError: the file is no such baseline, or cannot be written; it is unchanged.
     """
     try:
         make_directory(path.parent)
@@ -103,8 +103,8 @@ def change(path: Path, test: str, engine: str, changed: Callable[[Baseline | Non
             write_atomically(path, schema.to_text(baseline))
     except OSError as error:
         raise BaselineError(
-            f"{path} could not be written: {error.strerror or error}; what it held before is untouched. See to room "
-            "and permissions there, or give another folder with --paddle-baselines"
+            f"{path} could not be written: {error.strerror or error}; its previous content is unchanged. Check "
+            "free space and permissions there, or give another folder with --paddle-baselines"
         ) from error
     return baseline
 
@@ -131,7 +131,7 @@ def _directories(directory: Path) -> list[Path]:
 
 @contextlib.contextmanager
 def _locked(directory: Path) -> Iterator[None]:
-    """Hold a directory: nobody else can meanwhile, in this process or another. It is let go when the process ends."""
+    """Locks a directory against other threads and processes; the kernel unlocks it when the process ends."""
     descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
@@ -141,4 +141,4 @@ def _locked(directory: Path) -> Iterator[None]:
 
 
 def _unreadable(path: Path, error: OSError) -> BaselineError:
-    return BaselineError(f"{path} cannot be read: {error.strerror or error}; see to its permissions")
+    return BaselineError(f"{path} cannot be read: {error.strerror or error}; check its permissions")

@@ -1,8 +1,34 @@
-"""Figures of baselines, for people."""
+"""Writes figures and facts of baselines in words."""
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from pytest_paddle_mt.units import ms
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from pytest_paddle_mt.baselines import Fact
+
+#: Human-readable, by the name in ``Series.setting`` and ``Baseline.machine``.
+_FACT_NAMES: Mapping[str, str] = {
+    "batch_size": "batch size",
+    "pool": "pool method",
+    "math_threads": "math threads",
+    "onednn": "oneDNN",
+    "idle_math_threads": "idle math threads",
+    "math_libraries": "math libraries",
+    "cpu_model": "CPU",
+    "instruction_set": "instruction set",
+    "usable_cores": "usable cores",
+    "quota_cores": "CPU quota",
+    "smt": "SMT",
+    "gpu_model": "GPU",
+    "gpu_driver": "GPU driver",
+    "cuda": "CUDA",
+    "cudnn": "cuDNN",
+}
 
 
 def percent(ratio: float) -> str:
@@ -23,3 +49,19 @@ def figure(key: str, value: float) -> str:
 def _shown(key: str, value: float) -> str:
     value = ms(value) if key.endswith("_ns") else value
     return f"{value:.0f}" if value >= 1000 else f"{value:.4g}"
+
+
+def differences(stored: Mapping[str, Fact], now: Mapping[str, Fact]) -> list[str]:
+    """``batch size 1 there and 8 here`` for every fact that differs."""
+    return [
+        f"{_FACT_NAMES.get(name, name)} {_fact(name, stored)} there and {_fact(name, now)} here"
+        for name in dict.fromkeys((*stored, *now))
+        if stored.get(name) != now.get(name)
+    ]
+
+
+def _fact(name: str, facts: Mapping[str, Fact]) -> str:
+    fact = facts.get(name)
+    if fact is None:
+        return "as they choose" if name == "math_libraries" else "unknown"
+    return str(fact)

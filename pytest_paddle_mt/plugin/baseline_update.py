@@ -47,7 +47,7 @@ class BaselineAcceptance:
         """Accept the runs of tests that passed; fail the session if a file cannot be written."""
         if session.config.option.collectonly:
             return
-        written = self._session.ledger().close(self._refusal(session), self._failure_of)
+        written = self._session.ledger().accept_offers(self._refusal(session), self._failure_of)
         if not written and session.exitstatus == pytest.ExitCode.OK:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
 

@@ -22,7 +22,7 @@ def pytest_paddle_mt_engines() -> Sequence[Engine]:  # type: ignore[empty-body]
 
 @pytest.hookspec
 def pytest_paddle_mt_checks() -> Sequence[Check]:  # type: ignore[empty-body]
-    """Checks to add; all of them judge every sweep of one side. A comparison has a check of its own."""
+    """Checks to add; all of them judge every sweep and, in a comparison, the side that is judged."""
 
 
 @pytest.hookspec

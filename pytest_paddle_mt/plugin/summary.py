@@ -23,7 +23,7 @@ def write_summary(session: Session, terminal: pytest.TerminalReporter) -> None:
     else:
         _write_smoke_runs(terminal)
     if session.used_ledger is not None:
-        for line in session.used_ledger.summary():
+        for line in session.used_ledger.summary_lines():
             terminal.write_line(line)
         if session.finished:
             _write_unused_baselines(session.used_ledger, session.config, terminal)

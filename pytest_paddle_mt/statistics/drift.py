@@ -1,4 +1,4 @@
-"""How far a new run may lie from runs that were accepted before: a prediction limit over their spread."""
+"""Computes how far a new run may be from the runs accepted before: a prediction limit from their spread."""
 
 from __future__ import annotations
 
@@ -17,29 +17,29 @@ if TYPE_CHECKING:
 #: From this many accepted runs on, their own spread alone decides.
 FULL_RUNS = 8
 
-#: Spread between runs of one thing on one machine, as a standard deviation of logarithms, that holds until there are
-#: enough of them to see it; wide on purpose. ``docs/statistics.md`` says why.
+#: Assumed spread between runs of one test on one machine, as a standard deviation of logarithms, until there are enough
+#: runs to estimate it; wide on purpose, for the reasons in ``docs/statistics.md``.
 PRIOR_SPREAD = 0.10
-#: How many degrees of freedom that guess counts for.
+#: Degrees of freedom that this assumption counts for.
 PRIOR_DF = 8.0
 
-#: Chance that a drift of exactly the margin fails a test, all that is judged in it together. What has not drifted fails
-#: far less often; ``docs/statistics.md`` says how often, and why it is not smaller.
-ALPHA = 0.20
+#: Chance that a drift of exactly the margin fails a test, shared by everything that is judged in it. A test that has
+#: not drifted fails far less often: ``docs/statistics.md`` has the figures, and why this is not smaller.
+FALSE_ALARM = 0.20
 
-#: Accepted runs show that a figure goes with its control when their slope is above zero at this level, one-sided.
+#: Accepted runs show that a figure goes with the probe when their slope is above zero at this level, one-sided.
 EVIDENCE = 0.05
 
-#: Few degrees of freedom occur, and a test asks for each of them many times.
+#: Cached, as a test asks for the same few degrees of freedom many times.
 _quantile = functools.lru_cache(maxsize=256)(student_t_quantile)
 
-#: The power at which the smallest drift that is found is given.
+#: The smallest drift that is reported as found is found with this probability.
 POWER = 0.95
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class Spread:
-    """How far runs of the same thing lie apart."""
+    """How much runs of the same test differ."""
 
     #: Standard deviation of the logarithm between runs.
     sd: float
@@ -49,27 +49,27 @@ class Spread:
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class Regression:
-    """How a figure goes with its control from run to run: a straight line through logarithms."""
+    """How a figure goes with the probe from run to run: a straight line through logarithms."""
 
     slope: float
-    #: Sum of squares of the controls around their mean, and of the steps from one to the next.
+    #: Sum of squares of the probes around their mean, and of the steps from one to the next.
     squares: float
     steps: float
-    #: What the line leaves of each figure, in the order of the runs.
+    #: Each figure less the line, in the order of the runs.
     residuals: npt.NDArray[np.float64]
 
     @property
     def spread(self) -> Spread:
-        """Of the runs around the line."""
+        """The spread of the runs around the line."""
         df = len(self.residuals) - 2
         return Spread(sd=math.sqrt(float(self.residuals @ self.residuals) / df), df=df)
 
     @property
     def spread_of_neighbours(self) -> Spread:
-        """``between_neighbours`` of what the line leaves.
+        """``between_neighbours`` of the residuals.
 
-        The slope, fitted to the same runs, takes a degree of freedom, and steps / squares of the 2 (m - 1) variances
-        that the squared differences add up to.
+        The slope is fitted to the same runs. It takes one degree of freedom, and steps / squares of the 2 (m - 1)
+        variances that the squared differences add up to.
         """
         m = len(self.residuals)
         differences = float(np.sum(np.diff(self.residuals) ** 2))
@@ -77,25 +77,25 @@ class Regression:
         return Spread(sd=sd, df=between_neighbours(self.residuals).df - 1)
 
     def leverage(self, moved: float) -> float:
-        """What it adds to the variance of a prediction, in units of the spread's, that the control moved by so much."""
+        """The extra variance of a prediction, relative to the spread's, for a probe that moved by ``moved``."""
         return moved**2 / self.squares
 
 
-def regression(logarithms: npt.NDArray[np.float64], controls: npt.NDArray[np.float64]) -> Regression | None:
-    """The figures of runs beside those of their control, both logarithms, shape (m,), both growing as machines slow.
+def regression(figures: npt.NDArray[np.float64], probes: npt.NDArray[np.float64]) -> Regression | None:
+    """Fits a line to a figure of each run and its probe, both logarithms, shape (m,), that grow as machines slow.
 
-    By least squares. None where the runs do not show that one goes with the other: below ``FULL_RUNS`` runs, where
-    either never varied, or where a slope as steep would come of chance more often than ``EVIDENCE`` (Student's t with
-    m - 2 degrees of freedom). See Draper & Smith, Applied Regression Analysis, 3rd ed. 1998.
+    By least squares. None where the runs do not show that the figure goes with the probe: below ``FULL_RUNS`` runs,
+    where either never varied, or where chance would give so steep a slope more often than ``EVIDENCE`` (Student's t
+    with m - 2 degrees of freedom). See Draper & Smith, Applied Regression Analysis, 3rd ed. 1998.
     """
-    m = len(logarithms)
-    if m < FULL_RUNS or np.ptp(controls) == 0 or np.ptp(logarithms) == 0:
+    m = len(figures)
+    if m < FULL_RUNS or np.ptp(probes) == 0 or np.ptp(figures) == 0:
         return None
-    around = controls - controls.mean()
+    around = probes - probes.mean()
     squares = float(around @ around)
-    slope = float(around @ logarithms) / squares
-    residuals = logarithms - logarithms.mean() - slope * around
-    steps = float(np.sum(np.diff(controls) ** 2))
+    slope = float(around @ figures) / squares
+    residuals = figures - figures.mean() - slope * around
+    steps = float(np.sum(np.diff(probes) ** 2))
     found = Regression(slope=slope, squares=squares, steps=steps, residuals=residuals)
     error = found.spread.sd / math.sqrt(squares)
     return found if slope > _quantile(1 - EVIDENCE, m - 2) * error else None
@@ -104,7 +104,7 @@ def regression(logarithms: npt.NDArray[np.float64], controls: npt.NDArray[np.flo
 def between_runs(logarithms: npt.NDArray[np.float64]) -> Spread:
     """The spread of runs, one logarithm each, shape (m,), m >= 1.
 
-    From ``FULL_RUNS`` runs on their standard deviation with m - 1 degrees of freedom. Below that, pooled with
+    From ``FULL_RUNS`` runs on, their standard deviation with m - 1 degrees of freedom. With fewer, it is pooled with
     ``PRIOR_SPREAD``, which counts as ``PRIOR_DF`` degrees of freedom: s^2 = (d0 s0^2 + (m - 1) s^2) / (d0 + m - 1), as
     in Smyth's moderated t (Statistical Applications in Genetics and Molecular Biology 3(1), 2004).
 
@@ -122,11 +122,11 @@ def between_runs(logarithms: npt.NDArray[np.float64]) -> Spread:
 
 
 def between_neighbours(logarithms: npt.NDArray[np.float64]) -> Spread:
-    """The spread of runs in the order in which they were made, shape (m,), m >= 2, whatever they slowly drifted by.
+    """The spread of runs in the order in which they were made, shape (m,), m >= 2, without any slow drift of theirs.
 
     s^2 = sum of (x[i+1] - x[i])^2 / (2 (m - 1)), which for independent normal values is worth 2 (m - 1)^2 / (3 m - 4)
-    degrees of freedom (von Neumann, Kent, Bellinson & Hart, Annals of Mathematical Statistics 12, 1941). A trend, which
-    widens the standard deviation until it hides itself, leaves this alone.
+    degrees of freedom (von Neumann, Kent, Bellinson & Hart, Annals of Mathematical Statistics 12, 1941). A trend hardly
+    changes it, while it widens the standard deviation until the trend itself is hidden.
 
     Raises:
         ValueError: there are fewer than two runs.
@@ -143,23 +143,23 @@ def limit(spread: Spread, runs: int, margin: float, alpha: float, leverage: floa
 
     The second part is the one-sided prediction limit for one more value of a normal distribution (Hahn & Meeker,
     Statistical Intervals, 1991, section 4.7), t the 1 - alpha quantile of Student's t with the spread's degrees of
-    freedom. So what has drifted by the margin exactly is beyond the limit with probability ``alpha``.
+    freedom. So a drift of exactly the margin is beyond the limit with probability ``alpha``.
 
     Args:
         spread: between runs.
-        runs: m, how many runs the mean is of.
+        runs: m, the number of runs in the mean.
         margin: accepted drift, above 0; 0.1 is 10 %.
-        alpha: as above, in (0, 1).
+        alpha: the probability of being beyond the limit after a drift of exactly the margin, in (0, 1).
         leverage: h, of a mean that a regression predicts; 0 without one.
     """
     return math.log1p(margin) + _quantile(1 - alpha, spread.df) * _deviation(spread, runs, leverage)
 
 
 def detectable(spread: Spread, runs: int, beyond: float, leverage: float = 0.0) -> float:
-    """The logarithm of the drift that is found in ``POWER`` of all runs, given the limit ``beyond`` and this spread."""
+    """The logarithm of the drift that is beyond the limit ``beyond`` in the share ``POWER`` of all runs."""
     return beyond + _quantile(POWER, spread.df) * _deviation(spread, runs, leverage)
 
 
 def _deviation(spread: Spread, runs: int, leverage: float) -> float:
-    """Standard deviation of the difference between a new run and what ``runs`` others predict of it."""
+    """Standard deviation of the difference between a new run and what ``runs`` others predict for it."""
     return spread.sd * math.sqrt(1 + 1 / runs + leverage)

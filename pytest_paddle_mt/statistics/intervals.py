@@ -1,7 +1,7 @@
-"""Confidence intervals for the mean of a short series whose values resemble their neighbours.
+"""Computes confidence intervals for the mean of a short series whose values resemble their neighbours.
 
 Rounds of a benchmark on a shared machine are not independent: a disturbance lasts for several of them. An interval that
-ignores this is far too narrow. What was tried, on which data, and why this method stayed: ``docs/statistics.md``.
+ignores this is far too narrow. What was tried, on which data, and why this was chosen: ``docs/statistics.md``.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ MIN_VALUES = 4
 #: A series this short cannot show that its values are independent, so they are taken to be at least this correlated.
 MIN_AUTOCORRELATION = 0.3
 
-#: Above it the estimate says no more than "few independent values".
+#: Estimates above it are cut off: they only show that there are few independent values.
 _MAX_AUTOCORRELATION = 0.9
 
 
@@ -30,7 +30,7 @@ def regularized_incomplete_beta(a: float, b: float, x: float) -> float:
     """I_x(a, b) for a, b > 0 and x in [0, 1], by its continued fraction (DLMF 8.17.22) with Lentz's algorithm."""
     if x <= 0 or x >= 1:
         return 0.0 if x <= 0 else 1.0
-    if x > (a + 1) / (a + b + 2):  # on the other side the fraction converges quickly
+    if x > (a + 1) / (a + b + 2):  # below that the fraction converges quickly
         return 1 - regularized_incomplete_beta(b, a, 1 - x)
     front = math.exp(
         a * math.log(x) + b * math.log1p(-x) + math.lgamma(a + b) - math.lgamma(a) - math.lgamma(b) - math.log(a)
@@ -50,10 +50,11 @@ def regularized_incomplete_beta(a: float, b: float, x: float) -> float:
 
 
 def student_t_quantile(p: float, df: float) -> float:
-    """Quantile of Student's t with ``df`` >= 1 degrees of freedom (fractions welcome) at ``p`` in (0, 1).
+    """Quantile of Student's t with ``df`` >= 1 degrees of freedom, not necessarily whole, at ``p`` in (0, 1).
 
-    With t = sqrt(df) tan(theta), the two tails beyond -t and t hold I_x(df / 2, 1 / 2) at x = cos(theta)^2 (Abramowitz
-    & Stegun 26.5.27 and 26.7.1); theta is found by bisection.
+    With t = sqrt(df) tan(theta), the two tails beyond -t and t have the probability I_x(df / 2, 1 / 2) at
+    x = cos(theta)^2 (Abramowitz & Stegun 26.5.27 and 26.7.1); theta is found by bisection. scipy has this function, but
+    is no dependency of this plugin, as it takes 40 MB on every machine; the tests compare with it.
 
     Raises:
         ValueError: ``p`` or ``df`` is out of range.
@@ -77,9 +78,9 @@ def student_t_quantile(p: float, df: float) -> float:
 def autocorrelation(values: npt.NDArray[np.float64]) -> float | None:
     """Lag-1 autocorrelation of a series, shape (k,), with its small-sample bias removed; None without variation.
 
-    The estimate r = sum(d[i] d[i+1]) / sum(d[i]^2) falls short by about (1 + 4 rho) / k, which is added back: by
-    (1 + 3 rho) / k as every serial correlation around an estimated mean (Marriott & Pope, and Kendall, both Biometrika
-    41, 1954), and by rho / k as its upper sum has one term less than its lower one.
+    The estimate r = sum(d[i] d[i+1]) / sum(d[i]^2) is too small by about (1 + 4 rho) / k, which is added back: by
+    (1 + 3 rho) / k as for every serial correlation around an estimated mean (Marriott & Pope, and Kendall, both
+    Biometrika 41, 1954), and by rho / k because its upper sum has one term less than its lower one.
     """
     deviations = values - values.mean()
     squares = float(deviations @ deviations)
@@ -90,7 +91,7 @@ def autocorrelation(values: npt.NDArray[np.float64]) -> float | None:
 
 
 def variance_inflation(rho: float, k: int) -> float:
-    """How many times wider than for independent values the mean of ``k`` values varies, as a variance.
+    """How many times larger the variance of the mean of ``k`` values is than for independent values.
 
     For a first-order autoregression: 1 + 2 sum over lags j of (1 - j / k) rho^j (Bayley & Hammersley, Supplement to the
     Journal of the Royal Statistical Society 8, 1946).

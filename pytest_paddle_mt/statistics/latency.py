@@ -1,7 +1,7 @@
-"""Latencies: keeping them, counting them in bins, merging them, and the percentiles that they support.
+"""Keeps latencies or counts them in bins, merges them, and computes the percentiles that they support.
 
 A histogram is log-linear, as in HdrHistogram (G. Tene, http://hdrhistogram.org): 128 bins per power of two. With
-``e = max(bit_length(v) - 8, 0)``, a latency of ``v`` ns belongs to bin ``128 * e + (v >> e)``. So a bin below 256 holds
+``e = max(bit_length(v) - 8, 0)``, a latency of ``v`` ns belongs to bin ``128 * e + (v >> e)``. So a bin below 256 has
 one single value, and every other bin is at most 1/128 of its values wide: its centre is within 1/256 (0.4 %) of each.
 """
 
@@ -21,13 +21,13 @@ if TYPE_CHECKING:
 
 _BINS_PER_OCTAVE = 128
 
-#: The first latency that no bin is made for, in ns (73 minutes); it and all longer ones count in the last bin.
+#: The first latency without a bin of its own, in ns (73 minutes); it and all longer ones count in the last bin.
 MAX_LATENCY_NS = 2**42
 
-#: Number of bins of a histogram; the native core counts in as many.
+#: Number of bins of a histogram, here and in the native core.
 BIN_COUNT = 36 * _BINS_PER_OCTAVE
 
-#: What a percentile must be supported with: the second largest query lies above it with this probability.
+#: A percentile is supported where the second largest query lies above it with this probability.
 _SUPPORT = 0.99
 
 
@@ -50,7 +50,7 @@ def bin_centres() -> npt.NDArray[np.int64]:
 
 
 def exact(latencies_ns: npt.NDArray[np.integer]) -> Latencies:
-    """Keep every latency (any integer dtype, ns, shape (k,), any order)."""
+    """Keeps every latency (any integer dtype, ns, shape (k,), any order)."""
     return Latencies(values_ns=np.sort(latencies_ns.astype(np.int64)), counts=None)
 
 
@@ -67,7 +67,7 @@ def from_bins(counts: npt.NDArray[np.integer]) -> Latencies:
 
 
 def merge(parts: Sequence[Latencies], max_exact: int = 1_000_000) -> Latencies:
-    """All the queries of ``parts``: one by one if all parts are and at most ``max_exact`` result, else in bins."""
+    """All the queries of ``parts``: exact if all parts are and at most ``max_exact`` queries result, else in bins."""
     if not any(part.thinned for part in parts) and sum(part.queries for part in parts) <= max_exact:
         return exact(np.concatenate([np.empty(0, dtype=np.int64), *(part.values_ns for part in parts)]))
     counts = np.zeros(BIN_COUNT, dtype=np.int64)
@@ -110,7 +110,7 @@ def minimum_queries(q: float) -> int:
 def percentile(latencies: Latencies, q: float) -> float | None:
     """Latency in ns that the fraction ``q`` of the queries does not exceed; None below ``minimum_queries(q)``.
 
-    Always the latency of a query: the smallest one whose rank is at least q k, the inverse of the empirical
+    It is the latency of one of the k queries, the smallest whose rank is at least q k: the inverse of the empirical
     distribution function (definition 1 in Hyndman & Fan, The American Statistician 50(4), 1996; ``inverted_cdf`` in
     numpy). Within 0.4 % where the queries were counted in bins.
 

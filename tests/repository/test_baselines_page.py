@@ -1,4 +1,4 @@
-"""docs/baselines.md shows what is printed: the story that it tells is run here, and its blocks are compared."""
+"""docs/baselines.md shows what is printed, and which keys a file has: its story is run here, and both are compared."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from pytest_paddle_mt.baselines import ledger
+from pytest_paddle_mt.baselines import ledger, schema
 from pytest_paddle_mt.machine.facts import machine_key
 from tests.suite import Suite, text
 
@@ -119,3 +119,17 @@ def test_the_page_shows_every_chapter_of_the_story():
         "beside the probe",
     ):
         assert word in told
+
+
+def test_the_table_of_the_page_has_every_key_of_a_file():
+    rows = re.findall(r"^\| (?!Object)([^|]+) \| ((?:`\w+`(?:, )?)+) \| [^|]+ \|$", PAGE.read_text(), re.MULTILINE)
+    assert {name: re.findall(r"\w+", keys) for name, keys in rows} == {
+        "the file": list(schema.FILE),
+        "`before`": list(schema.SERIES),
+        "`anchor`": list(schema.ANCHOR),
+        "a point of the anchor": list(schema.ANCHOR_POINT),
+        "a run": list(schema.RUN),
+        "a point of a run": list(schema.POINT),
+        "`probe`": list(schema.PROBE),
+        "one of `forks`": list(schema.FORK),
+    }

@@ -265,7 +265,7 @@ def refused(store: Stored, *arguments: Any, apart: bool = False) -> str:
         ("concurrent_runner(None)\n        assert False", "its call ended as failed"),
         ("concurrent_runner(None)\n        pytest.skip('enough')", "its call ended as skipped"),
         ("concurrent_runner(None)\n        pytest.xfail('known')", "the test is marked xfail"),
-        ("concurrent_runner(None, gate=False)", "gate=False: nothing says that it is as it should be"),
+        ("concurrent_runner(None, gate=False)", "gate=False: nothing has checked it"),
     ],
 )
 def test_a_test_that_did_not_pass_its_gate_and_its_end_is_not_accepted(store: Stored, body: str, told: str):
@@ -399,9 +399,11 @@ def test_a_sweep_that_the_budget_ended_early_is_not_accepted(store: Stored, pyte
     found = ledger.look_up(one.nodeid, one.nodeid, one.subject, (1, 2), gate=True)
     for complete in (False, True):
         ledger.measured(one, one.nodeid, found, Cpu(usable_cores=2, math_threads=1), complete=complete)
-        ledger.close(None, lambda _: None)
+        ledger.accept_offers(None, lambda _: None)
         assert len(store.files) == complete
-    assert "the budget ended it before its first look; give a larger --paddle-budget" in " ".join(ledger.summary())
+    assert "the budget ended it before its first look; give a larger --paddle-budget" in " ".join(
+        ledger.summary_lines()
+    )
 
 
 # Required.
@@ -426,7 +428,7 @@ def test_a_thread_count_that_the_required_baseline_lacks_fails(store: Stored):
     store.record()
     result = store.run(REQUIRED, "--paddle-threads=4")
     result.assert_outcomes(failed=1)
-    assert "the baseline of 'test_it.py::test_it' has nothing for 4 threads" in text(result)
+    assert "the baseline of 'test_it.py::test_it' has no figures for 4 threads" in text(result)
     result = store.run("--paddle-threads=4")
     result.assert_outcomes(passed=1)
     assert "drift was not judged with 4 threads, not in the baseline" in text(result)
@@ -525,7 +527,7 @@ def test_a_baseline_that_cannot_be_written_fails_the_session_and_says_so(store: 
     result.assert_outcomes(passed=1)
     assert result.ret == pytest.ExitCode.TESTS_FAILED
     assert f"ERROR: {in_its_place}" in text(result)
-    assert "could not be written: File exists; what it held before is untouched" in text(result)
+    assert "could not be written: File exists; its previous content is unchanged" in text(result)
     assert in_its_place.read_text() == "a file"
 
 

@@ -1,4 +1,4 @@
-"""What of a sweep goes into a baseline."""
+"""The figures of a sweep that a baseline stores."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def test_throughput_efficiency_and_latencies_are_those_of_the_sweep():
     assert two.probe is None
 
 
-def test_latencies_of_rounds_on_shared_cores_do_not_count_and_nor_does_their_control():
+def test_latencies_of_rounds_on_shared_cores_do_not_count_and_nor_does_their_probe():
     own = probed(rounds_of({1: 40, 2: 76}, 4), {1: 500, 2: 990})
     shared = probed(rounds_of({1: 40, 2: 40}, 4), {1: 500, 2: 510})
     one, two = of((*own, *shared))
@@ -111,5 +111,5 @@ def test_memory_is_that_of_the_largest_process():
     assert [one.peak_rss_bytes for one in of(rounds)] == [150, 500]
 
 
-def test_memory_that_nobody_saw_is_none():
+def test_unknown_memory_is_none():
     assert [one.peak_rss_bytes for one in of(rounds_of({1: 40, 2: 76}, 2))] == [None, None]

@@ -201,7 +201,8 @@ def _at(value: Any, path: tuple[Any, ...]) -> Any:
         (put(0, "runs", 0, "points", 0, "probe", "qps"), "runs[0].points[0].probe.qps is 0, not a number above 0"),
         (put(1, "anchor", "points", 0, "probe", "colour"), "'colour' in anchor.points[0].probe is not known"),
         (remove("anchor", "points", 1, "probe"), "anchor.points[1].probe is missing"),
-        (put(5, "anchor", "runs"), "anchor.runs is 5 beside 2 runs, not 2"),
+        (put(5, "anchor", "runs"), "anchor.runs is 5 with 2 runs, not 2"),
+        (put(5, "before", "anchor", "runs"), "before.anchor.runs is 5 with 1 run, not 1"),
         (put(-1, "before", "runs", 0, "points", 0, "qps"), "before.runs[0].points[0].qps is -1"),
     ],
 )

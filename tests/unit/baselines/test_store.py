@@ -92,7 +92,7 @@ def test_what_was_stored_is_read(path):
         (lambda text: "", "is no baseline: it is not JSON"),
         (
             lambda text: text.replace("native", "python"),
-            "holds the baseline of 'test_scaling.py::test_serving_scales' with",
+            "contains the baseline of 'test_scaling.py::test_serving_scales' with",
         ),
     ],
 )
@@ -139,7 +139,7 @@ def test_a_file_without_permission_is_refused(path, monkeypatch):
         raise PermissionError(13, "Permission denied")
 
     monkeypatch.setattr(Path, "read_text", denied)  # root reads everything
-    assert refusal(path) == f"{path} cannot be read: Permission denied; see to its permissions"
+    assert refusal(path) == f"{path} cannot be read: Permission denied; check its permissions"
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
@@ -169,7 +169,9 @@ def test_a_full_disk_leaves_the_file_as_it_was(path, monkeypatch, operation):
     with pytest.raises(BaselineError) as caught:
         store.change(path, TEST, ENGINE, lambda _: baseline(50))
     monkeypatch.undo()
-    assert str(caught.value).startswith(f"{path} could not be written: No space left on device; what it held before is")
+    assert str(caught.value).startswith(
+        f"{path} could not be written: No space left on device; its previous content is"
+    )
     assert "--paddle-baselines" in str(caught.value)
     assert path.read_text() == before
     assert [one.name for one in path.parent.iterdir()] == [path.name]

@@ -107,53 +107,53 @@ def test_a_drift_as_large_as_is_said_to_be_found_is_found_nineteen_times_in_twen
     assert stats.norm.sf(beyond, found, 0.03 * math.sqrt(1 + 1 / 8)) == pytest.approx(0.95, abs=1e-4)
 
 
-# Beside a control.
+# Relative to the probe.
 
 
 def test_a_regression_is_the_line_of_least_squares_through_the_runs():
     rng = np.random.default_rng(11)
-    controls = rng.normal(0.0, 0.08, 8)
-    figures = 3.0 + 0.9 * controls + rng.normal(0.0, 0.01, 8)
-    found = drift.regression(figures, controls)
-    expected = stats.linregress(controls, figures)
+    probes = rng.normal(0.0, 0.08, 8)
+    figures = 3.0 + 0.9 * probes + rng.normal(0.0, 0.01, 8)
+    found = drift.regression(figures, probes)
+    expected = stats.linregress(probes, figures)
     assert found.slope == pytest.approx(expected.slope)
-    left = figures - expected.intercept - expected.slope * controls
+    left = figures - expected.intercept - expected.slope * probes
     assert found.spread.sd == pytest.approx(math.sqrt(np.sum(left**2) / 6))
     assert found.spread.df == 6
-    assert found.leverage(0.1) == pytest.approx(0.01 / np.sum((controls - controls.mean()) ** 2))
+    assert found.leverage(0.1) == pytest.approx(0.01 / np.sum((probes - probes.mean()) ** 2))
 
 
-@pytest.mark.parametrize("controls", [np.tile([0.0, 0.1], 5), np.linspace(0.0, 0.1, 10), np.sin(np.arange(10.0)) / 10])
-def test_the_spread_between_neighbours_around_a_line_is_that_of_the_runs(controls):
-    """Whether the control swings from run to run, or moves slowly, or in between."""
+@pytest.mark.parametrize("probes", [np.tile([0.0, 0.1], 5), np.linspace(0.0, 0.1, 10), np.sin(np.arange(10.0)) / 10])
+def test_the_spread_between_neighbours_around_a_line_is_that_of_the_runs(probes):
+    """Whether the probe swings from run to run, or moves slowly, or in between."""
     rng = np.random.default_rng(12)
-    found = [drift.regression(controls + rng.normal(0.0, 0.01, 10), controls) for _ in range(4_000)]
+    found = [drift.regression(probes + rng.normal(0.0, 0.01, 10), probes) for _ in range(4_000)]
     squares = np.array([one.spread_of_neighbours.sd**2 for one in found])
     assert squares.mean() == pytest.approx(0.01**2, rel=0.03)
     assert {one.spread_of_neighbours.df for one in found} == {2 * 81 / 26 - 1}
 
 
 @pytest.mark.parametrize("sign", [1, -1])
-def test_only_a_figure_that_slows_with_its_control_has_a_regression(sign):
-    controls = np.array([0.00, 0.05, 0.10, 0.03, 0.07, 0.01, 0.09, 0.04])
+def test_only_a_figure_that_slows_with_the_probe_has_a_regression(sign):
+    probes = np.array([0.00, 0.05, 0.10, 0.03, 0.07, 0.01, 0.09, 0.04])
     ripple = 0.005 * np.array([1, -1, 1, -1, -1, 1, -1, 1])
-    found = drift.regression(sign * controls + ripple, controls)
+    found = drift.regression(sign * probes + ripple, probes)
     assert (found is not None) == (sign == 1)
 
 
 def test_seven_runs_are_too_few_for_a_regression():
-    controls = np.linspace(0, 0.1, 8)
-    assert drift.regression(controls**1.1, controls) is not None
-    assert drift.regression(controls[:7] ** 1.1, controls[:7]) is None
+    probes = np.linspace(0, 0.1, 8)
+    assert drift.regression(probes**1.1, probes) is not None
+    assert drift.regression(probes[:7] ** 1.1, probes[:7]) is None
 
 
-def test_a_control_or_a_figure_that_never_varies_has_no_regression():
+def test_a_probe_or_a_figure_that_never_varies_has_no_regression():
     varied = np.linspace(0, 0.1, 8)
     assert drift.regression(varied, np.full(8, math.log(9.7))) is None
     assert drift.regression(np.full(8, math.log(9.7)), varied) is None
 
 
-def test_an_unrelated_control_is_taken_for_a_related_one_as_often_as_the_evidence_allows():
+def test_an_unrelated_probe_is_taken_for_a_related_one_as_often_as_the_evidence_allows():
     rng = np.random.default_rng(13)
     tries = 4_000
     taken = sum(drift.regression(*rng.normal(0.0, 0.05, (2, 8))) is not None for _ in range(tries))
@@ -161,17 +161,17 @@ def test_an_unrelated_control_is_taken_for_a_related_one_as_often_as_the_evidenc
     assert low <= taken <= high
 
 
-def test_beside_a_control_too_the_limit_is_passed_by_the_margin_as_often_as_alpha_says():
+def test_relative_to_the_probe_too_a_drift_of_the_margin_is_beyond_the_limit_as_often_as_alpha_says():
     rng = np.random.default_rng(17)
     builds, alpha, beyond, judged = 20_000, 0.05, 0, 0
     for _ in range(builds):
-        controls = rng.normal(0.0, 0.1, 9)
-        figures = controls + rng.normal(0.0, 0.02, 9)
-        found = drift.regression(figures[:8], controls[:8])
+        probes = rng.normal(0.0, 0.1, 9)
+        figures = probes + rng.normal(0.0, 0.02, 9)
+        found = drift.regression(figures[:8], probes[:8])
         if found is None:
             continue
         judged += 1
-        moved = controls[8] - controls[:8].mean()
+        moved = probes[8] - probes[:8].mean()
         worse = figures[8] + math.log(1.1) - figures[:8].mean() - found.slope * moved
         beyond += worse > drift.limit(found.spread, 8, 0.1, alpha, found.leverage(moved))
     low, high = stats.binom.interval(0.9999, judged, alpha)

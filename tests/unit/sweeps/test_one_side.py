@@ -86,7 +86,7 @@ def test_a_gpu_that_saturates_at_once_gets_a_baseline_and_passes_it_from_then_on
     assert [(one.check, one.status) for one in sweep.verdicts] == [("linear", "calibrating")]
     found = dataclasses.replace(stored(None, accepting=True), path=pytester.path / "machine" / "test.json")
     ledger.measured(sweep, measured, "test", found, complete=True)
-    assert ledger.close(None, lambda _: None)
+    assert ledger.accept_offers(None, lambda _: None)
     recorded = store.load(found.path, "test", "native")
     assert [point.threads for point in recorded.series.runs[0].points] == [1, 2]
     again, _ = swept("gpu:0", throughput=saturated, look_up=stored(recorded))
