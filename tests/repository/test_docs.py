@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import ast
+import datetime
+import json
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from pytest_paddle_mt.plugin.options import OPTIONS
+from pytest_paddle_mt.records import STATUSES_WORST_FIRST, UniversalScalability
+from pytest_paddle_mt.reporters import json_file
+from tests.builders import against, rounds_of, sweep, warning
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted(
@@ -57,6 +64,62 @@ def test_links_between_files_lead_somewhere(page: Path) -> None:
 def test_every_option_is_documented() -> None:
     table = (ROOT / "docs/options.md").read_text()
     assert [option.name for option in OPTIONS if f"`{option.name}" not in table] == []
+
+
+def first_cells(page: str) -> list[str]:
+    """What stands in backquotes in the first column of the tables of ``page``."""
+    rows = re.findall(r"^\| (`[^|]*) \|", (ROOT / "docs" / page).read_text(), re.MULTILINE)
+    return [name for row in rows for name in re.findall(r"`([^`]*)`", row)]
+
+
+def test_every_kind_of_warning_is_documented_and_no_other() -> None:
+    kinds = set()
+    for path in (ROOT / "pytest_paddle_mt").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Call) and ast.unparse(node.func).rpartition(".")[2] == "Warning":
+                given = {argument.arg: argument.value for argument in node.keywords}
+                kinds.add(ast.literal_eval(given["kind"]))
+    assert len(kinds) > 10
+    assert first_cells("warnings.md") == sorted(kinds)
+
+
+def test_every_verdict_is_documented_the_worst_first() -> None:
+    assert first_cells("outcomes.md")[: len(STATUSES_WORST_FIRST)] == list(STATUSES_WORST_FIRST)
+
+
+def members(value: object, skipped: frozenset[str]) -> Iterator[str]:
+    """The names of all members in ``value``, but for those inside of the ``skipped`` ones."""
+    if isinstance(value, list):
+        for one in value:
+            yield from members(one, skipped)
+    if isinstance(value, dict):
+        for name, one in value.items():
+            yield name
+            if name not in skipped:
+                yield from members(one, skipped)
+
+
+def test_every_member_of_the_results_file_is_documented() -> None:
+    judged = sweep(
+        rounds=rounds_of({1: 40, 2: 78}, count=2),
+        usl=UniversalScalability(contention=0.1, coherency=0.01),
+        warnings=(warning("something shook"),),
+    )
+    compared = sweep(against=against())
+    now = datetime.datetime(2026, 1, 1, tzinfo=datetime.timezone.utc)
+    document = json_file.document([json_file.entry(judged), json_file.entry(compared)], now)
+    page = (ROOT / "docs/results-file.md").read_text()
+    named = set(re.findall(r"""["`](\w+)["`]""", page))
+    assert set(members(document, frozenset({"environment", "facts", "identity"}))) - named == set()
+
+
+def test_every_member_of_a_baseline_is_documented() -> None:
+    named = set(re.findall(r"`(\w+)`", (ROOT / "docs/baseline-file.md").read_text()))
+    files = list(ROOT.glob("baselines/**/*.json"))
+    assert files
+    for path in files:
+        found = set(members(json.loads(path.read_text()), frozenset({"machine", "setting", "versions"})))
+        assert found - named == set()
 
 
 def test_the_readme_has_the_two_commands_that_ci_runs() -> None:
