@@ -247,7 +247,7 @@ class ClosedLoop::Crew {
         const std::int64_t left_ns = opened_ns_ + plan_.window_ns - monotonic_ns();
         if (left_ns <= 0 && served_.load(std::memory_order_acquire) == active_) {
           phase_.store(Phase::kClosed, std::memory_order_seq_cst);  // seen by all before the clock is read
-          closed_ns_ = monotonic_ns();  // so no counted query ended later
+          closed_ns_ = monotonic_ns();                              // so no counted query ended later
         } else if (left_ns > 0) {
           const auto left = std::chrono::milliseconds(left_ns / 1'000'000 + 1);
           if (left < wait) wait = left;

@@ -151,8 +151,8 @@ NB_MODULE(_native, m) {
         work.seed = seed;
         return synthetic_targets(count, work);
       },
-      "count"_a, nb::kw_only(), "spin_ns"_a, "steps"_a, "saturating"_a, "exponential"_a, "growth"_a, "locked_fraction"_a,
-      "stream_bytes"_a, "fail_at"_a, "seed"_a);
+      "count"_a, nb::kw_only(), "spin_ns"_a, "steps"_a, "saturating"_a, "exponential"_a, "growth"_a,
+      "locked_fraction"_a, "stream_bytes"_a, "fail_at"_a, "seed"_a);
 
   nb::class_<PaddleApi>(m, "PaddleApi")
       .def(nb::init<const std::string&>(), "library"_a)
@@ -205,15 +205,14 @@ NB_MODULE(_native, m) {
                      if (record.run_delay_ns < 0) return std::nullopt;
                      return record.run_delay_ns;
                    })
-      .def_prop_ro("starts_ns", [](nb::handle_t<ThreadRecord> self) {
-        return view(nb::cast<const ThreadRecord&>(self).starts_ns, self);
-      })
-      .def_prop_ro("ends_ns", [](nb::handle_t<ThreadRecord> self) {
-        return view(nb::cast<const ThreadRecord&>(self).ends_ns, self);
-      })
-      .def_prop_ro("bins", [](nb::handle_t<ThreadRecord> self) {
-        return view(nb::cast<const ThreadRecord&>(self).bins, self);
-      });
+      .def_prop_ro(
+          "starts_ns",
+          [](nb::handle_t<ThreadRecord> self) { return view(nb::cast<const ThreadRecord&>(self).starts_ns, self); })
+      .def_prop_ro(
+          "ends_ns",
+          [](nb::handle_t<ThreadRecord> self) { return view(nb::cast<const ThreadRecord&>(self).ends_ns, self); })
+      .def_prop_ro(
+          "bins", [](nb::handle_t<ThreadRecord> self) { return view(nb::cast<const ThreadRecord&>(self).bins, self); });
 
   nb::class_<Failure>(m, "Failure")
       .def_ro("thread", &Failure::thread)

@@ -14,7 +14,8 @@ struct TypeTraits {
 };
 
 constexpr TypeTraits kTypes[kPaddleTypes] = {
-    {"f", 4}, {"l", 8}, {"i", 4}, {"h", 1}, {"a", 1}, {"N3phi5dtype7float16E", 2},
+    {"f", 4}, {"l", 8}, {"i", 4},
+    {"h", 1}, {"a", 1}, {"N3phi5dtype7float16E", 2},
     {"b", 1}, {"d", 8}, {"N3phi5dtype8bfloat16E", 2},
 };
 
