@@ -1,31 +1,20 @@
 #include "closed_loop.h"
 
-#include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
-#include <sys/resource.h>
-#include <time.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <condition_variable>
-#include <cstdio>
 #include <exception>
 #include <mutex>
 #include <stdexcept>
 #include <thread>
 
-#include "latency_bins.h"
+#include "clock.h"
 
 namespace paddle_mt {
-
-std::int64_t monotonic_ns() {
-  timespec now;
-  clock_gettime(CLOCK_MONOTONIC, &now);
-  return static_cast<std::int64_t>(now.tv_sec) * 1'000'000'000 + now.tv_nsec;
-}
 
 namespace {
 
@@ -34,123 +23,12 @@ constexpr auto kPollInterval = std::chrono::milliseconds(50);
 
 enum class Phase : int { kWarmUp, kOpen, kClosed };
 
-// What the kernel knows of the calling thread.
-struct Usage {
-  std::int64_t wall_ns = 0;
-  std::int64_t cpu_ns = 0;
-  std::int64_t voluntary_switches = 0;
-  std::int64_t involuntary_switches = 0;
-  std::int64_t run_delay_ns = -1;
-};
-
-// Time the calling thread was runnable without a core, from the scheduler's own count; -1 where it keeps none.
-std::int64_t run_delay_ns() {
-  const int file = open("/proc/thread-self/schedstat", O_RDONLY | O_CLOEXEC);
-  if (file < 0) return -1;
-  char text[96];
-  const ssize_t length = read(file, text, sizeof text - 1);
-  close(file);
-  if (length <= 0) return -1;
-  text[length] = '\0';
-  long long on_cpu = 0;
-  long long waiting = 0;
-  return std::sscanf(text, "%lld %lld", &on_cpu, &waiting) == 2 ? waiting : -1;
-}
-
-Usage usage_of_this_thread() {
-  Usage usage;
-  rusage counters;
-  if (getrusage(RUSAGE_THREAD, &counters) == 0) {
-    usage.voluntary_switches = counters.ru_nvcsw;
-    usage.involuntary_switches = counters.ru_nivcsw;
-  }
-  usage.run_delay_ns = run_delay_ns();
-  timespec cpu;
-  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &cpu);
-  usage.cpu_ns = static_cast<std::int64_t>(cpu.tv_sec) * 1'000'000'000 + cpu.tv_nsec;
-  usage.wall_ns = monotonic_ns();
-  return usage;
-}
-
-void store_usage(ThreadRecord& record, const Usage& before, const Usage& after) {
-  record.wall_ns = after.wall_ns - before.wall_ns;
-  record.cpu_ns = after.cpu_ns - before.cpu_ns;
-  record.voluntary_switches = after.voluntary_switches - before.voluntary_switches;
-  record.involuntary_switches = after.involuntary_switches - before.involuntary_switches;
-  if (before.run_delay_ns >= 0 && after.run_delay_ns >= 0) {
-    record.run_delay_ns = after.run_delay_ns - before.run_delay_ns;
-  }
-}
-
-// The counted queries of one thread. Buffers keep their size, and their touched pages, from window to window.
-class Recorder {
- public:
-  void reset(std::size_t capacity) {
-    if (starts_.size() < capacity) {
-      starts_.assign(capacity, 0);  // touches the pages now, not between two queries
-      ends_.assign(capacity, 0);
-    }
-    capacity_ = capacity;
-    stored_ = 0;
-    queries_ = 0;
-    busy_ns_ = 0;
-    bins_.clear();
-  }
-
-  void add(std::int64_t start_ns, std::int64_t end_ns) {
-    if (queries_ == 0) first_completion_ns_ = end_ns;
-    last_completion_ns_ = end_ns;
-    busy_ns_ += end_ns - start_ns;
-    ++queries_;
-    if (stored_ < capacity_) {
-      starts_[stored_] = start_ns;
-      ends_[stored_] = end_ns;
-      ++stored_;
-      return;
-    }
-    if (bins_.empty()) start_binning();
-    ++bins_[latency_bin(end_ns - start_ns)];
-  }
-
-  std::uint64_t queries() const { return queries_; }
-
-  ThreadRecord take() const {
-    ThreadRecord record;
-    record.queries = queries_;
-    record.first_completion_ns = first_completion_ns_;
-    record.last_completion_ns = last_completion_ns_;
-    record.busy_ns = busy_ns_;
-    record.bins = bins_;
-    if (bins_.empty()) {
-      record.starts_ns.assign(starts_.begin(), starts_.begin() + static_cast<std::ptrdiff_t>(stored_));
-      record.ends_ns.assign(ends_.begin(), ends_.begin() + static_cast<std::ptrdiff_t>(stored_));
-    }
-    return record;
-  }
-
- private:
-  void start_binning() {
-    bins_.assign(kLatencyBins, 0);
-    for (std::size_t i = 0; i < stored_; ++i) ++bins_[latency_bin(ends_[i] - starts_[i])];
-  }
-
-  std::vector<std::int64_t> starts_;
-  std::vector<std::int64_t> ends_;
-  std::vector<std::int64_t> bins_;
-  std::size_t capacity_ = 0;
-  std::size_t stored_ = 0;
-  std::uint64_t queries_ = 0;
-  std::int64_t first_completion_ns_ = 0;
-  std::int64_t last_completion_ns_ = 0;
-  std::int64_t busy_ns_ = 0;
-};
-
 // Slot i: written by thread i while a window runs, read by the caller after thread i reported it finished.
 struct alignas(kCacheLine) Slot {
   std::shared_ptr<Target> target;
   Recorder recorder;
-  Usage before;
-  Usage after;
+  ThreadUsage before;
+  ThreadUsage after;
   bool saw_open = false;
   std::optional<Failure> failure;
 };
@@ -272,9 +150,8 @@ class ClosedLoop::Crew {
     window.opened_ns = opened_ns_;
     window.closed_ns = closed_ns_;
     for (std::size_t i = 0; i < active_; ++i) {
-      ThreadRecord record = slots_[i].recorder.take();
-      store_usage(record, slots_[i].before, slots_[i].after);
-      window.threads.push_back(std::move(record));
+      const Slot& slot = slots_[i];
+      window.threads.push_back({slot.recorder.counted(), used_between(slot.before, slot.after)});
     }
     return window;
   }

@@ -19,7 +19,9 @@
 #include <string>
 #include <vector>
 
+#include "recorder.h"
 #include "target.h"
+#include "thread_usage.h"
 
 namespace paddle_mt {
 
@@ -31,23 +33,8 @@ struct WindowPlan {
   std::size_t max_stored = 0;        // queries kept with their timestamps, all threads together
 };
 
-struct ThreadRecord {
-  std::uint64_t queries = 0;
-  std::int64_t first_completion_ns = 0;
-  std::int64_t last_completion_ns = 0;
-  std::int64_t busy_ns = 0;  // sum of latencies
-  // Start and end of each counted query, monotonic; empty once there were too many to keep.
-  std::vector<std::int64_t> starts_ns;
-  std::vector<std::int64_t> ends_ns;
-  // Queries per latency bin (latency_bins.h); empty while every query is kept.
-  std::vector<std::int64_t> bins;
-  // Taken by the thread itself when it first saw the window open and when it saw it closed.
-  std::int64_t wall_ns = 0;
-  std::int64_t cpu_ns = 0;
-  std::int64_t voluntary_switches = 0;
-  std::int64_t involuntary_switches = 0;
-  std::int64_t run_delay_ns = -1;  // -1: the kernel does not say
-};
+// What one thread counted, and what it used from when it first saw the window open to when it saw it closed.
+struct ThreadRecord : CountedQueries, ThreadUsage {};
 
 struct Failure {
   std::size_t thread = 0;
@@ -84,7 +71,5 @@ class ClosedLoop {
   class Crew;
   std::unique_ptr<Crew> crew_;
 };
-
-std::int64_t monotonic_ns();
 
 }  // namespace paddle_mt

@@ -7,7 +7,7 @@
 #include <stdexcept>
 #include <string>
 
-#include "closed_loop.h"
+#include "clock.h"
 
 namespace paddle_mt {
 namespace {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import TYPE_CHECKING
 
 from pytest_paddle_mt import _native
@@ -48,20 +49,7 @@ class SyntheticSession:
         if self._loop is not None and len(self._loop) >= threads:
             return
         self.close()
-        self._loop = _native.ClosedLoop(
-            _native.synthetic_targets(
-                threads,
-                spin_ns=self._work.spin_ns,
-                steps=self._work.steps,
-                saturating=self._work.saturating,
-                exponential=self._work.exponential,
-                growth=self._work.growth,
-                locked_fraction=self._work.locked_fraction,
-                stream_bytes=self._work.stream_bytes,
-                fail_at=self._work.fail_at,
-                seed=self._seed,
-            )
-        )
+        self._loop = _native.ClosedLoop(_native.synthetic_targets(threads, _native_work(self._work, self._seed)))
 
     def measure(self, threads: int, plan: WindowPlan) -> Window:
         """Measure one window."""
@@ -74,6 +62,14 @@ class SyntheticSession:
         if self._loop is not None:
             self._loop.close()
             self._loop = None
+
+
+def _native_work(work: SyntheticWork, seed: int) -> _native.SyntheticWork:
+    native = _native.SyntheticWork()
+    for field in dataclasses.fields(work):
+        setattr(native, field.name, getattr(work, field.name))  # an attribute of a name that it does not have is an error
+    native.seed = seed
+    return native
 
 
 def _check(work: SyntheticWork) -> None:

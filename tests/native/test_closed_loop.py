@@ -22,18 +22,10 @@ CORES = len(os.sched_getaffinity(0))
 
 
 def targets(count, **work):
-    nothing = {
-        "spin_ns": 0.0,
-        "steps": 0.0,
-        "saturating": False,
-        "exponential": False,
-        "growth": 0.0,
-        "locked_fraction": 0.0,
-        "stream_bytes": 0,
-        "fail_at": 0,
-        "seed": 1,
-    }
-    return _native.synthetic_targets(count, **{**nothing, **work})
+    native = _native.SyntheticWork()
+    for name, value in work.items():
+        setattr(native, name, value)
+    return _native.synthetic_targets(count, native)
 
 
 @pytest.fixture
@@ -327,9 +319,9 @@ def test_ctrl_c_ends_a_window_within_a_second_and_a_query_and_every_thread_can_b
             import os, signal, threading, time
             from pytest_paddle_mt import _native
 
-            loop = _native.ClosedLoop(_native.synthetic_targets(
-                3, spin_ns=2e7, steps=0, saturating=False, exponential=False, growth=0.0, locked_fraction=0.0,
-                stream_bytes=0, fail_at=0, seed=0))
+            work = _native.SyntheticWork()
+            work.spin_ns = 2e7
+            loop = _native.ClosedLoop(_native.synthetic_targets(3, work))
             sent = []
 
             def interrupt():
