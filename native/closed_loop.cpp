@@ -23,6 +23,25 @@ constexpr auto kPollInterval = std::chrono::milliseconds(50);
 
 enum class Phase : int { kWarmUp, kOpen, kClosed };
 
+// Blocks signals in the calling thread, and so in the threads that it starts, as long as this exists. Asynchronous ones
+// stay with the caller's thread, where Python handles them. Faults are not blocked: where the faulting thread blocks its
+// signal, the kernel kills the process and runs no handler, neither faulthandler's nor Paddle's.
+class AsynchronousSignalsBlocked {
+ public:
+  AsynchronousSignalsBlocked() {
+    sigset_t blocked;
+    sigfillset(&blocked);
+    for (const int fault : {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGSYS, SIGABRT}) sigdelset(&blocked, fault);
+    pthread_sigmask(SIG_SETMASK, &blocked, &previous_);
+  }
+  ~AsynchronousSignalsBlocked() { pthread_sigmask(SIG_SETMASK, &previous_, nullptr); }
+  AsynchronousSignalsBlocked(const AsynchronousSignalsBlocked&) = delete;
+  AsynchronousSignalsBlocked& operator=(const AsynchronousSignalsBlocked&) = delete;
+
+ private:
+  sigset_t previous_;
+};
+
 // Slot i: written by thread i while a window runs, read by the caller after thread i reported it finished.
 struct alignas(kCacheLine) Slot {
   std::shared_ptr<Target> target;
@@ -72,11 +91,7 @@ class ClosedLoop::Crew {
  private:
   // Starts the threads that a window needs and does not have yet.
   void hire(std::size_t threads) {
-    // Signals stay with the caller's thread, where Python handles them.
-    sigset_t all;
-    sigset_t previous;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &previous);
+    const AsynchronousSignalsBlocked blocked;
     try {
       while (crew_.size() < threads) {
         const std::size_t index = crew_.size();
@@ -84,11 +99,9 @@ class ClosedLoop::Crew {
         pthread_setname_np(crew_.back().native_handle(), ("paddle-mt-" + std::to_string(index)).c_str());
       }
     } catch (const std::system_error& error) {
-      pthread_sigmask(SIG_SETMASK, &previous, nullptr);
       throw std::runtime_error("thread " + std::to_string(crew_.size() + 1) + " of " + std::to_string(threads) +
                                " could not be started: " + error.what());
     }
-    pthread_sigmask(SIG_SETMASK, &previous, nullptr);
   }
 
   void start_window(std::size_t threads, const WindowPlan& plan) {

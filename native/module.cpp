@@ -109,6 +109,7 @@ NB_MODULE(_native, m) {
       .def_rw("locked_fraction", &SyntheticWork::locked_fraction)
       .def_rw("stream_bytes", &SyntheticWork::stream_bytes)
       .def_rw("fail_at", &SyntheticWork::fail_at)
+      .def_rw("crash_at", &SyntheticWork::crash_at)
       .def_rw("seed", &SyntheticWork::seed);
   m.def("synthetic_targets", &synthetic_targets, "count"_a, "work"_a);
 

@@ -23,6 +23,7 @@ class SyntheticWork:
     locked_fraction: float
     stream_bytes: int
     fail_at: int
+    crash_at: int
     seed: int
 
 def synthetic_targets(count: int, work: SyntheticWork) -> list[Target]: ...

@@ -19,7 +19,7 @@ from pytest_paddle_mt.reporters import Finished
 from pytest_paddle_mt.results import ComparisonResult, SweepResult
 from pytest_paddle_mt.session import GateFailure
 from pytest_paddle_mt.statistics import scaling
-from pytest_paddle_mt.workers import SERVER, elsewhere
+from pytest_paddle_mt.workers import SERVER, elsewhere, in_process
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -138,6 +138,7 @@ class ConcurrentRunner:
     ) -> SweepResult:
         __tracebackhide__ = True
         self._refuse_misuse()
+        in_process.take_crash_signals_back(self._item.config)
         engine = self._serving.engine_for(served, query)
         pool = serving.pool_of(served, engine)
         cpu, cores = serving.cpu_and_cores(pool)
@@ -227,6 +228,7 @@ class ConcurrentRunner:
     ) -> ComparisonResult:
         __tracebackhide__ = True
         self._refuse_misuse()
+        in_process.take_crash_signals_back(self._item.config)
         served = {"this": b, "other": a}
         engines = {side: self._serving.engine_for(one, query) for side, one in served.items()}
         engine = engines["this"]

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import os
+import re
+import signal
 import subprocess
 import sys
 import textwrap
@@ -308,42 +310,92 @@ def test_the_loop_measures_again_after_a_failure(make_loop):
     assert len(window.threads) == 2
 
 
+def test_a_crash_in_a_measuring_thread_prints_the_signal_and_the_stacks(tmp_path):
+    process = run(
+        tmp_path,
+        """
+        import faulthandler
+        from pytest_paddle_mt import _native
+
+        def waits_for_the_window():
+            work = _native.SyntheticWork()
+            work.crash_at = 5
+            loop = _native.ClosedLoop(_native.synthetic_targets(2, work))
+            loop.measure(2, window_ns=0, min_queries=9, warmup_ns=0, warmup_queries=1, max_stored=1000)
+
+        faulthandler.enable()
+        waits_for_the_window()
+        """,
+    )
+    assert process.returncode == -signal.SIGSEGV
+    assert "Fatal Python error: Segmentation fault" in process.stderr
+    assert "in waits_for_the_window" in process.stderr
+
+
+def run(folder, script):
+    """Run ``script`` in a process of its own."""
+    path = folder / "script.py"
+    path.write_text(textwrap.dedent(script))
+    return subprocess.run([sys.executable, path], capture_output=True, text=True, timeout=50, cwd=folder, check=False)
+
+
+def blocked_signals(name):
+    """The signals that the thread ``name`` of this process blocks."""
+    for task in Path("/proc/self/task").iterdir():
+        if (task / "comm").read_text().strip() == name:
+            (mask,) = re.findall(r"SigBlk:\s*(\w+)", (task / "status").read_text())
+            return {number for number in signal.valid_signals() if int(mask, 16) >> (number - 1) & 1}
+    raise LookupError(name)
+
+
+def test_measuring_threads_leave_signals_to_python_and_faults_to_whoever_handles_them(make_loop):
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, [])
+    measure(make_loop(2), 2)
+    assert signal.pthread_sigmask(signal.SIG_BLOCK, []) == before
+    blocked = blocked_signals("paddle-mt-1")
+    assert {signal.SIGINT, signal.SIGTERM, signal.SIGALRM, signal.SIGUSR1} <= blocked
+    assert not blocked & {
+        signal.SIGSEGV,
+        signal.SIGBUS,
+        signal.SIGFPE,
+        signal.SIGILL,
+        signal.SIGTRAP,
+        signal.SIGSYS,
+        signal.SIGABRT,
+    }
+
+
 # Ctrl-C
 
 
 def test_ctrl_c_ends_a_window_within_a_second_and_a_query_and_every_thread_can_be_joined(tmp_path):
-    script = tmp_path / "interrupted.py"
-    script.write_text(
-        textwrap.dedent(
-            """
-            import os, signal, threading, time
-            from pytest_paddle_mt import _native
+    process = run(
+        tmp_path,
+        """
+        import os, signal, threading, time
+        from pytest_paddle_mt import _native
 
-            work = _native.SyntheticWork()
-            work.spin_ns = 2e7
-            loop = _native.ClosedLoop(_native.synthetic_targets(3, work))
-            sent = []
+        work = _native.SyntheticWork()
+        work.spin_ns = 2e7
+        loop = _native.ClosedLoop(_native.synthetic_targets(3, work))
+        sent = []
 
-            def interrupt():
-                sent.append(time.monotonic())
-                os.kill(os.getpid(), signal.SIGINT)
+        def interrupt():
+            sent.append(time.monotonic())
+            os.kill(os.getpid(), signal.SIGINT)
 
-            threading.Timer(0.5, interrupt).start()
-            try:
-                loop.measure(
-                    3, window_ns=60 * 10**9, min_queries=20, warmup_ns=0, warmup_queries=1, max_stored=1000)
-            except KeyboardInterrupt:
-                print("late", time.monotonic() - sent[0])
-            window = loop.measure(2, window_ns=0, min_queries=2, warmup_ns=0, warmup_queries=1, max_stored=1000)
-            print("again", len(window.threads))
-            loop.close()
-            names = [open(f"/proc/self/task/{task}/comm").read() for task in os.listdir("/proc/self/task")]
-            print("left", sum(name.startswith("paddle-mt-") for name in names))
-            """
-        )
-    )
-    process = subprocess.run(
-        [sys.executable, script], capture_output=True, text=True, timeout=50, cwd=tmp_path, check=False
+        threading.Timer(0.5, interrupt).start()
+        try:
+            loop.measure(
+                3, window_ns=60 * 10**9, min_queries=20, warmup_ns=0, warmup_queries=1, max_stored=1000)
+        except KeyboardInterrupt:
+            print("late", time.monotonic() - sent[0])
+        window = loop.measure(2, window_ns=0, min_queries=2, warmup_ns=0, warmup_queries=1, max_stored=1000)
+        print("again", len(window.threads))
+        loop.close()
+        names = [open(f"/proc/self/task/{task}/comm").read() for task in os.listdir("/proc/self/task")]
+        print("left", sum(name.startswith("paddle-mt-") for name in names))
+        """,
     )
     said = dict(line.split() for line in process.stdout.splitlines())
     assert process.returncode == 0, process.stderr
