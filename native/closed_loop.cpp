@@ -20,12 +20,13 @@ namespace {
 
 constexpr std::size_t kCacheLine = 64;
 constexpr auto kPollInterval = std::chrono::milliseconds(50);
+constexpr std::int64_t kLongestNs = 1'000'000'000'000'000'000;  // 30 years; no sum with a clock reading overflows
 
 enum class Phase : int { kWarmUp, kOpen, kClosed };
 
 // Blocks signals in the calling thread, and so in the threads that it starts, as long as this exists. Asynchronous ones
-// stay with the caller's thread, where Python handles them. Faults are not blocked: where the faulting thread blocks its
-// signal, the kernel kills the process and runs no handler, neither faulthandler's nor Paddle's.
+// stay with the caller's thread, where Python handles them. Faults are not blocked: where the faulting thread blocks
+// its signal, the kernel kills the process and runs no handler, neither faulthandler's nor Paddle's.
 class AsynchronousSignalsBlocked {
  public:
   AsynchronousSignalsBlocked() {
@@ -57,38 +58,90 @@ struct alignas(kCacheLine) Slot {
 class ClosedLoop::Crew {
  public:
   explicit Crew(std::vector<std::shared_ptr<Target>> targets) : slots_(targets.size()) {
-    for (std::size_t i = 0; i < targets.size(); ++i) slots_[i].target = std::move(targets[i]);
+    for (std::size_t i = 0; i < targets.size(); ++i) {
+      if (!targets[i]) throw std::invalid_argument("target " + std::to_string(i) + " of a closed loop is null");
+      slots_[i].target = std::move(targets[i]);
+    }
   }
 
   ~Crew() { close(); }
 
   std::size_t size() const { return slots_.size(); }
 
-  std::optional<WindowRecord> measure(std::size_t threads, const WindowPlan& plan,
-                                      const std::function<bool()>& keep_going) {
-    if (closed_) throw std::logic_error("this closed loop was closed; make a new one");
+  WindowRecord measure(std::size_t threads, const WindowPlan& plan, const std::function<void()>& poll) {
+    refuse_impossible(threads, plan);
+    const Turn turn(*this);
+    hire(threads);
+    start_window(threads, plan);
+    supervise(poll);
+    return report();
+  }
+
+  void close() {
+    std::unique_lock<std::mutex> lock(mutex_);
+    if (caller_ == std::this_thread::get_id()) {
+      throw std::logic_error("close() was called from inside measure(), which it would wait for; call it afterwards");
+    }
+    closed_ = true;
+    phase_ = Phase::kClosed;
+    window_started_.notify_all();
+    caller_left_.wait(lock, [this] { return !caller_; });
+    // Takes the turn, and joins without the lock: threads that end still take that.
+    caller_ = std::this_thread::get_id();
+    lock.unlock();
+    for (std::thread& thread : crew_) thread.join();
+    crew_.clear();
+    for (Slot& slot : slots_) slot = Slot();
+    lock.lock();
+    caller_.reset();
+    caller_left_.notify_all();
+  }
+
+ private:
+  // The right to measure: one caller has it at a time.
+  class Turn {
+   public:
+    explicit Turn(Crew& crew) : crew_(crew) {
+      const std::lock_guard<std::mutex> lock(crew_.mutex_);
+      if (crew_.closed_) throw std::logic_error("this closed loop was closed; make a new one");
+      if (crew_.caller_ == std::this_thread::get_id()) {
+        throw std::logic_error("measure() was called from inside measure(); call it afterwards");
+      }
+      if (crew_.caller_) {
+        throw std::logic_error(
+            "another thread measures with this closed loop; wait for it, or make a loop of your own");
+      }
+      crew_.caller_ = std::this_thread::get_id();
+    }
+    ~Turn() {
+      const std::lock_guard<std::mutex> lock(crew_.mutex_);
+      crew_.caller_.reset();
+      crew_.caller_left_.notify_all();
+    }
+    Turn(const Turn&) = delete;
+    Turn& operator=(const Turn&) = delete;
+
+   private:
+    Crew& crew_;
+  };
+
+  void refuse_impossible(std::size_t threads, const WindowPlan& plan) const {
     if (threads == 0 || threads > slots_.size()) {
       throw std::invalid_argument(std::to_string(threads) + " threads asked of a closed loop over " +
                                   std::to_string(slots_.size()) + " targets");
     }
-    hire(threads);
-    start_window(threads, plan);
-    const bool complete = supervise(keep_going);
-    return complete ? std::optional<WindowRecord>(report()) : std::nullopt;
-  }
-
-  void close() {
-    {
-      std::lock_guard<std::mutex> lock(mutex_);
-      closed_ = true;
+    if (plan.min_queries < 2) {
+      throw std::invalid_argument("throughput needs at least two queries a thread, and " +
+                                  std::to_string(plan.min_queries) + " was asked for");
     }
-    window_started_.notify_all();
-    for (std::thread& thread : crew_) thread.join();
-    crew_.clear();
-    slots_.clear();
+    for (const std::int64_t time_ns : {plan.window_ns, plan.warmup_ns}) {
+      if (time_ns < 0 || time_ns > kLongestNs) {
+        throw std::invalid_argument("a window or warm-up of " + std::to_string(time_ns) +
+                                    " ns is out of range; give 0 to " + std::to_string(kLongestNs));
+      }
+    }
   }
 
- private:
   // Starts the threads that a window needs and does not have yet.
   void hire(std::size_t threads) {
     const AsynchronousSignalsBlocked blocked;
@@ -112,46 +165,51 @@ class ClosedLoop::Crew {
       slot.saw_open = false;
       slot.failure.reset();
     }
-    plan_ = plan;
-    steady_.store(0);
-    served_.store(0);
-    phase_.store(Phase::kWarmUp);
     {
-      std::lock_guard<std::mutex> lock(mutex_);
+      const std::lock_guard<std::mutex> lock(mutex_);
+      if (closed_) throw std::logic_error("this closed loop was closed; make a new one");
+      plan_ = plan;
+      steady_ = 0;
+      served_ = 0;
       active_ = threads;
       finished_ = 0;
       opened_ns_ = 0;
+      closed_ns_ = 0;
       ++generation_;
+      phase_ = Phase::kWarmUp;
     }
     window_started_.notify_all();
   }
 
   // Closes the window when it has lasted long enough, and waits until no thread runs a query any more.
-  // False: it was stopped before.
-  bool supervise(const std::function<bool()>& keep_going) {
-    bool interrupted = false;
+  void supervise(const std::function<void()>& poll) {
+    std::exception_ptr interruption;
     std::unique_lock<std::mutex> lock(mutex_);
     while (finished_ < active_) {
       auto wait = kPollInterval;
-      const Phase phase = phase_.load(std::memory_order_acquire);
-      if (phase == Phase::kOpen) {
+      if (phase_ == Phase::kOpen) {
         const std::int64_t left_ns = opened_ns_ + plan_.window_ns - monotonic_ns();
-        if (left_ns <= 0 && served_.load(std::memory_order_acquire) == active_) {
-          phase_.store(Phase::kClosed, std::memory_order_seq_cst);  // seen by all before the clock is read
-          closed_ns_ = monotonic_ns();                              // so no counted query ended later
+        if (left_ns <= 0 && served_ == active_) {
+          phase_ = Phase::kClosed;
+          closed_ns_ = monotonic_ns();  // after the flag: closed_loop.h has how exact that is
         } else if (left_ns > 0) {
           const auto left = std::chrono::milliseconds(left_ns / 1'000'000 + 1);
           if (left < wait) wait = left;
         }
       }
       progress_.wait_for(lock, wait);
-      if (interrupted) continue;
+      if (interruption || closed_) continue;
       lock.unlock();
-      interrupted = !keep_going();
-      if (interrupted) phase_.store(Phase::kClosed, std::memory_order_release);
+      try {
+        poll();
+      } catch (...) {
+        interruption = std::current_exception();
+      }
       lock.lock();
+      if (interruption) phase_ = Phase::kClosed;
     }
-    return !interrupted;
+    if (interruption) std::rethrow_exception(interruption);
+    if (closed_) throw std::runtime_error("this closed loop was closed while it measured");
   }
 
   WindowRecord report() {
@@ -174,8 +232,10 @@ class ClosedLoop::Crew {
     for (;;) {
       {
         std::unique_lock<std::mutex> lock(mutex_);
-        window_started_.wait(lock, [&] { return closed_ || (generation_ != seen && index < active_); });
-        if (closed_) return;
+        const auto asked = [&] { return generation_ != seen && index < active_; };
+        window_started_.wait(lock, [&] { return closed_ || asked(); });
+        if (!asked())
+          return;  // closed. A window that began before is served first: its measure() waits for all threads
         seen = generation_;
       }
       serve_one_window(index);
@@ -208,7 +268,7 @@ class ClosedLoop::Crew {
     const std::int64_t warm_ns = monotonic_ns() + plan_.warmup_ns;
     bool steady = false;
     for (;; ++query) {
-      const Phase before = phase_.load(std::memory_order_acquire);
+      const Phase before = phase_;
       if (before == Phase::kClosed) break;
       if (before == Phase::kOpen && !slot.saw_open) {
         slot.saw_open = true;
@@ -218,7 +278,7 @@ class ClosedLoop::Crew {
       target.query(query);
       const std::int64_t end_ns = monotonic_ns();
       if (before == Phase::kOpen) {
-        if (phase_.load(std::memory_order_acquire) != Phase::kOpen) break;
+        if (phase_ != Phase::kOpen) break;
         recorder.add(start_ns, end_ns);
         if (recorder.queries() == min_queries) count_served();
       } else if (!steady && query + 1 >= warmup_queries && end_ns >= warm_ns) {
@@ -234,25 +294,27 @@ class ClosedLoop::Crew {
     std::lock_guard<std::mutex> lock(mutex_);
     Phase expected = Phase::kWarmUp;  // a failure in another thread may have closed the window already
     opened_ns_ = monotonic_ns();
-    phase_.compare_exchange_strong(expected, Phase::kOpen, std::memory_order_acq_rel);
+    phase_.compare_exchange_strong(expected, Phase::kOpen);
     progress_.notify_one();
   }
 
   void count_served() {
-    if (served_.fetch_add(1, std::memory_order_acq_rel) + 1 < active_) return;
+    if (served_.fetch_add(1) + 1 < active_) return;
     std::lock_guard<std::mutex> lock(mutex_);
     progress_.notify_one();
   }
 
   void fail(Slot& slot, std::size_t index, std::uint64_t query, const char* message) {
     slot.failure = Failure{index, query, message};
-    phase_.store(Phase::kClosed, std::memory_order_release);
+    phase_ = Phase::kClosed;
   }
 
-  std::vector<Slot> slots_;
-  std::vector<std::thread> crew_;
-  WindowPlan plan_;  // written between windows only
+  std::vector<Slot> slots_;        // its length never changes
+  std::vector<std::thread> crew_;  // of whoever has the turn
+  WindowPlan plan_;                // written between windows only
 
+  // Sequentially consistent, as atomics are unless told otherwise: on x86-64 such a load is a plain one. Nothing but
+  // the values of these three passes through them; what threads hand over, they hand over under mutex_.
   alignas(kCacheLine) std::atomic<Phase> phase_{Phase::kClosed};  // read by every thread twice a query
   alignas(kCacheLine) std::atomic<std::size_t> steady_{0};        // written once a thread and window
   std::atomic<std::size_t> served_{0};                            // written once a thread and window
@@ -260,6 +322,8 @@ class ClosedLoop::Crew {
   alignas(kCacheLine) std::mutex mutex_;  // guards what follows; never taken between two counted queries but once
   std::condition_variable window_started_;
   std::condition_variable progress_;
+  std::condition_variable caller_left_;
+  std::optional<std::thread::id> caller_;  // who is in measure(), or joins in close()
   std::size_t active_ = 0;
   std::size_t finished_ = 0;
   std::uint64_t generation_ = 0;
@@ -271,9 +335,8 @@ class ClosedLoop::Crew {
 ClosedLoop::ClosedLoop(std::vector<std::shared_ptr<Target>> targets) : crew_(new Crew(std::move(targets))) {}
 ClosedLoop::~ClosedLoop() = default;
 std::size_t ClosedLoop::size() const { return crew_->size(); }
-std::optional<WindowRecord> ClosedLoop::measure(std::size_t threads, const WindowPlan& plan,
-                                                const std::function<bool()>& keep_going) {
-  return crew_->measure(threads, plan, keep_going);
+WindowRecord ClosedLoop::measure(std::size_t threads, const WindowPlan& plan, const std::function<void()>& poll) {
+  return crew_->measure(threads, plan, poll);
 }
 void ClosedLoop::close() { crew_->close(); }
 

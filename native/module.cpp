@@ -35,23 +35,18 @@ Int64Array view(nb::handle_t<ThreadRecord> owner) {
 
 WindowRecord measure(ClosedLoop& loop, std::size_t threads, std::int64_t window_ns, std::uint64_t min_queries,
                      std::int64_t warmup_ns, std::uint64_t warmup_queries, std::size_t max_stored) {
-  if (min_queries < 2) throw std::invalid_argument("throughput needs at least two queries a thread");
   WindowPlan plan;
   plan.window_ns = window_ns;
   plan.min_queries = min_queries;
   plan.warmup_ns = warmup_ns;
   plan.warmup_queries = warmup_queries;
   plan.max_stored = max_stored;
-  std::optional<WindowRecord> record;
-  {
-    nb::gil_scoped_release without_gil;
-    record = loop.measure(threads, plan, [] {
-      nb::gil_scoped_acquire gil;
-      return PyErr_CheckSignals() == 0;
-    });
-  }
-  if (!record) throw nb::python_error();  // what a signal handler raised, KeyboardInterrupt as a rule
-  return std::move(*record);
+  const nb::gil_scoped_release without_gil;
+  return loop.measure(threads, plan, [] {
+    const nb::gil_scoped_acquire gil;
+    // What a signal handler raised: KeyboardInterrupt as a rule.
+    if (PyErr_CheckSignals() != 0) throw nb::python_error();
+  });
 }
 
 // Calls `function` without arguments until `total_ns` have passed; the start and end of each call, monotonic, taken

@@ -397,11 +397,143 @@ def test_ctrl_c_ends_a_window_within_a_second_and_a_query_and_every_thread_can_b
         print("left", sum(name.startswith("paddle-mt-") for name in names))
         """,
     )
-    said = dict(line.split() for line in process.stdout.splitlines())
+    printed = dict(line.split() for line in process.stdout.splitlines())
     assert process.returncode == 0, process.stderr
-    assert float(said["late"]) < 1.0 + 3 * 0.02 * 3
-    assert said["again"] == "2"
-    assert said["left"] == "0"
+    assert float(printed["late"]) < 1.0 + 3 * 0.02 * 3
+    assert printed["again"] == "2"
+    assert printed["left"] == "0"
+
+
+# One caller at a time
+
+#: A window without end on another thread, and a way to know that its caller is inside measure().
+ENDLESS = """
+    import os, signal, sys, threading, time
+    from pytest_paddle_mt import _native
+
+    work = _native.SyntheticWork()
+    work.spin_ns = 1e5
+    loop = _native.ClosedLoop(_native.synthetic_targets(2, work))
+    ended = []
+
+    def measure():
+        loop.measure(2, window_ns=10**18, min_queries=2, warmup_ns=0, warmup_queries=1, max_stored=1000)
+
+    def measure_on():
+        try:
+            measure()
+        except RuntimeError as error:
+            ended.append(str(error))
+
+    def threads():
+        names = [open(f"/proc/self/task/{task}/comm").read() for task in os.listdir("/proc/self/task")]
+        return sum(name.startswith("paddle-mt-") for name in names)
+
+    def until_measuring():
+        while threads() < 2:
+            time.sleep(0.01)
+
+    def refused(function):
+        try:
+            function()
+        except RuntimeError as error:
+            return str(error)
+
+    other = threading.Thread(target=measure_on)
+"""
+
+
+def said(tmp_path, script):
+    """What ``script`` prints after ``ENDLESS``; that it ends is a part of every test that asks."""
+    process = run(tmp_path, textwrap.dedent(ENDLESS) + textwrap.dedent(script))
+    assert process.returncode == 0, process.stderr
+    return process.stdout.splitlines()
+
+
+def test_close_stops_the_window_of_another_thread_and_joins_every_thread(tmp_path):
+    left, ended = said(
+        tmp_path,
+        """
+        other.start()
+        until_measuring()
+        loop.close()
+        print(threads())
+        other.join()
+        print(*ended)
+        """,
+    )
+    assert left == "0"
+    assert ended.startswith("this closed loop was closed")
+
+
+def test_two_threads_may_close_at_once(tmp_path):
+    assert said(
+        tmp_path,
+        """
+        other.start()
+        until_measuring()
+        closing = [threading.Thread(target=loop.close) for _ in range(4)]
+        for thread in closing:
+            thread.start()
+        for thread in (*closing, other):
+            thread.join()
+        print(threads())
+        """,
+    ) == ["0"]
+
+
+def test_close_at_any_moment_of_a_window_ends_it(tmp_path):
+    assert said(
+        tmp_path,
+        """
+        def measure_over_and_over(loop):
+            while not refused(lambda: loop.measure(
+                    2, window_ns=10**5, min_queries=2, warmup_ns=0, warmup_queries=1, max_stored=1000)):
+                pass
+
+        for moment in range(200):
+            loop = _native.ClosedLoop(_native.synthetic_targets(2, work))
+            measuring = threading.Thread(target=measure_over_and_over, args=(loop,))
+            measuring.start()
+            time.sleep(moment * 1e-5)
+            loop.close()
+            measuring.join()
+        print(threads())
+        """,
+    ) == ["0"]
+
+
+def test_a_second_thread_is_refused_while_one_measures(tmp_path):
+    assert said(
+        tmp_path,
+        """
+        other.start()
+        until_measuring()
+        print(refused(measure))
+        loop.close()
+        other.join()
+        """,
+    ) == ["another thread measures with this closed loop; wait for it, or make a loop of your own"]
+
+
+@pytest.mark.parametrize("function", ["close", "measure"])
+def test_a_signal_handler_inside_measure_is_refused_and_the_loop_stays_as_it_was(tmp_path, function):
+    first, again = said(
+        tmp_path,
+        f"""
+        def send():
+            until_measuring()
+            os.kill(os.getpid(), signal.SIGUSR1)
+
+        signal.signal(signal.SIGUSR1, lambda *_: {"loop.close()" if function == "close" else "measure()"})
+        threading.Thread(target=send).start()
+        print(refused(measure))
+        window = loop.measure(2, window_ns=0, min_queries=2, warmup_ns=0, warmup_queries=1, max_stored=1000)
+        print(len(window.threads))
+        """,
+    )
+    assert first.startswith(f"{function}() was called from inside measure()")
+    assert again == "2"
 
 
 # Life and death of threads
@@ -455,6 +587,21 @@ def test_a_thread_count_that_the_targets_do_not_allow_is_refused(make_loop, thre
 def test_throughput_from_fewer_than_two_queries_is_refused(make_loop, min_queries):
     with pytest.raises(ValueError, match="at least two queries a thread"):
         measure(make_loop(1), 1, min_queries=min_queries)
+
+
+@pytest.mark.parametrize(
+    "plan", [{"window_ns": -1}, {"window_ns": 2**63 - 1}, {"warmup_ns": -1}, {"warmup_ns": 2**63 - 1}]
+)
+def test_a_time_that_no_window_can_last_is_refused(make_loop, plan, measuring_threads):
+    (time_ns,) = plan.values()
+    with pytest.raises(ValueError, match=f"of {time_ns} ns is out of range"):
+        measure(make_loop(1), 1, **plan)
+    assert measuring_threads() == 0
+
+
+def test_a_target_that_is_none_is_refused():
+    with pytest.raises((ValueError, TypeError)):
+        _native.ClosedLoop([*targets(1), None])
 
 
 def test_a_loop_knows_how_many_targets_it_has(make_loop):
