@@ -26,6 +26,8 @@ class Library {
   }
   // RTLD_NOLOAD counted a reference; the library stays loaded by its owner.
   ~Library() { dlclose(handle_); }
+  Library(const Library&) = delete;
+  Library& operator=(const Library&) = delete;
 
   template <typename Function>
   void find(Function& function, const std::string& symbol) const {
@@ -49,14 +51,15 @@ std::size_t elements(const std::vector<int>& shape) {
   return count;
 }
 
-}  // namespace
-
+// Bytes of one element; throws std::invalid_argument for a number that is no PaddleType.
 std::size_t element_size(int type) {
   if (type < 0 || type >= kPaddleTypes) {
     throw std::invalid_argument("data type number " + std::to_string(type) + " is not one of Paddle's");
   }
   return kTypes[type].size;
 }
+
+}  // namespace
 
 PaddleApi::PaddleApi(const std::string& library) {
   const Library paddle(library);

@@ -20,6 +20,7 @@ std::vector<std::string> interpreter_state_names() {
 
 std::optional<std::uintptr_t> pointer_by_conduit(nb::object object, const std::string& abi, std::uintptr_t typeinfo) {
   nb::object type = nb::steal(PyCapsule_New(reinterpret_cast<void*>(typeinfo), "St9type_info", nullptr));
+  if (!type.is_valid()) throw nb::python_error();
   nb::object conduit = nb::getattr(object, "_pybind11_conduit_v1_", nb::none());
   if (conduit.is_none()) return std::nullopt;
   nb::object capsule = conduit(nb::bytes(abi.c_str(), abi.size()), type, nb::bytes("raw_pointer_ephemeral"));
@@ -29,18 +30,20 @@ std::optional<std::uintptr_t> pointer_by_conduit(nb::object object, const std::s
   return reinterpret_cast<std::uintptr_t>(pointer);
 }
 
-// pybind11's simple layout: object head, value, holder (two words
-// for a shared or unique pointer), weak references, flags.
 std::optional<std::uintptr_t> pointer_by_layout(nb::handle object) {
+  // pybind11's `instance` with one base and a holder of at most two words, a shared or unique pointer.
   struct SimpleInstance {
-    Py_ssize_t reference_count;
-    void* type;
+    PyObject head;
     void* value;
     void* holder[2];
     void* weak_references;
     unsigned char owned : 1;
     unsigned char simple_layout : 1;
   };
+  // No smaller object has this layout, and none may be read beyond its end. By name: the stable ABI has no
+  // tp_basicsize.
+  const auto size = nb::cast<Py_ssize_t>(nb::getattr(object.type(), "__basicsize__"));
+  if (size < static_cast<Py_ssize_t>(sizeof(SimpleInstance))) return std::nullopt;
   const auto* instance = reinterpret_cast<const SimpleInstance*>(object.ptr());
   if (!instance->simple_layout || instance->value == nullptr) return std::nullopt;
   return reinterpret_cast<std::uintptr_t>(instance->value);

@@ -67,7 +67,7 @@ class SyntheticSession:
 def _native_work(work: SyntheticWork, seed: int) -> _native.SyntheticWork:
     native = _native.SyntheticWork()
     for field in dataclasses.fields(work):
-        setattr(native, field.name, getattr(work, field.name))  # an attribute of a name that it does not have is an error
+        setattr(native, field.name, getattr(work, field.name))  # an AttributeError where it has no such field
     native.seed = seed
     return native
 

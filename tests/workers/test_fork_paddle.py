@@ -81,7 +81,7 @@ def test_a_crash_is_told_with_the_stacks_although_paddle_takes_the_signals_over(
     result.stdout.fnmatch_lines(["*fork 1 died of SIG*", "*Segmentation fault*", "*in query*"])
 
 
-#: A predictor whose pointer to its implementation was overwritten after it was proven, as by a stray write of a model's.
+#: A predictor whose pointer to its implementation was overwritten after it was proven, as by a stray write of a model.
 _BROKEN = """
     from pytest_paddle_mt import libpaddle
     from pytest_paddle_mt.engines.native import NativeSession
