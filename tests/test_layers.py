@@ -44,7 +44,7 @@ RANKS = {part: rank for rank, layer in enumerate(LAYERS) for part in layer}
 SHARED = {
     "baselines": {"rule", "schema"},
     "checks": {"margin"},
-    "engines": {"closed_loop"},
+    "engines": {"closed_loop", "python_loop", "thread_usage"},
     "statistics": {"intervals"},
     "reporters": {"sides", "text"},
     "workers": {"launch", "protocol"},
