@@ -122,7 +122,7 @@ NB_MODULE(_native, m) {
         return api.input_types(reinterpret_cast<void*>(predictor));
       });
   m.def("interpreter_state_names", &interpreter_state_names);
-  m.def("pointer_by_conduit", &pointer_by_conduit, "object"_a, "abi"_a, "typeinfo"_a);
+  m.def("pointer_by_conduit", &pointer_by_conduit, "object"_a.none(), "abi"_a, "typeinfo"_a);
   m.def("pointer_by_layout", &pointer_by_layout, "object"_a);
 
   nb::class_<HostArray>(m, "HostArray")

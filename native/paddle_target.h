@@ -28,10 +28,9 @@ constexpr int kPaddleTypes = 9;
 
 // The functions of one loaded libpaddle, looked up by their mangled names and called without a header of Paddle's.
 // Three things make that sound, and all three belong to Linux on x86-64 with libstdc++:
-//   * Member functions are called through pointers to free functions, which C++ leaves undefined. By the Itanium C++
-//   ABI
-//     `this` is the first argument, after the hidden pointer to a result that is returned in memory, where there is one
-//     (shape, input_shapes, input_types).
+//   * Member functions are called through pointers to free functions, which C++ leaves undefined. In the Itanium C++
+//     ABI `this` is the first argument, after the hidden pointer to a result that is returned in memory, where there is
+//     one (shape, input_shapes, input_types).
 //   * std::vector, std::map and std::string cross the border, so both sides must lay them out alike: the same
 //     libstdc++ with its C++11 ABI, which the symbols of Paddle's wheels name too (B5cxx11).
 //   * Exceptions cross it: Paddle's errors derive from std::exception, and both sides unwind with the same libgcc.
