@@ -64,7 +64,7 @@ class ClosedLoop::Crew {
     }
   }
 
-  ~Crew() { close(); }
+  ~Crew() { stop_and_join(); }
 
   std::size_t size() const { return slots_.size(); }
 
@@ -78,10 +78,18 @@ class ClosedLoop::Crew {
   }
 
   void close() {
-    std::unique_lock<std::mutex> lock(mutex_);
-    if (caller_ == std::this_thread::get_id()) {
-      throw std::logic_error("close() was called from inside measure(), which it would wait for; call it afterwards");
+    {
+      const std::lock_guard<std::mutex> lock(mutex_);
+      if (caller_ == std::this_thread::get_id()) {
+        throw std::logic_error("close() was called from inside measure(), which it would wait for; call it afterwards");
+      }
     }
+    stop_and_join();
+  }
+
+ private:
+  void stop_and_join() {
+    std::unique_lock<std::mutex> lock(mutex_);
     closed_ = true;
     phase_ = Phase::kClosed;
     window_started_.notify_all();
@@ -97,7 +105,6 @@ class ClosedLoop::Crew {
     caller_left_.notify_all();
   }
 
- private:
   // The right to measure: one caller has it at a time.
   class Turn {
    public:

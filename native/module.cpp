@@ -68,11 +68,12 @@ std::vector<std::pair<std::int64_t, std::int64_t>> time_calls(nb::handle functio
 
 std::vector<void*> pointers(const std::vector<std::uintptr_t>& addresses) {
   std::vector<void*> result;
+  result.reserve(addresses.size());
   for (const std::uintptr_t address : addresses) result.push_back(reinterpret_cast<void*>(address));
   return result;
 }
 
-HostArray host_array(int type, std::vector<int> shape, nb::bytes content) {
+HostArray host_array(int type, std::vector<int> shape, const nb::bytes& content) {
   HostArray array;
   array.type = type;
   array.shape = std::move(shape);

@@ -18,7 +18,8 @@ std::vector<std::string> interpreter_state_names() {
   return names;
 }
 
-std::optional<std::uintptr_t> pointer_by_conduit(nb::object object, const std::string& abi, std::uintptr_t typeinfo) {
+std::optional<std::uintptr_t> pointer_by_conduit(const nb::object& object, const std::string& abi,
+                                                 std::uintptr_t typeinfo) {
   nb::object type = nb::steal(PyCapsule_New(reinterpret_cast<void*>(typeinfo), "St9type_info", nullptr));
   if (!type.is_valid()) throw nb::python_error();
   nb::object conduit = nb::getattr(object, "_pybind11_conduit_v1_", nb::none());

@@ -15,7 +15,7 @@ namespace paddle_mt {
 std::vector<std::string> interpreter_state_names();
 
 // The C++ object behind a pybind11 object, by pybind11's conduit. nullopt when that module speaks another ABI.
-std::optional<std::uintptr_t> pointer_by_conduit(nanobind::object object, const std::string& abi,
+std::optional<std::uintptr_t> pointer_by_conduit(const nanobind::object& object, const std::string& abi,
                                                  std::uintptr_t typeinfo);
 
 // The C++ object behind a pybind11 object, read from pybind11's simple layout. nullopt for an object that has not this

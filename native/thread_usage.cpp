@@ -5,7 +5,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include <cstdio>
+#include <cstdlib>
 
 #include "clock.h"
 
@@ -21,9 +21,11 @@ std::optional<std::int64_t> run_delay_ns() {
   close(file);
   if (length <= 0) return std::nullopt;
   text[length] = '\0';
-  long long on_cpu = 0;
-  long long waiting = 0;
-  if (std::sscanf(text, "%lld %lld", &on_cpu, &waiting) != 2) return std::nullopt;
+  char* after_first = nullptr;
+  char* after_second = nullptr;
+  std::strtoll(text, &after_first, 10);
+  const long long waiting = std::strtoll(after_first, &after_second, 10);
+  if (after_second == after_first) return std::nullopt;
   return waiting;
 }
 

@@ -129,11 +129,14 @@ def test_all_threads_are_present_in_the_window(make_loop, threads):
     assert all(thread.queries >= 20 for thread in window.threads)
 
 
-def test_threads_run_side_by_side_throughout_the_window(make_loop):
-    window = measure(make_loop(4, spin_ns=1e4), 4, window_ns=100 * MS)
-    assert max(thread.first_completion_ns for thread in window.threads) < min(
-        thread.last_completion_ns for thread in window.threads
-    )
+def test_threads_run_side_by_side(make_loop):
+    loop = make_loop(4, spin_ns=1e4)
+
+    def side_by_side():
+        per_thread = measure(loop, 4, window_ns=20 * MS).threads
+        return max(one.first_completion_ns for one in per_thread) < min(one.last_completion_ns for one in per_thread)
+
+    assert any(side_by_side() for _ in range(200))  # a busy machine may run them in turn, even for a whole window
 
 
 def test_throughput_by_the_record_equals_a_slow_recount_of_the_timestamps(make_loop):
@@ -157,8 +160,8 @@ def test_a_window_says_nothing_of_the_window_before(make_loop):
     loop = make_loop(2, spin_ns=1e4)
     long, short = measure(loop, 2, window_ns=50 * MS), measure(loop, 2, window_ns=0, min_queries=2)
     for before, after in zip(long.threads, short.threads):
-        assert after.starts_ns[0] > before.ends_ns[-1]
-        assert after.queries < before.queries
+        assert after.starts_ns[0] >= short.opened_ns > before.ends_ns[-1]
+        assert after.queries == len(after.ends_ns)
 
 
 def test_timestamps_outlive_their_window_and_their_loop():
@@ -589,14 +592,20 @@ def test_throughput_from_fewer_than_two_queries_is_refused(make_loop, min_querie
         measure(make_loop(1), 1, min_queries=min_queries)
 
 
-@pytest.mark.parametrize(
-    "plan", [{"window_ns": -1}, {"window_ns": 2**63 - 1}, {"warmup_ns": -1}, {"warmup_ns": 2**63 - 1}]
-)
-def test_a_time_that_no_window_can_last_is_refused(make_loop, plan, measuring_threads):
-    (time_ns,) = plan.values()
-    with pytest.raises(ValueError, match=f"of {time_ns} ns is out of range"):
-        measure(make_loop(1), 1, **plan)
-    assert measuring_threads() == 0
+@pytest.mark.parametrize("name", ["window_ns", "warmup_ns"])
+@pytest.mark.parametrize("time_ns", [-1, 2**63 - 1])
+def test_a_time_that_no_window_can_last_is_refused(tmp_path, name, time_ns):
+    process = run(  # a process of its own: such a window would not end
+        tmp_path,
+        f"""
+        from pytest_paddle_mt import _native
+
+        plan = dict(window_ns=0, min_queries=2, warmup_ns=0, warmup_queries=1, max_stored=1000)
+        loop = _native.ClosedLoop(_native.synthetic_targets(1, _native.SyntheticWork()))
+        loop.measure(1, **{{**plan, "{name}": {time_ns}}})
+        """,
+    )
+    assert f"ValueError: a window or warm-up of {time_ns} ns is out of range" in process.stderr
 
 
 def test_a_target_that_is_none_is_refused():
