@@ -133,10 +133,10 @@ def test_threads_run_side_by_side(make_loop):
     loop = make_loop(4, spin_ns=1e4)
 
     def side_by_side():
-        per_thread = measure(loop, 4, window_ns=20 * MS).threads
+        per_thread = measure(loop, 4, window_ns=0, min_queries=5_000).threads  # many turns of a thread on a core
         return max(one.first_completion_ns for one in per_thread) < min(one.last_completion_ns for one in per_thread)
 
-    assert any(side_by_side() for _ in range(200))  # a busy machine may run them in turn, even for a whole window
+    assert any(side_by_side() for _ in range(20))  # a busy machine may let one of them start late
 
 
 def test_throughput_by_the_record_equals_a_slow_recount_of_the_timestamps(make_loop):
