@@ -42,8 +42,8 @@ Functions functions_of(const char* library) {
   void* handle = dlopen(library, RTLD_LAZY | RTLD_NOLOAD);
   if (handle == nullptr) return found;
   found.run = reinterpret_cast<bool (*)(void*)>(dlsym(handle, "_ZN12paddle_infer9Predictor3RunEv"));
-  found.copy_in = reinterpret_cast<void (*)(void*, const float*)>(
-      dlsym(handle, "_ZN12paddle_infer6Tensor11CopyFromCpuIfEEvPKT_"));
+  found.copy_in =
+      reinterpret_cast<void (*)(void*, const float*)>(dlsym(handle, "_ZN12paddle_infer6Tensor11CopyFromCpuIfEEvPKT_"));
   found.copy_out =
       reinterpret_cast<void (*)(const void*, float*)>(dlsym(handle, "_ZNK12paddle_infer6Tensor9CopyToCpuIfEEvPT_"));
   dlclose(handle);  // its owner keeps it loaded

@@ -1,156 +1,54 @@
 #include "closed_loop.h"
 
-#include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
-#include <sys/resource.h>
-#include <time.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <condition_variable>
-#include <cstdio>
 #include <exception>
 #include <mutex>
 #include <stdexcept>
 #include <thread>
 
-#include "latency_bins.h"
+#include "clock.h"
 
 namespace paddle_mt {
-
-std::int64_t monotonic_ns() {
-  timespec now;
-  clock_gettime(CLOCK_MONOTONIC, &now);
-  return static_cast<std::int64_t>(now.tv_sec) * 1'000'000'000 + now.tv_nsec;
-}
 
 namespace {
 
 constexpr std::size_t kCacheLine = 64;
 constexpr auto kPollInterval = std::chrono::milliseconds(50);
+constexpr std::int64_t kLongestNs = 1'000'000'000'000'000'000;  // 30 years; no sum with a clock reading overflows
 
 enum class Phase : int { kWarmUp, kOpen, kClosed };
 
-// What the kernel knows of the calling thread.
-struct Usage {
-  std::int64_t wall_ns = 0;
-  std::int64_t cpu_ns = 0;
-  std::int64_t voluntary_switches = 0;
-  std::int64_t involuntary_switches = 0;
-  std::int64_t run_delay_ns = -1;
-};
-
-// Time the calling thread was runnable without a core, from the scheduler's own count; -1 where it keeps none.
-std::int64_t run_delay_ns() {
-  const int file = open("/proc/thread-self/schedstat", O_RDONLY | O_CLOEXEC);
-  if (file < 0) return -1;
-  char text[96];
-  const ssize_t length = read(file, text, sizeof text - 1);
-  close(file);
-  if (length <= 0) return -1;
-  text[length] = '\0';
-  long long on_cpu = 0;
-  long long waiting = 0;
-  return std::sscanf(text, "%lld %lld", &on_cpu, &waiting) == 2 ? waiting : -1;
-}
-
-Usage usage_of_this_thread() {
-  Usage usage;
-  rusage counters;
-  if (getrusage(RUSAGE_THREAD, &counters) == 0) {
-    usage.voluntary_switches = counters.ru_nvcsw;
-    usage.involuntary_switches = counters.ru_nivcsw;
-  }
-  usage.run_delay_ns = run_delay_ns();
-  timespec cpu;
-  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &cpu);
-  usage.cpu_ns = static_cast<std::int64_t>(cpu.tv_sec) * 1'000'000'000 + cpu.tv_nsec;
-  usage.wall_ns = monotonic_ns();
-  return usage;
-}
-
-void store_usage(ThreadRecord& record, const Usage& before, const Usage& after) {
-  record.wall_ns = after.wall_ns - before.wall_ns;
-  record.cpu_ns = after.cpu_ns - before.cpu_ns;
-  record.voluntary_switches = after.voluntary_switches - before.voluntary_switches;
-  record.involuntary_switches = after.involuntary_switches - before.involuntary_switches;
-  if (before.run_delay_ns >= 0 && after.run_delay_ns >= 0) {
-    record.run_delay_ns = after.run_delay_ns - before.run_delay_ns;
-  }
-}
-
-// The counted queries of one thread. Buffers keep their size, and their touched pages, from window to window.
-class Recorder {
+// Blocks signals in the calling thread, and so in the threads that it starts, as long as this exists. Asynchronous ones
+// stay with the caller's thread, where Python handles them. Faults are not blocked: where the faulting thread blocks
+// its signal, the kernel kills the process and runs no handler, neither faulthandler's nor Paddle's.
+class AsynchronousSignalsBlocked {
  public:
-  void reset(std::size_t capacity) {
-    if (starts_.size() < capacity) {
-      starts_.assign(capacity, 0);  // touches the pages now, not between two queries
-      ends_.assign(capacity, 0);
-    }
-    capacity_ = capacity;
-    stored_ = 0;
-    queries_ = 0;
-    busy_ns_ = 0;
-    bins_.clear();
+  AsynchronousSignalsBlocked() {
+    sigset_t blocked;
+    sigfillset(&blocked);
+    for (const int fault : {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGSYS, SIGABRT}) sigdelset(&blocked, fault);
+    pthread_sigmask(SIG_SETMASK, &blocked, &previous_);
   }
-
-  void add(std::int64_t start_ns, std::int64_t end_ns) {
-    if (queries_ == 0) first_completion_ns_ = end_ns;
-    last_completion_ns_ = end_ns;
-    busy_ns_ += end_ns - start_ns;
-    ++queries_;
-    if (stored_ < capacity_) {
-      starts_[stored_] = start_ns;
-      ends_[stored_] = end_ns;
-      ++stored_;
-      return;
-    }
-    if (bins_.empty()) start_binning();
-    ++bins_[latency_bin(end_ns - start_ns)];
-  }
-
-  std::uint64_t queries() const { return queries_; }
-
-  ThreadRecord take() const {
-    ThreadRecord record;
-    record.queries = queries_;
-    record.first_completion_ns = first_completion_ns_;
-    record.last_completion_ns = last_completion_ns_;
-    record.busy_ns = busy_ns_;
-    record.bins = bins_;
-    if (bins_.empty()) {
-      record.starts_ns.assign(starts_.begin(), starts_.begin() + static_cast<std::ptrdiff_t>(stored_));
-      record.ends_ns.assign(ends_.begin(), ends_.begin() + static_cast<std::ptrdiff_t>(stored_));
-    }
-    return record;
-  }
+  ~AsynchronousSignalsBlocked() { pthread_sigmask(SIG_SETMASK, &previous_, nullptr); }
+  AsynchronousSignalsBlocked(const AsynchronousSignalsBlocked&) = delete;
+  AsynchronousSignalsBlocked& operator=(const AsynchronousSignalsBlocked&) = delete;
 
  private:
-  void start_binning() {
-    bins_.assign(kLatencyBins, 0);
-    for (std::size_t i = 0; i < stored_; ++i) ++bins_[latency_bin(ends_[i] - starts_[i])];
-  }
-
-  std::vector<std::int64_t> starts_;
-  std::vector<std::int64_t> ends_;
-  std::vector<std::int64_t> bins_;
-  std::size_t capacity_ = 0;
-  std::size_t stored_ = 0;
-  std::uint64_t queries_ = 0;
-  std::int64_t first_completion_ns_ = 0;
-  std::int64_t last_completion_ns_ = 0;
-  std::int64_t busy_ns_ = 0;
+  sigset_t previous_;
 };
 
 // Slot i: written by thread i while a window runs, read by the caller after thread i reported it finished.
 struct alignas(kCacheLine) Slot {
   std::shared_ptr<Target> target;
   Recorder recorder;
-  Usage before;
-  Usage after;
+  ThreadUsage before;
+  ThreadUsage after;
   bool saw_open = false;
   std::optional<Failure> failure;
 };
@@ -160,45 +58,100 @@ struct alignas(kCacheLine) Slot {
 class ClosedLoop::Crew {
  public:
   explicit Crew(std::vector<std::shared_ptr<Target>> targets) : slots_(targets.size()) {
-    for (std::size_t i = 0; i < targets.size(); ++i) slots_[i].target = std::move(targets[i]);
+    for (std::size_t i = 0; i < targets.size(); ++i) {
+      if (!targets[i]) throw std::invalid_argument("target " + std::to_string(i) + " of a closed loop is null");
+      slots_[i].target = std::move(targets[i]);
+    }
   }
 
-  ~Crew() { close(); }
+  ~Crew() { stop_and_join(); }
 
   std::size_t size() const { return slots_.size(); }
 
-  std::optional<WindowRecord> measure(std::size_t threads, const WindowPlan& plan,
-                                      const std::function<bool()>& keep_going) {
-    if (closed_) throw std::logic_error("this closed loop was closed; make a new one");
-    if (threads == 0 || threads > slots_.size()) {
-      throw std::invalid_argument(std::to_string(threads) + " threads asked of a closed loop over " +
-                                  std::to_string(slots_.size()) + " targets");
-    }
+  WindowRecord measure(std::size_t threads, const WindowPlan& plan, const std::function<void()>& poll) {
+    refuse_impossible(threads, plan);
+    const Turn turn(*this);
     hire(threads);
     start_window(threads, plan);
-    const bool complete = supervise(keep_going);
-    return complete ? std::optional<WindowRecord>(report()) : std::nullopt;
+    supervise(poll);
+    return report();
   }
 
   void close() {
     {
-      std::lock_guard<std::mutex> lock(mutex_);
-      closed_ = true;
+      const std::lock_guard<std::mutex> lock(mutex_);
+      if (caller_ == std::this_thread::get_id()) {
+        throw std::logic_error("close() was called from inside measure(), which it would wait for; call it afterwards");
+      }
     }
-    window_started_.notify_all();
-    for (std::thread& thread : crew_) thread.join();
-    crew_.clear();
-    slots_.clear();
+    stop_and_join();
   }
 
  private:
+  void stop_and_join() {
+    std::unique_lock<std::mutex> lock(mutex_);
+    closed_ = true;
+    phase_ = Phase::kClosed;
+    window_started_.notify_all();
+    caller_left_.wait(lock, [this] { return !caller_; });
+    // Takes the turn, and joins without the lock: threads that end still take that.
+    caller_ = std::this_thread::get_id();
+    lock.unlock();
+    for (std::thread& thread : crew_) thread.join();
+    crew_.clear();
+    for (Slot& slot : slots_) slot = Slot();
+    lock.lock();
+    caller_.reset();
+    caller_left_.notify_all();
+  }
+
+  // The right to measure: one caller has it at a time.
+  class Turn {
+   public:
+    explicit Turn(Crew& crew) : crew_(crew) {
+      const std::lock_guard<std::mutex> lock(crew_.mutex_);
+      if (crew_.closed_) throw std::logic_error("this closed loop was closed; make a new one");
+      if (crew_.caller_ == std::this_thread::get_id()) {
+        throw std::logic_error("measure() was called from inside measure(); call it afterwards");
+      }
+      if (crew_.caller_) {
+        throw std::logic_error(
+            "another thread measures with this closed loop; wait for it, or make a loop of your own");
+      }
+      crew_.caller_ = std::this_thread::get_id();
+    }
+    ~Turn() {
+      const std::lock_guard<std::mutex> lock(crew_.mutex_);
+      crew_.caller_.reset();
+      crew_.caller_left_.notify_all();
+    }
+    Turn(const Turn&) = delete;
+    Turn& operator=(const Turn&) = delete;
+
+   private:
+    Crew& crew_;
+  };
+
+  void refuse_impossible(std::size_t threads, const WindowPlan& plan) const {
+    if (threads == 0 || threads > slots_.size()) {
+      throw std::invalid_argument(std::to_string(threads) + " threads asked of a closed loop over " +
+                                  std::to_string(slots_.size()) + " targets");
+    }
+    if (plan.min_queries < 2) {
+      throw std::invalid_argument("throughput needs at least two queries a thread, and " +
+                                  std::to_string(plan.min_queries) + " was asked for");
+    }
+    for (const std::int64_t time_ns : {plan.window_ns, plan.warmup_ns}) {
+      if (time_ns < 0 || time_ns > kLongestNs) {
+        throw std::invalid_argument("a window or warm-up of " + std::to_string(time_ns) +
+                                    " ns is out of range; give 0 to " + std::to_string(kLongestNs));
+      }
+    }
+  }
+
   // Starts the threads that a window needs and does not have yet.
   void hire(std::size_t threads) {
-    // Signals stay with the caller's thread, where Python handles them.
-    sigset_t all;
-    sigset_t previous;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &previous);
+    const AsynchronousSignalsBlocked blocked;
     try {
       while (crew_.size() < threads) {
         const std::size_t index = crew_.size();
@@ -206,11 +159,9 @@ class ClosedLoop::Crew {
         pthread_setname_np(crew_.back().native_handle(), ("paddle-mt-" + std::to_string(index)).c_str());
       }
     } catch (const std::system_error& error) {
-      pthread_sigmask(SIG_SETMASK, &previous, nullptr);
       throw std::runtime_error("thread " + std::to_string(crew_.size() + 1) + " of " + std::to_string(threads) +
                                " could not be started: " + error.what());
     }
-    pthread_sigmask(SIG_SETMASK, &previous, nullptr);
   }
 
   void start_window(std::size_t threads, const WindowPlan& plan) {
@@ -221,46 +172,51 @@ class ClosedLoop::Crew {
       slot.saw_open = false;
       slot.failure.reset();
     }
-    plan_ = plan;
-    steady_.store(0);
-    served_.store(0);
-    phase_.store(Phase::kWarmUp);
     {
-      std::lock_guard<std::mutex> lock(mutex_);
+      const std::lock_guard<std::mutex> lock(mutex_);
+      if (closed_) throw std::logic_error("this closed loop was closed; make a new one");
+      plan_ = plan;
+      steady_ = 0;
+      served_ = 0;
       active_ = threads;
       finished_ = 0;
       opened_ns_ = 0;
+      closed_ns_ = 0;
       ++generation_;
+      phase_ = Phase::kWarmUp;
     }
     window_started_.notify_all();
   }
 
   // Closes the window when it has lasted long enough, and waits until no thread runs a query any more.
-  // False: it was stopped before.
-  bool supervise(const std::function<bool()>& keep_going) {
-    bool interrupted = false;
+  void supervise(const std::function<void()>& poll) {
+    std::exception_ptr interruption;
     std::unique_lock<std::mutex> lock(mutex_);
     while (finished_ < active_) {
       auto wait = kPollInterval;
-      const Phase phase = phase_.load(std::memory_order_acquire);
-      if (phase == Phase::kOpen) {
+      if (phase_ == Phase::kOpen) {
         const std::int64_t left_ns = opened_ns_ + plan_.window_ns - monotonic_ns();
-        if (left_ns <= 0 && served_.load(std::memory_order_acquire) == active_) {
-          phase_.store(Phase::kClosed, std::memory_order_seq_cst);  // seen by all before the clock is read
-          closed_ns_ = monotonic_ns();  // so no counted query ended later
+        if (left_ns <= 0 && served_ == active_) {
+          phase_ = Phase::kClosed;
+          closed_ns_ = monotonic_ns();  // after the flag: closed_loop.h has how exact that is
         } else if (left_ns > 0) {
           const auto left = std::chrono::milliseconds(left_ns / 1'000'000 + 1);
           if (left < wait) wait = left;
         }
       }
       progress_.wait_for(lock, wait);
-      if (interrupted) continue;
+      if (interruption || closed_) continue;
       lock.unlock();
-      interrupted = !keep_going();
-      if (interrupted) phase_.store(Phase::kClosed, std::memory_order_release);
+      try {
+        poll();
+      } catch (...) {
+        interruption = std::current_exception();
+      }
       lock.lock();
+      if (interruption) phase_ = Phase::kClosed;
     }
-    return !interrupted;
+    if (interruption) std::rethrow_exception(interruption);
+    if (closed_) throw std::runtime_error("this closed loop was closed while it measured");
   }
 
   WindowRecord report() {
@@ -272,9 +228,8 @@ class ClosedLoop::Crew {
     window.opened_ns = opened_ns_;
     window.closed_ns = closed_ns_;
     for (std::size_t i = 0; i < active_; ++i) {
-      ThreadRecord record = slots_[i].recorder.take();
-      store_usage(record, slots_[i].before, slots_[i].after);
-      window.threads.push_back(std::move(record));
+      const Slot& slot = slots_[i];
+      window.threads.push_back({slot.recorder.counted(), used_between(slot.before, slot.after)});
     }
     return window;
   }
@@ -284,8 +239,10 @@ class ClosedLoop::Crew {
     for (;;) {
       {
         std::unique_lock<std::mutex> lock(mutex_);
-        window_started_.wait(lock, [&] { return closed_ || (generation_ != seen && index < active_); });
-        if (closed_) return;
+        const auto asked = [&] { return generation_ != seen && index < active_; };
+        window_started_.wait(lock, [&] { return closed_ || asked(); });
+        if (!asked())
+          return;  // closed. A window that began before is served first: its measure() waits for all threads
         seen = generation_;
       }
       serve_one_window(index);
@@ -318,7 +275,7 @@ class ClosedLoop::Crew {
     const std::int64_t warm_ns = monotonic_ns() + plan_.warmup_ns;
     bool steady = false;
     for (;; ++query) {
-      const Phase before = phase_.load(std::memory_order_acquire);
+      const Phase before = phase_;
       if (before == Phase::kClosed) break;
       if (before == Phase::kOpen && !slot.saw_open) {
         slot.saw_open = true;
@@ -328,7 +285,7 @@ class ClosedLoop::Crew {
       target.query(query);
       const std::int64_t end_ns = monotonic_ns();
       if (before == Phase::kOpen) {
-        if (phase_.load(std::memory_order_acquire) != Phase::kOpen) break;
+        if (phase_ != Phase::kOpen) break;
         recorder.add(start_ns, end_ns);
         if (recorder.queries() == min_queries) count_served();
       } else if (!steady && query + 1 >= warmup_queries && end_ns >= warm_ns) {
@@ -344,25 +301,27 @@ class ClosedLoop::Crew {
     std::lock_guard<std::mutex> lock(mutex_);
     Phase expected = Phase::kWarmUp;  // a failure in another thread may have closed the window already
     opened_ns_ = monotonic_ns();
-    phase_.compare_exchange_strong(expected, Phase::kOpen, std::memory_order_acq_rel);
+    phase_.compare_exchange_strong(expected, Phase::kOpen);
     progress_.notify_one();
   }
 
   void count_served() {
-    if (served_.fetch_add(1, std::memory_order_acq_rel) + 1 < active_) return;
+    if (served_.fetch_add(1) + 1 < active_) return;
     std::lock_guard<std::mutex> lock(mutex_);
     progress_.notify_one();
   }
 
   void fail(Slot& slot, std::size_t index, std::uint64_t query, const char* message) {
     slot.failure = Failure{index, query, message};
-    phase_.store(Phase::kClosed, std::memory_order_release);
+    phase_ = Phase::kClosed;
   }
 
-  std::vector<Slot> slots_;
-  std::vector<std::thread> crew_;
-  WindowPlan plan_;  // written between windows only
+  std::vector<Slot> slots_;        // its length never changes
+  std::vector<std::thread> crew_;  // of whoever has the turn
+  WindowPlan plan_;                // written between windows only
 
+  // Sequentially consistent, as atomics are unless told otherwise: on x86-64 such a load is a plain one. Nothing but
+  // the values of these three passes through them; what threads hand over, they hand over under mutex_.
   alignas(kCacheLine) std::atomic<Phase> phase_{Phase::kClosed};  // read by every thread twice a query
   alignas(kCacheLine) std::atomic<std::size_t> steady_{0};        // written once a thread and window
   std::atomic<std::size_t> served_{0};                            // written once a thread and window
@@ -370,6 +329,8 @@ class ClosedLoop::Crew {
   alignas(kCacheLine) std::mutex mutex_;  // guards what follows; never taken between two counted queries but once
   std::condition_variable window_started_;
   std::condition_variable progress_;
+  std::condition_variable caller_left_;
+  std::optional<std::thread::id> caller_;  // who is in measure(), or joins in close()
   std::size_t active_ = 0;
   std::size_t finished_ = 0;
   std::uint64_t generation_ = 0;
@@ -381,9 +342,8 @@ class ClosedLoop::Crew {
 ClosedLoop::ClosedLoop(std::vector<std::shared_ptr<Target>> targets) : crew_(new Crew(std::move(targets))) {}
 ClosedLoop::~ClosedLoop() = default;
 std::size_t ClosedLoop::size() const { return crew_->size(); }
-std::optional<WindowRecord> ClosedLoop::measure(std::size_t threads, const WindowPlan& plan,
-                                                const std::function<bool()>& keep_going) {
-  return crew_->measure(threads, plan, keep_going);
+WindowRecord ClosedLoop::measure(std::size_t threads, const WindowPlan& plan, const std::function<void()>& poll) {
+  return crew_->measure(threads, plan, poll);
 }
 void ClosedLoop::close() { crew_->close(); }
 

@@ -4,11 +4,17 @@
 //   * Thread i drives target i and nothing else does. Threads live as long as the loop, so a target always meets the
 //     thread that warmed it up.
 //   * A window opens when all of its threads are steady (warmed up) and closes while all of them still run; only
-//     queries that start and complete between the two are counted.
+//     queries that start and complete between the two are counted. A processor may read the clock and the flag that
+//     closes a window in either order, so the timestamp of a counted query's end may lie some ns after closed_ns; the
+//     tests allow a microsecond.
 //   * Nothing is shared between threads on the path of a query but one read-mostly flag: slot i is written by thread i
 //     while a window runs and read by the caller after that thread has reported the window finished.
-//   * measure() returns or throws only when no query is running any more. After a failure or an interruption nothing
-//     of that window is returned.
+//   * measure() returns or throws only when no query is running any more. After a failure, an interruption or a close()
+//     nothing of that window is returned.
+//   * One thread at a time calls measure(); another one is refused. close() may be called from any thread: it stops the
+//     window that runs, waits for its measure() to return, and joins every thread, which takes as long as the queries
+//     that run. Neither can be called from `poll`, inside measure(): both are refused there, as they would wait for
+//     themselves.
 #pragma once
 
 #include <cstddef>
@@ -19,35 +25,22 @@
 #include <string>
 #include <vector>
 
+#include "recorder.h"
 #include "target.h"
+#include "thread_usage.h"
 
 namespace paddle_mt {
 
 struct WindowPlan {
   std::int64_t window_ns = 0;
-  std::uint64_t min_queries = 0;  // per thread
+  std::uint64_t min_queries = 2;  // per thread; throughput is taken between completions, so it needs two
   std::int64_t warmup_ns = 0;
   std::uint64_t warmup_queries = 0;  // per thread
   std::size_t max_stored = 0;        // queries kept with their timestamps, all threads together
 };
 
-struct ThreadRecord {
-  std::uint64_t queries = 0;
-  std::int64_t first_completion_ns = 0;
-  std::int64_t last_completion_ns = 0;
-  std::int64_t busy_ns = 0;  // sum of latencies
-  // Start and end of each counted query, monotonic; empty once there were too many to keep.
-  std::vector<std::int64_t> starts_ns;
-  std::vector<std::int64_t> ends_ns;
-  // Queries per latency bin (latency_bins.h); empty while every query is kept.
-  std::vector<std::int64_t> bins;
-  // Taken by the thread itself when it first saw the window open and when it saw it closed.
-  std::int64_t wall_ns = 0;
-  std::int64_t cpu_ns = 0;
-  std::int64_t voluntary_switches = 0;
-  std::int64_t involuntary_switches = 0;
-  std::int64_t run_delay_ns = -1;  // -1: the kernel does not say
-};
+// What one thread counted, and what it used from when it first saw the window open to when it saw it closed.
+struct ThreadRecord : CountedQueries, ThreadUsage {};
 
 struct Failure {
   std::size_t thread = 0;
@@ -64,27 +57,28 @@ struct WindowRecord {
 
 class ClosedLoop {
  public:
+  // Throws std::invalid_argument for a target that is null.
   explicit ClosedLoop(std::vector<std::shared_ptr<Target>> targets);
-  ~ClosedLoop();  // joins every thread
+  ~ClosedLoop();  // joins every thread; nobody may be in measure() or close() any more
   ClosedLoop(const ClosedLoop&) = delete;
   ClosedLoop& operator=(const ClosedLoop&) = delete;
 
   std::size_t size() const;
 
-  // Measures one window with the first `threads` targets. `keep_going` is called by the caller's thread every 50 ms;
-  // false stops the window, and measure() returns nullopt. Throws std::invalid_argument for a thread count that is 0 or
-  // above size(), std::logic_error after close(), std::runtime_error when a thread cannot be started.
-  std::optional<WindowRecord> measure(std::size_t threads, const WindowPlan& plan,
-                                      const std::function<bool()>& keep_going);
+  // Measures one window with the first `threads` targets. `poll` is called by the caller's thread every 50 ms; what it
+  // throws stops the window and is thrown on, as soon as no query is running any more.
+  // Throws std::invalid_argument for a thread count that is 0 or above size(), for min_queries below 2 and for a time
+  // that is negative or above 10^18 ns; std::logic_error after close() and where another call is not over;
+  // std::runtime_error when a thread cannot be started and when close() stopped the window.
+  WindowRecord measure(std::size_t threads, const WindowPlan& plan, const std::function<void()>& poll);
 
-  // Joins every thread; the loop cannot measure afterwards. Safe to call twice.
+  // Stops a window that runs and joins every thread; the loop cannot measure afterwards. Safe to call twice. Throws
+  // std::logic_error from inside measure().
   void close();
 
  private:
   class Crew;
   std::unique_ptr<Crew> crew_;
 };
-
-std::int64_t monotonic_ns();
 
 }  // namespace paddle_mt

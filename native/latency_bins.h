@@ -7,7 +7,8 @@
 
 namespace paddle_mt {
 
-constexpr std::size_t kLatencyBins = 36 * 128;  // up to 2^42 ns, 73 minutes; longer ones go to the last bin
+constexpr std::size_t kLatencyBins =
+    std::size_t{36} * 128;  // up to 2^42 ns, 73 minutes; longer ones go to the last bin
 
 inline std::size_t latency_bin(std::int64_t latency_ns) {
   const auto value = static_cast<std::uint64_t>(latency_ns < 0 ? 0 : latency_ns);

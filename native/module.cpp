@@ -1,4 +1,4 @@
-// The Python module. The only file that knows nanobind.
+// The Python module: what of the core Python sees.
 #include <nanobind/nanobind.h>
 #include <nanobind/ndarray.h>
 #include <nanobind/stl/map.h>
@@ -10,9 +10,11 @@
 
 #include <cstring>
 
+#include "clock.h"
 #include "closed_loop.h"
 #include "latency_bins.h"
 #include "paddle_target.h"
+#include "python_objects.h"
 #include "synthetic_target.h"
 
 namespace nb = nanobind;
@@ -23,31 +25,28 @@ namespace {
 
 using Int64Array = nb::ndarray<nb::numpy, const std::int64_t, nb::ndim<1>, nb::c_contig>;
 
-// A view of a record's buffer that keeps the record alive.
-Int64Array view(const std::vector<std::int64_t>& values, nb::handle owner) {
+// A view of one of a record's buffers, which keeps the record alive.
+template <auto buffer>
+Int64Array view(nb::handle_t<ThreadRecord> owner) {
   static const std::int64_t kNothing = 0;
+  const std::vector<std::int64_t>& values = nb::cast<const ThreadRecord&>(owner).*buffer;
   return Int64Array(values.empty() ? &kNothing : values.data(), {values.size()}, owner);
 }
 
 WindowRecord measure(ClosedLoop& loop, std::size_t threads, std::int64_t window_ns, std::uint64_t min_queries,
                      std::int64_t warmup_ns, std::uint64_t warmup_queries, std::size_t max_stored) {
-  if (min_queries < 2) throw std::invalid_argument("throughput needs at least two queries a thread");
   WindowPlan plan;
   plan.window_ns = window_ns;
   plan.min_queries = min_queries;
   plan.warmup_ns = warmup_ns;
   plan.warmup_queries = warmup_queries;
   plan.max_stored = max_stored;
-  std::optional<WindowRecord> record;
-  {
-    nb::gil_scoped_release without_gil;
-    record = loop.measure(threads, plan, [] {
-      nb::gil_scoped_acquire gil;
-      return PyErr_CheckSignals() == 0;
-    });
-  }
-  if (!record) throw nb::python_error();  // what a signal handler raised, KeyboardInterrupt as a rule
-  return std::move(*record);
+  const nb::gil_scoped_release without_gil;
+  return loop.measure(threads, plan, [] {
+    const nb::gil_scoped_acquire gil;
+    // What a signal handler raised: KeyboardInterrupt as a rule.
+    if (PyErr_CheckSignals() != 0) throw nb::python_error();
+  });
 }
 
 // Calls `function` without arguments until `total_ns` have passed; the start and end of each call, monotonic, taken
@@ -67,53 +66,14 @@ std::vector<std::pair<std::int64_t, std::int64_t>> time_calls(nb::handle functio
   return calls;
 }
 
-// The keys of the interpreter's own dict, where pybind11 keeps its state from Python 3.12 on.
-std::vector<std::string> interpreter_state_names() {
-  std::vector<std::string> names;
-  nb::handle state = PyInterpreterState_GetDict(PyInterpreterState_Get());  // borrowed
-  if (!state.is_valid()) return names;
-  for (nb::handle key : nb::borrow<nb::dict>(state).keys()) {
-    if (nb::isinstance<nb::str>(key)) names.push_back(nb::cast<std::string>(key));
-  }
-  return names;
-}
-
-// The C++ object behind a pybind11 object, by pybind11's conduit. None when that module speaks another ABI.
-std::optional<std::uintptr_t> pointer_by_conduit(nb::object object, const std::string& abi, std::uintptr_t typeinfo) {
-  nb::object type = nb::steal(PyCapsule_New(reinterpret_cast<void*>(typeinfo), "St9type_info", nullptr));
-  nb::object conduit = nb::getattr(object, "_pybind11_conduit_v1_", nb::none());
-  if (conduit.is_none()) return std::nullopt;
-  nb::object capsule = conduit(nb::bytes(abi.c_str(), abi.size()), type, nb::bytes("raw_pointer_ephemeral"));
-  if (capsule.is_none()) return std::nullopt;
-  void* pointer = PyCapsule_GetPointer(capsule.ptr(), PyCapsule_GetName(capsule.ptr()));
-  if (pointer == nullptr) throw nb::python_error();
-  return reinterpret_cast<std::uintptr_t>(pointer);
-}
-
-// The C++ object behind a pybind11 object, read from pybind11's simple layout: object head, value, holder (two words
-// for a shared or unique pointer), weak references, flags. None when the flags say that the layout is another one.
-std::optional<std::uintptr_t> pointer_by_layout(nb::handle object) {
-  struct SimpleInstance {
-    Py_ssize_t reference_count;
-    void* type;
-    void* value;
-    void* holder[2];
-    void* weak_references;
-    unsigned char owned : 1;
-    unsigned char simple_layout : 1;
-  };
-  const auto* instance = reinterpret_cast<const SimpleInstance*>(object.ptr());
-  if (!instance->simple_layout || instance->value == nullptr) return std::nullopt;
-  return reinterpret_cast<std::uintptr_t>(instance->value);
-}
-
 std::vector<void*> pointers(const std::vector<std::uintptr_t>& addresses) {
   std::vector<void*> result;
+  result.reserve(addresses.size());
   for (const std::uintptr_t address : addresses) result.push_back(reinterpret_cast<void*>(address));
   return result;
 }
 
-HostArray host_array(int type, std::vector<int> shape, nb::bytes content) {
+HostArray host_array(int type, std::vector<int> shape, const nb::bytes& content) {
   HostArray array;
   array.type = type;
   array.shape = std::move(shape);
@@ -135,24 +95,19 @@ NB_MODULE(_native, m) {
 
   nb::class_<Target>(m, "Target").def("query", &Target::query, "index"_a, nb::call_guard<nb::gil_scoped_release>());
 
-  m.def(
-      "synthetic_targets",
-      [](std::size_t count, double spin_ns, double steps, bool saturating, bool exponential, double growth,
-         double locked_fraction, std::size_t stream_bytes, std::uint64_t fail_at, std::uint64_t seed) {
-        SyntheticWork work;
-        work.spin_ns = spin_ns;
-        work.steps = steps;
-        work.saturating = saturating;
-        work.exponential = exponential;
-        work.growth = growth;
-        work.locked_fraction = locked_fraction;
-        work.stream_bytes = stream_bytes;
-        work.fail_at = fail_at;
-        work.seed = seed;
-        return synthetic_targets(count, work);
-      },
-      "count"_a, nb::kw_only(), "spin_ns"_a, "steps"_a, "saturating"_a, "exponential"_a, "growth"_a, "locked_fraction"_a,
-      "stream_bytes"_a, "fail_at"_a, "seed"_a);
+  nb::class_<SyntheticWork>(m, "SyntheticWork")
+      .def(nb::init<>())
+      .def_rw("spin_ns", &SyntheticWork::spin_ns)
+      .def_rw("steps", &SyntheticWork::steps)
+      .def_rw("saturating", &SyntheticWork::saturating)
+      .def_rw("exponential", &SyntheticWork::exponential)
+      .def_rw("growth", &SyntheticWork::growth)
+      .def_rw("locked_fraction", &SyntheticWork::locked_fraction)
+      .def_rw("stream_bytes", &SyntheticWork::stream_bytes)
+      .def_rw("fail_at", &SyntheticWork::fail_at)
+      .def_rw("crash_at", &SyntheticWork::crash_at)
+      .def_rw("seed", &SyntheticWork::seed);
+  m.def("synthetic_targets", &synthetic_targets, "count"_a, "work"_a);
 
   nb::class_<PaddleApi>(m, "PaddleApi")
       .def(nb::init<const std::string&>(), "library"_a)
@@ -169,7 +124,7 @@ NB_MODULE(_native, m) {
       });
   m.def("interpreter_state_names", &interpreter_state_names);
   m.def("pointer_by_conduit", &pointer_by_conduit, "object"_a.none(), "abi"_a, "typeinfo"_a);
-  m.def("pointer_by_layout", &pointer_by_layout, "object"_a.none());
+  m.def("pointer_by_layout", &pointer_by_layout, "object"_a);
 
   nb::class_<HostArray>(m, "HostArray")
       .def_static("make", &host_array, "type"_a, "shape"_a, "content"_a)
@@ -196,24 +151,14 @@ NB_MODULE(_native, m) {
       .def_ro("first_completion_ns", &ThreadRecord::first_completion_ns)
       .def_ro("last_completion_ns", &ThreadRecord::last_completion_ns)
       .def_ro("busy_ns", &ThreadRecord::busy_ns)
+      .def_prop_ro("starts_ns", &view<&ThreadRecord::starts_ns>)
+      .def_prop_ro("ends_ns", &view<&ThreadRecord::ends_ns>)
+      .def_prop_ro("bins", &view<&ThreadRecord::bins>)
       .def_ro("wall_ns", &ThreadRecord::wall_ns)
       .def_ro("cpu_ns", &ThreadRecord::cpu_ns)
       .def_ro("voluntary_switches", &ThreadRecord::voluntary_switches)
       .def_ro("involuntary_switches", &ThreadRecord::involuntary_switches)
-      .def_prop_ro("run_delay_ns",
-                   [](const ThreadRecord& record) -> std::optional<std::int64_t> {
-                     if (record.run_delay_ns < 0) return std::nullopt;
-                     return record.run_delay_ns;
-                   })
-      .def_prop_ro("starts_ns", [](nb::handle_t<ThreadRecord> self) {
-        return view(nb::cast<const ThreadRecord&>(self).starts_ns, self);
-      })
-      .def_prop_ro("ends_ns", [](nb::handle_t<ThreadRecord> self) {
-        return view(nb::cast<const ThreadRecord&>(self).ends_ns, self);
-      })
-      .def_prop_ro("bins", [](nb::handle_t<ThreadRecord> self) {
-        return view(nb::cast<const ThreadRecord&>(self).bins, self);
-      });
+      .def_ro("run_delay_ns", &ThreadRecord::run_delay_ns);
 
   nb::class_<Failure>(m, "Failure")
       .def_ro("thread", &Failure::thread)

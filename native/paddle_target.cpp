@@ -14,7 +14,8 @@ struct TypeTraits {
 };
 
 constexpr TypeTraits kTypes[kPaddleTypes] = {
-    {"f", 4}, {"l", 8}, {"i", 4}, {"h", 1}, {"a", 1}, {"N3phi5dtype7float16E", 2},
+    {"f", 4}, {"l", 8}, {"i", 4},
+    {"h", 1}, {"a", 1}, {"N3phi5dtype7float16E", 2},
     {"b", 1}, {"d", 8}, {"N3phi5dtype8bfloat16E", 2},
 };
 
@@ -25,6 +26,8 @@ class Library {
   }
   // RTLD_NOLOAD counted a reference; the library stays loaded by its owner.
   ~Library() { dlclose(handle_); }
+  Library(const Library&) = delete;
+  Library& operator=(const Library&) = delete;
 
   template <typename Function>
   void find(Function& function, const std::string& symbol) const {
@@ -48,14 +51,15 @@ std::size_t elements(const std::vector<int>& shape) {
   return count;
 }
 
-}  // namespace
-
+// Bytes of one element; throws std::invalid_argument for a number that is no PaddleType.
 std::size_t element_size(int type) {
   if (type < 0 || type >= kPaddleTypes) {
     throw std::invalid_argument("data type number " + std::to_string(type) + " is not one of Paddle's");
   }
   return kTypes[type].size;
 }
+
+}  // namespace
 
 PaddleApi::PaddleApi(const std::string& library) {
   const Library paddle(library);

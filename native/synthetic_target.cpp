@@ -7,7 +7,7 @@
 #include <stdexcept>
 #include <string>
 
-#include "closed_loop.h"
+#include "clock.h"
 
 namespace paddle_mt {
 namespace {
@@ -56,6 +56,12 @@ double steps_per_ns() {
   return rate;
 }
 
+// Ends the process with SIGSEGV, as a fault in a model does: by an access, not by a signal that is sent.
+void read_unmapped_memory() {
+  volatile std::uintptr_t address = 64;  // in page 0, which is never mapped; volatile: no compiler sees that
+  g_sink = *reinterpret_cast<const volatile char*>(address);
+}
+
 class NullTarget final : public Target {
  public:
   void query(std::uint64_t) override {}
@@ -79,6 +85,7 @@ class WorkTarget final : public Target {
     if (work_.fail_at != 0 && index_ == 0 && index == work_.fail_at) {
       throw std::runtime_error("synthetic failure asked for at query " + std::to_string(index));
     }
+    if (work_.crash_at != 0 && index_ == 0 && index == work_.crash_at) read_unmapped_memory();
     read_stream();
     const double steps = work_.exponential ? mean_steps_ * exponential() : mean_steps_;
     const double locked = steps * work_.locked_fraction;
@@ -124,7 +131,8 @@ class WorkTarget final : public Target {
 }  // namespace
 
 std::vector<std::shared_ptr<Target>> synthetic_targets(std::size_t count, const SyntheticWork& work) {
-  const bool idle = work.spin_ns == 0 && work.steps == 0 && work.stream_bytes == 0 && work.fail_at == 0;
+  const bool idle =
+      work.spin_ns == 0 && work.steps == 0 && work.stream_bytes == 0 && work.fail_at == 0 && work.crash_at == 0;
   const auto lock = std::make_shared<std::mutex>();
   std::vector<std::shared_ptr<Target>> targets;
   for (std::size_t i = 0; i < count; ++i) {

@@ -18,6 +18,7 @@ struct SyntheticWork {
   double locked_fraction = 0;  // this fraction of the spin holds a lock that all targets of one call share
   std::size_t stream_bytes = 0;  // memory of its own that each query reads once
   std::uint64_t fail_at = 0;     // query index that throws, in thread 0; 0: never
+  std::uint64_t crash_at = 0;    // query index that reads memory which is not there, in thread 0; 0: never. For tests
   std::uint64_t seed = 0;
 };
 

@@ -13,19 +13,20 @@ def time_calls(function: Callable[[], object], total_ns: int) -> list[tuple[int,
 class Target:
     def query(self, index: int) -> None: ...
 
-def synthetic_targets(
-    count: int,
-    *,
-    spin_ns: float,
-    steps: float,
-    saturating: bool,
-    exponential: bool,
-    growth: float,
-    locked_fraction: float,
-    stream_bytes: int,
-    fail_at: int,
-    seed: int,
-) -> list[Target]: ...
+class SyntheticWork:
+    def __init__(self) -> None: ...
+    spin_ns: float
+    steps: float
+    saturating: bool
+    exponential: bool
+    growth: float
+    locked_fraction: float
+    stream_bytes: int
+    fail_at: int
+    crash_at: int
+    seed: int
+
+def synthetic_targets(count: int, work: SyntheticWork) -> list[Target]: ...
 
 class PaddleApi:
     def __init__(self, library: str) -> None: ...

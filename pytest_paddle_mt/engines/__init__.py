@@ -44,6 +44,9 @@ class SyntheticWork:
     stream_bytes: int = 0
     #: Index of the query that fails in thread 0; 0: none does.
     fail_at: int = 0
+    #: Index of the query that ends the process with a segmentation fault, in thread 0; 0: none does. For tests of what
+    #: a crash in a model leaves behind.
+    crash_at: int = 0
 
 
 #: The probe: fills a core, so that two threads on the hardware threads of one core have half a core each. It is the

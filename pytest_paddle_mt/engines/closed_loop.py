@@ -1,4 +1,4 @@
-"""What the engines on the native loop share: one window of it, as a record."""
+"""Measures windows on the native loop: what the engines on it share."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from pytest_paddle_mt.engines import MAX_STORED_QUERIES
 from pytest_paddle_mt.errors import QueryFailed
+from pytest_paddle_mt.machine.noise import NoiseSensor
 from pytest_paddle_mt.records import Latencies, ThreadWindow, Window
 from pytest_paddle_mt.statistics import latency
 from pytest_paddle_mt.units import NS_PER_S
@@ -21,6 +22,7 @@ def measure(loop: _native.ClosedLoop, threads: int, plan: WindowPlan, max_stored
     Raises:
         QueryFailed: a query failed in one of the threads.
     """
+    sensor = NoiseSensor()
     window = loop.measure(
         threads,
         window_ns=round(plan.window_s * NS_PER_S),
@@ -37,7 +39,7 @@ def measure(loop: _native.ClosedLoop, threads: int, plan: WindowPlan, max_stored
         opened_ns=window.opened_ns,
         open_ns=window.closed_ns - window.opened_ns,
         per_thread=tuple(_thread_window(thread) for thread in window.threads),
-        noise=None,
+        noise=sensor.read(),
     )
 
 

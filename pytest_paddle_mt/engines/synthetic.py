@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import TYPE_CHECKING
 
 from pytest_paddle_mt import _native
@@ -48,20 +49,7 @@ class SyntheticSession:
         if self._loop is not None and len(self._loop) >= threads:
             return
         self.close()
-        self._loop = _native.ClosedLoop(
-            _native.synthetic_targets(
-                threads,
-                spin_ns=self._work.spin_ns,
-                steps=self._work.steps,
-                saturating=self._work.saturating,
-                exponential=self._work.exponential,
-                growth=self._work.growth,
-                locked_fraction=self._work.locked_fraction,
-                stream_bytes=self._work.stream_bytes,
-                fail_at=self._work.fail_at,
-                seed=self._seed,
-            )
-        )
+        self._loop = _native.ClosedLoop(_native.synthetic_targets(threads, _native_work(self._work, self._seed)))
 
     def measure(self, threads: int, plan: WindowPlan) -> Window:
         """Measure one window."""
@@ -76,6 +64,14 @@ class SyntheticSession:
             self._loop = None
 
 
+def _native_work(work: SyntheticWork, seed: int) -> _native.SyntheticWork:
+    native = _native.SyntheticWork()
+    for field in dataclasses.fields(work):
+        setattr(native, field.name, getattr(work, field.name))  # an AttributeError where it has no such field
+    native.seed = seed
+    return native
+
+
 def _check(work: SyntheticWork) -> None:
     if not 0 <= work.spin_ns < 1e12:
         raise UsageError(f"SyntheticWork(spin_ns={work.spin_ns}) is out of range; give 0 to 1e12 ns")
@@ -87,5 +83,5 @@ def _check(work: SyntheticWork) -> None:
         raise UsageError(f"SyntheticWork(locked_fraction={work.locked_fraction}) is no fraction; give 0 to 1")
     if not 0 <= work.growth < 1e6:
         raise UsageError(f"SyntheticWork(growth={work.growth}) is out of range; give 0 to 1e6")
-    if work.stream_bytes < 0 or work.fail_at < 0:
+    if work.stream_bytes < 0 or work.fail_at < 0 or work.crash_at < 0:
         raise UsageError(f"{work} has a negative amount of work; give 0 or more")

@@ -19,7 +19,7 @@ from pytest_paddle_mt.sweeps import one_side, rounds, serving, two_sides
 from pytest_paddle_mt.sweeps.announcement import announcement
 from pytest_paddle_mt.sweeps.results import ComparisonResult, SweepResult
 from pytest_paddle_mt.sweeps.terms import Sides, Terms
-from pytest_paddle_mt.workers import SERVER, elsewhere
+from pytest_paddle_mt.workers import SERVER, elsewhere, in_process
 from pytest_paddle_mt.workers.opened import InForks, InProcess, NoOtherSide
 
 if TYPE_CHECKING:
@@ -104,6 +104,7 @@ class ConcurrentRunner:
         """
         __tracebackhide__ = True
         self._refuse_misuse()
+        in_process.take_crash_signals_back(self._item.config)
         engine = self._serving.engine_for(served, query)
         pool = serving.pool_of(served, engine)
         terms = self._terms(gate, self._session.forks(self._item))
@@ -153,6 +154,7 @@ class ConcurrentRunner:
         """
         __tracebackhide__ = True
         self._refuse_misuse()
+        in_process.take_crash_signals_back(self._item.config)
         served: dict[Side, Served] = {"this": b, "other": a}
         engines = {side: self._serving.engine_for(one, query) for side, one in served.items()}
         engine = engines["this"]

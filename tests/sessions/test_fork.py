@@ -212,6 +212,41 @@ def test_a_segmentation_fault_is_a_failure_with_the_stacks(forked):
     )
 
 
+def test_a_segmentation_fault_in_a_measuring_thread_is_a_failure_with_the_stacks(forked):
+    forked.test(
+        """
+        from conftest import *
+
+        def test_serves(concurrent_runner):
+            concurrent_runner(SyntheticWork(spin_ns=1e4, crash_at=5), gate=False)
+
+        def test_next():
+            pass
+        """
+    )
+    told(
+        forked.run("--paddle-engine=synthetic"),
+        "fork 1 died of SIGSEGV while it measured 1 thread",
+        "Fatal Python error: Segmentation fault",
+        "in measure",
+        "in test_serves",
+    )
+
+
+def test_a_segmentation_fault_in_a_measuring_thread_prints_the_stacks_without_forks_too(forked):
+    forked.test(
+        """
+        from conftest import *
+
+        def test_serves(concurrent_runner):
+            concurrent_runner(SyntheticWork(spin_ns=1e4, crash_at=5), gate=False)
+        """
+    )
+    result = forked.run("--paddle-engine=synthetic", forks=0)
+    assert result.ret == -signal.SIGSEGV
+    result.stderr.fnmatch_lines(["*Fatal Python error: Segmentation fault*", "*in measure", "*in test_serves"])
+
+
 def test_a_hang_in_native_code_is_a_failure_with_the_stacks_of_every_thread(forked):
     forked.conftest(
         """

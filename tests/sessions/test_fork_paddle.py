@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+
 import pytest
 
 
@@ -77,3 +79,44 @@ def test_a_crash_is_told_with_the_stacks_although_paddle_takes_the_signals_over(
     result = served.run("--paddle-engine=python")
     result.assert_outcomes(failed=1, passed=1)
     result.stdout.fnmatch_lines(["*fork 1 died of SIG*", "*Segmentation fault*", "*in query*"])
+
+
+#: A predictor whose pointer to its implementation was overwritten after it was proven, as by a stray write of a model.
+_BROKEN = """
+    from pytest_paddle_mt import libpaddle
+    from pytest_paddle_mt.engines.native import NativeSession
+
+    def measure(self, threads, plan, sound=NativeSession.measure):
+        self.prepare(threads)
+        ctypes.c_void_p.from_address(libpaddle.predictor_pointer(self._pool[0])).value = 64
+        return sound(self, threads, plan)
+
+    NativeSession.measure = measure
+"""
+_SERVES = """
+    from conftest import *
+
+    def test_serves(predictor_pool, concurrent_runner):
+        concurrent_runner(predictor_pool)
+
+    def test_next():
+        pass
+"""
+
+
+def test_a_crash_of_a_predictor_in_a_measuring_thread_is_told_with_the_stacks(served):
+    served.conftest_too(_BROKEN)
+    served.test(_SERVES)
+    result = served.run()
+    result.assert_outcomes(failed=1, passed=1)
+    result.stdout.fnmatch_lines(
+        ["*fork 1 died of SIGSEGV while it measured*", "*Fatal Python error: Segmentation fault*", "*in test_serves*"]
+    )
+
+
+def test_a_crash_of_a_predictor_in_a_measuring_thread_prints_the_stacks_without_forks_too(served):
+    served.conftest_too(_BROKEN)
+    served.test(_SERVES)
+    result = served.run(forks=0)
+    assert result.ret == -signal.SIGSEGV
+    result.stderr.fnmatch_lines(["*Fatal Python error: Segmentation fault*", "*in measure", "*in test_serves"])

@@ -171,6 +171,7 @@ def test_without_work_of_its_own_the_default_is_served():
         ({"growth": float("inf")}, "growth=inf"),
         ({"stream_bytes": -1}, "stream_bytes=-1"),
         ({"fail_at": -1}, "fail_at=-1"),
+        ({"crash_at": -1}, "crash_at=-1"),
     ],
 )
 def test_work_that_is_no_work_is_refused_with_its_value_and_what_to_give(work, words):

@@ -90,6 +90,11 @@ def test_a_handle_is_no_predictor(models, make_pool):
         libpaddle.predictor_pointer(handle)
 
 
+@pytest.mark.parametrize("thing", [object(), 3, b"\xff" * 64], ids=["object", "int", "bytes"])
+def test_an_object_that_is_smaller_than_one_of_pybind11s_has_no_pointer_to_read(thing):
+    assert _native.pointer_by_layout(thing) is None
+
+
 @pytest.mark.parametrize("thing", [object(), "predictor", None, 3])
 def test_what_is_no_object_of_paddles_names_the_python_engine(models, thing):
     with pytest.raises(EngineUnavailable) as caught:
