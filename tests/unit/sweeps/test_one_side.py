@@ -15,8 +15,9 @@ from pytest_paddle_mt.plugin.resolve import resolve
 from pytest_paddle_mt.records import Cpu, Sweep, WindowPlan
 from pytest_paddle_mt.sweeps import one_side
 from pytest_paddle_mt.sweeps.rounds import Schedule
+from pytest_paddle_mt.testing import FakeEngine
 from pytest_paddle_mt.workers.in_process import InProcessWorker
-from tests.builders import FakeEngine, stored, subject
+from tests.builders import stored, subject
 
 COUNTS = (1, 2)
 SCALES = {1: 40.0, 2: 79.0}
