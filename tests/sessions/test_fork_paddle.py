@@ -21,9 +21,7 @@ def served(forked, models):
             return config
         """
     )
-    (forked.path / "pytest.ini").write_text(
-        (forked.path / "pytest.ini").read_text().replace("engine = watched", "engine = native")
-    )
+    forked.ini("paddle-engine = native", "paddle-rounds = 2")
     return forked
 
 
