@@ -136,17 +136,19 @@ class FakeEngine:
 
 
 @contextlib.contextmanager
-def known_machine(qps: Mapping[int, float] | None = None) -> Iterator[None]:
+def known_machine(qps: Mapping[int, float] | None = None, *, control: bool = True) -> Iterator[None]:
     """Let the probe and the control workload show known throughput in this process, whatever else the machine does.
 
     Args:
         qps: throughput of both, by thread count; None: each thread has a core, up to 64 threads.
+        control: False leaves the control workload as it is, which then is measured.
     """
     known = qps or {threads: 500.0 * threads for threads in range(1, 65)}
+    works = (PROBE_WORK, CONTROL_WORK) if control else (PROBE_WORK,)
     real = SyntheticEngine.open
 
     def open_known(engine: SyntheticEngine, workload: Workload) -> Any:
-        if workload.synthetic in (PROBE_WORK, CONTROL_WORK):
+        if workload.synthetic in works:
             return FakeEngine(known, name="known", swing=0.0)
         return real(engine, workload)
 

@@ -23,12 +23,14 @@ from pytest_paddle_mt.testing import known_machine
 _KNOWN = """
 from pytest_paddle_mt.testing import FakeEngine
 
+ENGINES = [
+    FakeEngine({1: 40.0, 2: 79.0, 3: 118.0, 4: 157.0}, name="scales"),
+    FakeEngine({1: 40.0, 2: 41.0, 3: 41.0, 4: 41.0}, name="stays"),
+    FakeEngine({1: 40.0, 2: 68.0, 3: 102.0, 4: 136.0}, name="swings", swing=0.2),
+]
+
 def pytest_paddle_mt_engines():
-    return [
-        FakeEngine({1: 40.0, 2: 79.0, 3: 118.0, 4: 157.0}, name="scales"),
-        FakeEngine({1: 40.0, 2: 41.0, 3: 41.0, 4: 41.0}, name="stays"),
-        FakeEngine({1: 40.0, 2: 68.0, 3: 102.0, 4: 136.0}, name="swings", swing=0.2),
-    ]
+    return ENGINES
 """
 
 #: An engine that misbehaves as a test says, and writes down what it does; deadlines that a test can wait for.
@@ -114,7 +116,7 @@ def pytest_runtest_protocol(item):
         return (yield)
     from pytest_paddle_mt.testing import known_machine
 
-    with known_machine():
+    with known_machine(control=False):
         return (yield)
 """
 
