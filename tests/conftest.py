@@ -10,7 +10,7 @@ import pytest
 
 from pytest_paddle_mt.predictors.pool import PredictorPool
 from tests.models import Models
-from tests.suite import Suite, forget_this_run
+from tests.suite import Suite
 
 pytest_plugins = ["pytester"]
 
@@ -80,8 +80,8 @@ def _name(task):
 
 
 @pytest.fixture
-def suite(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Suite:
+def suite(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch):
     """A user's test suite, with engines whose throughput is known; nothing of this run reaches it."""
-    forget_this_run(monkeypatch)
     monkeypatch.setenv("KMP_BLOCKTIME", "0")  # as the plugin would set it, for good
-    return Suite(pytester, monkeypatch)
+    with contextlib.closing(Suite(pytester, monkeypatch)) as made:
+        yield made

@@ -28,9 +28,9 @@ ANOTHER = {"cpu_model": "Intel Xeon Gold 6248R", "instruction_set": "avx512-vnni
 _CONFTEST = """
     from pathlib import Path
 
-    import builders
+    from pytest_paddle_mt.testing import FakeEngine
 
-    class Told(builders.FakeEngine):
+    class Told(FakeEngine):
         def open(self, workload):
             factor = float(Path(__file__).with_name("factor").read_text())
             self._qps = {1: 43.6 * factor, 2: 85.9 * factor}
@@ -62,7 +62,7 @@ def story(suite: Suite, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     suite.write(_TEST, "test_serving")
     printed = []
 
-    def run(factor: float, *arguments: str) -> None:
+    def run(factor: float, *arguments: str):
         (suite.path / "factor").write_text(str(factor))
         told = text(suite.run("-q", *arguments)).replace(str(suite.path), "/code/serving")
         printed.append(re.sub(r"\d+ MB", "312 MB", told))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 import subprocess
@@ -19,12 +20,12 @@ FIGURE = re.compile(r"^  (?P<name>.+?): (?P<value>-?[\d.e+-]+).*, N = \d", re.MU
 
 def run(name: str, *options: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-W", "ignore", str(BENCHMARKS / f"{name}.py"), *options]
-    return subprocess.run(command, capture_output=True, text=True, timeout=300, cwd=BENCHMARKS.parent)
+    return subprocess.run(command, capture_output=True, text=True, timeout=300, cwd=ROOT)
 
 
 def figures(name: str) -> list[str]:
     """Names of the figures that a quick run prints."""
-    done = run(name, "--quick")
+    done = run(f"cost/{name}", "--quick")
     assert done.returncode == 0, done.stdout + done.stderr
     assert "nothing was judged" in done.stdout
     assert re.search(r"\d usable core", done.stdout)
@@ -81,8 +82,8 @@ def test_baseline_store_compares_a_session_with_a_full_store_and_one_without():
     assert printed[1] == "reading and checking one file"
 
 
-def test_drift_simulates_the_rule_and_judges_recorded_runs(tmp_path):
-    done = run("drift", "simulate", "--builds=10")
+def test_drift_is_simulated_for_every_setting():
+    done = run("verdict/drift_simulated", "--builds=2")
     assert done.returncode == 0, done.stderr
     rows = [line.split() for line in done.stdout.splitlines() if line.strip()[:1].isdigit()]
     alone = [("1", "1"), ("8", "1"), ("9", "1"), ("30", "1")]
@@ -93,7 +94,10 @@ def test_drift_simulates_the_rule_and_judges_recorded_runs(tmp_path):
     )
     assert [(*row[:2], row[3]) for row in rows] == settings
     assert rows[5][-1] == "100.0%"  # half as slow again, with a spread of 1 %, and eight accepted runs
-    done = run("drift", "judge", str(tmp_path))
+
+
+def test_drift_is_not_judged_by_too_few_recorded_runs(tmp_path):
+    done = run("verdict/drift_verdicts", "judge", str(tmp_path))
     assert "too few: a build needs 8 accepted runs" in done.stdout
 
 
@@ -109,19 +113,19 @@ def test_drift_simulates_the_rule_and_judges_recorded_runs(tmp_path):
     ],
 )
 def test_a_build_passes_only_where_every_verdict_on_drift_does(monkeypatch, statuses, came_of_it):
-    monkeypatch.syspath_prepend(str(BENCHMARKS))
-    import drift
+    monkeypatch.syspath_prepend(str(BENCHMARKS / "verdict"))
+    import drift_verdicts
 
     verdicts = [{"check": "drift", "status": status} for status in statuses]
-    assert drift.outcome({"verdicts": [*verdicts, {"check": "linear", "status": "fail"}]}) == came_of_it
+    assert drift_verdicts.outcome({"verdicts": [*verdicts, {"check": "linear", "status": "fail"}]}) == came_of_it
 
 
 def test_against_prints_every_scenario_and_rule():
-    done = run("against", "--quick")
+    done = run("verdict/against_verdicts", "--quick")
     assert done.returncode == 0, done.stdout + done.stderr
     assert "nothing was judged" in done.stdout
     for scenario in ("A/A, 5 %", "A/A, 2 %", "+10 %, 5 %", "+5 %, 2 %"):
-        assert f"quick, {scenario} (" in done.stdout
+        assert f"quiet, {scenario} (" in done.stdout
     for rule in ("as shipped, live", "floor 0.5, replayed", "pytest-benchmark mean:10%, same windows"):
         assert rule in done.stdout
 
@@ -131,13 +135,13 @@ class TestTrials:
 
     @pytest.fixture(autouse=True)
     def _path(self, monkeypatch):
-        monkeypatch.syspath_prepend(str(BENCHMARKS))
+        monkeypatch.syspath_prepend(str(BENCHMARKS / "verdict"))
 
     @pytest.fixture
     def bench(self):
-        import against
+        import against_verdicts
 
-        return against
+        return against_verdicts
 
     @staticmethod
     def made(ratio, *, rounds=24, noise=0.001, seed=0):
@@ -182,20 +186,37 @@ class TestTrials:
 
     def test_trials_that_were_recorded_are_read_again(self, bench, tmp_path):
         made = self.made(1.0, seed=5)
-        bench._store(tmp_path, made)
-        (tmp_path / "6.part").write_text("{")
+        bench.builds.keep(tmp_path / "quiet-0-0000.json", json.dumps(made))
+        (tmp_path / "quiet-0-0001.part").write_text("{")
         assert [one["seed"] for one in bench.load(tmp_path)] == [5]
 
 
 @pytest.mark.parametrize(
     "path",
-    sorted(path for path in BENCHMARKS.glob("*.py") if "[--quick]" in path.read_text()),
+    sorted(path for path in BENCHMARKS.glob("*/*.py") if "python benchmarks/" in path.read_text()),
     ids=lambda path: path.stem,
 )
-def test_each_benchmark_says_what_it_measures(path):
-    done = run(path.stem, "--help")
-    assert done.returncode == 0, done.stderr
-    assert "--quick" in done.stdout
+def test_each_benchmark_runs_by_the_command_in_its_docstring(path):
+    written = re.findall(r"python (benchmarks/\S+)", path.read_text())
+    assert set(written) == {str(path.relative_to(ROOT))}
+
+
+def test_a_module_of_the_benchmarks_has_a_name_of_its_own():
+    """They import each other by bare names, which must not hide one another."""
+    names = [path.stem for path in BENCHMARKS.glob("*/*.py")]
+    assert sorted(set(names)) == sorted(names)
+    assert {path.stem for path in (ROOT / "pytest_paddle_mt").rglob("*.py")} & set(names) == set()
+
+
+def test_a_recording_goes_on_with_what_is_missing_until_the_time_is_up(monkeypatch, tmp_path, capsys):
+    monkeypatch.syspath_prepend(str(BENCHMARKS / "verdict"))
+    import builds
+
+    paths = [tmp_path / name for name in "abc"]
+    paths[1].touch()
+    assert list(builds.missing(paths, 3600)) == [paths[0], paths[2]]
+    assert list(builds.missing(paths, -1)) == []
+    assert "the same command goes on" in capsys.readouterr().out
 
 
 class TestVerdicts:
@@ -203,10 +224,10 @@ class TestVerdicts:
 
     @pytest.fixture(autouse=True)
     def _path(self, monkeypatch):
-        monkeypatch.syspath_prepend(str(BENCHMARKS))
+        monkeypatch.syspath_prepend(str(BENCHMARKS / "cost"))
 
     def report(self, capsys, value, interval, *, at_least=True, quick=False):
-        import figures as module
+        import cost_figures as module
 
         from pytest_paddle_mt.records import Interval
 
@@ -247,7 +268,7 @@ class TestVerdicts:
         assert "MISSED" not in out
 
     def test_a_block_goes_there_and_back_and_the_next_one_starts_at_the_other_end(self):
-        import figures as module
+        import cost_figures as module
 
         seen = []
         measures = {name: lambda name=name: seen.append(name) or 1.0 for name in "ab"}
@@ -255,7 +276,7 @@ class TestVerdicts:
         assert "".join(seen) == "abba" + "baab"
 
     def test_the_interval_of_a_median_lies_between_the_order_statistics_of_the_sign_test(self):
-        import figures as module
+        import cost_figures as module
         import numpy as np
 
         value, interval = module.median(np.arange(1.0, 21.0))
@@ -265,20 +286,6 @@ class TestVerdicts:
 
 
 def test_no_recording_is_judged_worse_than_it_was():
-    done = run("operating_characteristics", "replay", "--check")
+    done = run("verdict/operating_characteristics", "replay", "--check")
     assert done.returncode == 0, done.stdout + done.stderr
     assert "no worse than expected.json" in done.stdout
-
-
-def test_what_was_tried_is_compared_on_every_recording():
-    done = run("what_was_tried")
-    assert done.returncode == 0, done.stderr
-    recordings = [path.stem for path in (BENCHMARKS / "recordings").glob("*.npz")]
-    assert recordings
-    assert [name for name in recordings if f"\n{name}: " not in done.stdout] == []
-
-
-def test_formats_compares_how_both_scale(needs_paddle):
-    if not hasattr(__import__("paddle"), "pir_utils"):
-        pytest.skip("Paddle 2 knows one format")
-    assert figures("formats") == [".json, QPS(2) / QPS(1)", ".pdmodel, QPS(2) / QPS(1)"]

@@ -44,7 +44,7 @@ def run_example(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> A
     return run
 
 
-def assert_measured(sweep: dict[str, Any]) -> None:
+def assert_measured(sweep: dict[str, Any]):
     assert [point["threads"] for point in sweep["points"]] == list(THREADS)
     assert all(point["qps"] > 0 and point["queries"] >= 4 * point["threads"] for point in sweep["points"])
     assert {verdict["check"] for verdict in sweep["verdicts"]} <= {"linear", "collapse"}
@@ -56,7 +56,7 @@ def rows(output: str) -> list[int]:
 
 
 @needs_paddle
-def test_mobilenet_v1_prints_a_row_and_stores_a_point_for_each_thread_count(run_example: Any) -> None:
+def test_mobilenet_v1_prints_a_row_and_stores_a_point_for_each_thread_count(run_example: Any):
     result, sweeps = run_example("mobilenet_v1", *QUICK)
     result.assert_outcomes(skipped=1)
     assert rows(result.stdout.str()) == list(THREADS)
@@ -67,7 +67,7 @@ def test_mobilenet_v1_prints_a_row_and_stores_a_point_for_each_thread_count(run_
 
 
 @needs_paddle
-def test_mobilenet_v1_serves_on_the_gpu_that_the_option_names(pytester: pytest.Pytester) -> None:
+def test_mobilenet_v1_serves_on_the_gpu_that_the_option_names(pytester: pytest.Pytester):
     import paddle
 
     if paddle.is_compiled_with_cuda():
@@ -80,7 +80,7 @@ def test_mobilenet_v1_serves_on_the_gpu_that_the_option_names(pytester: pytest.P
 
 @needs_paddle
 @needs_models
-def test_pp_ocr_measures_each_of_its_three_models(run_example: Any) -> None:
+def test_pp_ocr_measures_each_of_its_three_models(run_example: Any):
     result, sweeps = run_example("pp_ocr", *QUICK)
     result.assert_outcomes(skipped=3)
     assert rows(result.stdout.str()) == 3 * list(THREADS)
@@ -90,9 +90,7 @@ def test_pp_ocr_measures_each_of_its_three_models(run_example: Any) -> None:
         assert_measured(sweep)
 
 
-def test_the_plugin_adds_an_engine_a_check_a_reporter_and_a_history(
-    run_example: Any, pytester: pytest.Pytester
-) -> None:
+def test_the_plugin_adds_an_engine_a_check_a_reporter_and_a_history(run_example: Any, pytester: pytest.Pytester):
     result, sweeps = run_example("plugin")
     result.assert_outcomes(passed=1)
     result.stdout.re_match_lines([r"fastest: test_plugin\.py::.* with [12] threads, \d+ queries/s"])
@@ -103,7 +101,7 @@ def test_the_plugin_adds_an_engine_a_check_a_reporter_and_a_history(
 
 
 @needs_paddle
-def test_paddle_regression_compares_both_engines_with_another_interpreter(run_example: Any) -> None:
+def test_paddle_regression_compares_both_engines_with_another_interpreter(run_example: Any):
     result, sweeps = run_example(
         "paddle_regression", *(one for one in QUICK if "threads" not in one), f"--paddle-against={sys.executable}"
     )
@@ -115,7 +113,7 @@ def test_paddle_regression_compares_both_engines_with_another_interpreter(run_ex
         assert len({window["side"] for window in sweep["windows"]}) == 2
 
 
-def test_the_script_that_compares_two_paddles_makes_an_environment_of_each_and_runs_the_test(tmp_path: Path) -> None:
+def test_the_script_that_compares_two_paddles_makes_an_environment_of_each_and_runs_the_test(tmp_path: Path):
     checkout = tmp_path / "checkout"
     shutil.copytree(EXAMPLES / "paddle_regression", checkout / "examples/paddle_regression")
     stub = tmp_path / "bin" / "python3"
@@ -140,3 +138,10 @@ def test_the_script_that_compares_two_paddles_makes_an_environment_of_each_and_r
         run,
         run,
     ]
+
+
+def test_the_known_engines_are_judged_as_their_throughput_is_known(run_example: Any):
+    result, sweeps = run_example("known_engine")
+    result.assert_outcomes(passed=2)
+    assert [sweep["engine"] for sweep in sweeps] == ["scales", "stays"]
+    assert [sweep["points"][1]["qps"] for sweep in sweeps] == pytest.approx([79.0, 41.0], rel=0.01)

@@ -14,6 +14,7 @@ NAME = "pytest_paddle_mt"
 
 #: The ranks, from the top down. Folders of one rank never import each other.
 RANKS = (
+    ("testing",),
     ("extending",),
     ("plugin",),
     ("sweeps",),

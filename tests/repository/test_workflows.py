@@ -1,4 +1,7 @@
-"""The workflows of this repository, those that the documents give to copy, and the scripts that they call."""
+"""The workflows of this repository, those that the documents give to copy, and the scripts that they call.
+
+Only what zizmor does not report: ``.ci/checks`` runs it on all of these workflows.
+"""
 
 from __future__ import annotations
 
@@ -58,13 +61,6 @@ def test_there_are_workflows_to_look_at():
     assert TO_COPY
 
 
-@EVERY
-def test_every_action_is_pinned_by_its_commit(workflow):
-    used = re.findall(r"uses: *(.*)", workflow.text)
-    assert used
-    assert [one for one in used if not re.fullmatch(r"[\w.-]+/[\w./-]+@[0-9a-f]{40} # v\d+(\.\d+)*", one)] == []
-
-
 def test_an_action_is_pinned_to_the_same_commit_everywhere():
     pins = {}
     for workflow in [*WORKFLOWS, *TO_COPY]:
@@ -74,10 +70,7 @@ def test_an_action_is_pinned_to_the_same_commit_everywhere():
 
 
 @EVERY
-def test_nothing_is_permitted_but_by_the_job_that_needs_it(workflow):
-    head = workflow.text.partition("\njobs:\n")[0]
-    assert "\npermissions: {}\n" in f"{head}\n"
-    assert [job for job in jobs(workflow.text) if "\n    permissions:\n" not in job] == []
+def test_no_job_may_write_anything_but_contents(workflow):
     assert set(re.findall(r"^ +([a-z-]+): write\b", workflow.text, re.MULTILINE)) <= {"contents"}
 
 
@@ -90,19 +83,8 @@ def test_who_may_push_installs_and_measures_nothing(workflow):
 
 
 @EVERY
-def test_a_checkout_leaves_no_token_behind(workflow):
-    assert workflow.text.count("uses: actions/checkout@") == workflow.text.count("persist-credentials: false")
-
-
-@EVERY
-def test_no_expression_is_pasted_into_a_command(workflow):
-    assert "${{" not in commands(workflow.text)
-
-
-@EVERY
-def test_pull_requests_get_no_secrets(workflow):
-    without_comments = re.sub(r"(^|\s)#.*", "", workflow.text)
-    assert re.findall(r"\bpull_request_target\b|\bworkflow_run\b|\bsecrets\b", without_comments) == []
+def test_no_workflow_uses_a_secret(workflow):
+    assert re.findall(r"\bsecrets\b", re.sub(r"(^|\s)#.*", "", workflow.text)) == []
 
 
 @EVERY
@@ -152,7 +134,7 @@ STORE = "baselines/ci"
 class Repository:
     """A server, and a checkout of it as a runner has one."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path):
         self.server, self._path = path / "server.git", path
         self.git("init", "--quiet", "--bare", "--initial-branch=main", str(self.server), cwd=path)
         first = self.checkout("first")
@@ -174,7 +156,7 @@ class Repository:
         self.git("clone", "--quiet", *which, f"file://{self.server}", name, cwd=self._path)
         return self._path / name
 
-    def commit(self, checkout: Path, branch: str) -> None:
+    def commit(self, checkout: Path, branch: str):
         """Commit everything, and push it."""
         self.git("add", "-A", cwd=checkout)
         self.git("commit", "--quiet", "-m", "A commit", cwd=checkout)
@@ -197,7 +179,7 @@ def script(checkout: Path, *arguments: str, fails: bool = False) -> str:
     return done.stdout + done.stderr
 
 
-def record(checkout: Path, name: str, runs: int, below: str = STORE) -> None:
+def record(checkout: Path, name: str, runs: int, below: str = STORE):
     """What the plugin does under --paddle-baseline-update."""
     file = checkout / below / name
     file.parent.mkdir(parents=True, exist_ok=True)

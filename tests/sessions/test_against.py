@@ -12,9 +12,8 @@ from xml.etree import ElementTree
 
 import pytest
 
-from tests import builders
-from tests.sessions.forked import interrupt, until
 from tests.sessions.test_fork import shown
+from tests.suite import interrupt, until
 
 #: An engine whose throughput is known on each side, and which writes down who measured when.
 _CONFTEST = """
@@ -23,8 +22,8 @@ from pathlib import Path
 
 import pytest
 
-import builders
 from pytest_paddle_mt import SyntheticWork
+from pytest_paddle_mt.testing import FakeEngine
 
 HERE = Path(__file__).parent
 FORK = int(os.environ.get("PYTEST_PADDLE_MT_FORK", 0))
@@ -36,7 +35,7 @@ def note(*words):
     with open(HERE / "notes", "a") as file:
         file.write(" ".join(map(str, (FORK, *words))) + "\\n")
 
-class Known(builders.FakeEngine):
+class Known(FakeEngine):
     def __init__(self):
         super().__init__(THAT if OTHER else THIS, name="known", swing=0.002)
 
@@ -65,14 +64,11 @@ def test_next():
 class Sides:
     """A user's suite, another interpreter (this one under another name, with a variable set), and pytest on them."""
 
-    def __init__(self, forked) -> None:
+    def __init__(self, forked):
         self._forked = forked
         self.path = forked.path
         self.python = self.interpreter("python", "")
-        shutil.copy(builders.__file__, self.path / "builders.py")
-        ini = (self.path / "pytest.ini").read_text()
-        ini = ini.replace("engine = watched", "engine = known").replace("rounds = 2", "rounds = 6")
-        (self.path / "pytest.ini").write_text(ini)
+        forked.ini("paddle-engine = known")
         self.conftest("")
         self.test(_TEST)
 
@@ -85,10 +81,10 @@ class Sides:
         program.chmod(0o755)
         return program
 
-    def conftest(self, more: str, path: Path | None = None) -> None:
+    def conftest(self, more: str, path: Path | None = None):
         ((path or self.path) / "conftest.py").write_text(_CONFTEST + dedent(more))
 
-    def test(self, text: str, path: Path | None = None) -> None:
+    def test(self, text: str, path: Path | None = None):
         ((path or self.path) / "test_it.py").write_text(dedent(text))
 
     def checkout(self, name: str = "before") -> Path:
@@ -98,7 +94,7 @@ class Sides:
         return path
 
     def run(self, *arguments: object, python: object = None) -> pytest.RunResult:
-        return self._forked.run(f"--paddle-against={python or self.python}", *arguments, forks=0)
+        return self._forked.run_forked(f"--paddle-against={python or self.python}", *arguments, forks=0)
 
     def __getattr__(self, name: str):
         return getattr(self._forked, name)
@@ -162,7 +158,7 @@ def test_how_much_slower_it_may_be_is_an_option_and_a_marker_argument(sides):
     sides.run().assert_outcomes(failed=1, passed=1)
 
 
-def test_a_side_that_does_not_scale_passes_when_the_other_does_not_and_it_is_said_that_scaling_is_not_judged(sides):
+def test_a_side_that_scales_as_badly_as_the_other_passes_as_scaling_is_not_judged(sides):
     sides.conftest("THIS[2] = THAT[2] = 41.0")
     result = sides.run()
     result.assert_outcomes(passed=2)
@@ -235,7 +231,7 @@ def test_a_relative_interpreter_and_rootdir_are_relative_to_where_pytest_was_sta
     before = sides.checkout()
     below = sides.path / "below"
     below.mkdir()
-    result = sides._pytester.run(
+    result = sides.pytester.run(
         *(sys.executable, "-m", "pytest", "-p", "no:hypothesispytest", "--rootdir=.", "-c", "pytest.ini"),
         *(f"--paddle-against=../{sides.python.parent.name}/python", f"--paddle-against-rootdir=../{before.name}"),
     )
@@ -507,5 +503,5 @@ def test_a_smoke_run_stays_in_this_process_and_judges_nothing(sides, argument):
 
 def test_the_results_file_of_an_ordinary_sweep_has_no_other_side(sides):
     sides.test("from conftest import *\ndef test_serves(concurrent_runner):\n    concurrent_runner([], gate=False)\n")
-    sides._forked.run("--paddle-json=results.json", forks=0)
+    sides._forked.run_forked("--paddle-json=results.json", forks=0)
     assert json.loads((sides.path / "results.json").read_text())["sweeps"][0]["against"] is None

@@ -272,7 +272,7 @@ def test_a_predictor_pool_overridden_with_none_is_refused(suite: Suite):
 class Served:
     """A suite that serves a real model."""
 
-    def __init__(self, suite: Suite, models) -> None:
+    def __init__(self, suite: Suite, models):
         self._suite = suite
         self.model = models.get("mlp")
 

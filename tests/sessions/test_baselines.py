@@ -22,9 +22,9 @@ from tests.suite import Suite, text
 _CONFTEST = """
     from pathlib import Path
 
-    import builders
+    from pytest_paddle_mt.testing import FakeEngine
 
-    class Adjustable(builders.FakeEngine):
+    class Adjustable(FakeEngine):
         def open(self, workload):
             factor = float(Path(__file__).with_name("factor").read_text())
             self._qps = {threads: factor * qps for threads, qps in {1: 40.0, 2: 79.0, 3: 118.0, 4: 157.0}.items()}
@@ -33,8 +33,8 @@ _CONFTEST = """
     def pytest_paddle_mt_engines():
         return [
             Adjustable({}, name="adjustable"),
-            builders.FakeEngine({1: 40.0, 2: 41.0}, name="stays"),
-            builders.FakeEngine({1: 40.0, 2: 68.0}, name="swings", swing=0.2),
+            FakeEngine({1: 40.0, 2: 41.0}, name="stays"),
+            FakeEngine({1: 40.0, 2: 68.0}, name="swings", swing=0.2),
         ]
 """
 
@@ -51,14 +51,14 @@ REQUIRED = "--paddle-baseline-required"
 class Stored:
     """A user's suite, and the baselines that it has stored."""
 
-    def __init__(self, suite: Suite) -> None:
+    def __init__(self, suite: Suite):
         self.suite = suite
         suite.write(_CONFTEST, "conftest")
         suite.ini("paddle-engine = adjustable")
         suite.write(_TEST)
         self.factor(1.0)
 
-    def factor(self, factor: float) -> None:
+    def factor(self, factor: float):
         """How fast the engine is from now on."""
         (self.suite.path / "factor").write_text(str(factor))
 
@@ -66,7 +66,7 @@ class Stored:
         """Run the suite."""
         return self.suite.run(*arguments)
 
-    def record(self, times: int = 1) -> None:
+    def record(self, times: int = 1):
         """Accept runs, each of its own."""
         for _ in range(times):
             self.run(UPDATE).assert_outcomes(passed=1)
@@ -81,7 +81,7 @@ class Stored:
         """What they hold."""
         return [json.loads(path.read_text()) for path in self.files]
 
-    def edit(self, **changes: Any) -> None:
+    def edit(self, **changes: Any):
         """Change members of the only baseline by hand."""
         (path,), (document,) = self.files, self.documents
         for name, value in changes.items():

@@ -12,7 +12,7 @@ from tests.suite import Suite, text
 
 #: An engine that is opened for b first, then for a, with a throughput of its own for each.
 CONFTEST = """
-import builders
+from pytest_paddle_mt.testing import FakeEngine
 
 class Pair:
     name = "pair"
@@ -23,7 +23,7 @@ class Pair:
     def open(self, workload):
         Pair.opened += 1
         qps = {1: 40.0, 2: 78.0} if Pair.opened % 2 == 0 else B
-        return builders.FakeEngine(qps, swing=0.002)
+        return FakeEngine(qps, swing=0.002)
 
 def pytest_paddle_mt_engines():
     return [Pair()]
@@ -134,11 +134,11 @@ def test_a_side_that_cannot_be_opened_leaves_nothing_open(pair):
     suite = pair({1: 40.0, 2: 78.0})
     suite.write(
         """
-        import builders
+        from pytest_paddle_mt.testing import FakeEngine
         import conftest
         import pytest
 
-        class Side(builders.FakeEngine):
+        class Side(FakeEngine):
             closed = 0
 
             def close(self):

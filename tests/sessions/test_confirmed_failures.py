@@ -13,7 +13,7 @@ from tests.suite import Suite, text
 CONFTEST = """
     import os
 
-    from builders import FakeEngine
+    from pytest_paddle_mt.testing import FakeEngine
     from pytest_paddle_mt.errors import QueryFailed
 
     FORK = "PYTEST_PADDLE_MT_FORK" in os.environ
@@ -46,7 +46,7 @@ FAILED = "scaling efficiency with 2 threads is 0.51 (0.50 to 0.52, 6 rounds), be
 class Confirming:
     """A user's suite with these engines, and what it stored."""
 
-    def __init__(self, suite: Suite) -> None:
+    def __init__(self, suite: Suite):
         self.suite = suite
         suite.write(CONFTEST, "conftest")
         suite.write(TEST)

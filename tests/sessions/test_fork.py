@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import itertools
-import shutil
 import signal
 
 import pytest
 
-from tests import builders
-from tests.sessions.forked import interrupt, until
+from tests.suite import interrupt, until
 
 
 def shown(result):
@@ -29,7 +27,7 @@ def told(result, *parts):
 
 
 def test_rounds_go_to_the_forks_in_turn(forked):
-    result = forked.run("--paddle-rounds=5", "--paddle-json=results.json", forks=3)
+    result = forked.run_forked("--paddle-rounds=5", "--paddle-json=results.json", forks=3)
     result.assert_outcomes(passed=2)
     assert forked.notes("after") == [["0", "1", "2", "3", "1", "2"]]
     assert [window["fork"] for window in forked.results()[0]["windows"][::4]] == [1, 2, 3, 1, 2]
@@ -37,7 +35,7 @@ def test_rounds_go_to_the_forks_in_turn(forked):
 
 
 def test_forks_are_ready_before_the_first_window_and_one_measures_at_a_time(forked):
-    forked.run("--paddle-rounds=4", forks=2)
+    forked.run_forked("--paddle-rounds=4", forks=2)
     prepared = [int(at) for _, at in forked.notes("prepared")]
     windows = [(int(began), int(ended)) for _, began, ended in forked.notes("measured")]
     assert len(prepared) == 2
@@ -46,8 +44,8 @@ def test_forks_are_ready_before_the_first_window_and_one_measures_at_a_time(fork
     assert all(ended <= began for (_, ended), (began, _) in itertools.pairwise(windows))
 
 
-def test_what_stands_before_the_runner_runs_in_every_process_and_what_stands_after_it_in_the_parent(forked):
-    forked.test(
+def test_what_precedes_the_runner_runs_in_every_process_and_what_follows_it_in_the_parent(forked):
+    forked.write(
         """
         import pytest
         from conftest import *
@@ -73,7 +71,7 @@ def test_what_stands_before_the_runner_runs_in_every_process_and_what_stands_aft
                 note("caught")
         """
     )
-    forked.run(forks=2).assert_outcomes(passed=1)
+    forked.run_forked(forks=2).assert_outcomes(passed=1)
     for word in ("session", "own", "before"):
         assert sorted(fork for fork, *_ in forked.notes(word)) == sorted("012" * (1 if word == "before" else 2))
     assert forked.notes("behind") == [["0"]]
@@ -81,7 +79,7 @@ def test_what_stands_before_the_runner_runs_in_every_process_and_what_stands_aft
 
 
 def test_without_forks_everything_is_measured_in_this_process(forked):
-    forked.run("--paddle-json=results.json", forks=0).assert_outcomes(passed=2)
+    forked.run_forked("--paddle-json=results.json", forks=0).assert_outcomes(passed=2)
     assert {window["fork"] for window in forked.results()[0]["windows"]} == {0}
     assert {fork for fork, *_ in forked.notes("measured")} == {"0"}
 
@@ -94,11 +92,11 @@ def test_forks_can_be_asked_for_wherever_options_are(forked, monkeypatch, how):
         with (forked.path / "pytest.ini").open("a") as ini:
             ini.write("paddle-forks = 1\n")
     else:
-        forked.test(
+        forked.write(
             "import pytest\nfrom conftest import *\n@pytest.mark.paddle_scaling(forks=1)\n"
             "def test_serves(concurrent_runner):\n    concurrent_runner([], gate=False)\n"
         )
-    forked._pytester.runpytest_subprocess("-p", "no:hypothesispytest")
+    forked.pytester.runpytest_subprocess("-p", "no:hypothesispytest")
     assert {fork for fork, *_ in forked.notes("measured")} == {"1"}
 
 
@@ -108,7 +106,7 @@ def test_forks_can_be_asked_for_wherever_options_are(forked, monkeypatch, how):
 def test_a_smoke_run_stays_in_this_process_and_says_so(forked, argument, reason):
     if argument == "-n1":
         pytest.importorskip("xdist")
-    result = forked.run(argument, forks=2)
+    result = forked.run_forked(argument, forks=2)
     assert {fork for fork, *_ in forked.notes("measured")} == {"0"}
     if argument != "-n1":  # a worker of xdist prints nothing
         assert "one short round, in this process instead of 2 forks" in shown(result)
@@ -117,14 +115,14 @@ def test_a_smoke_run_stays_in_this_process_and_says_so(forked, argument, reason)
 def test_the_order_of_the_windows_is_that_of_the_seed_with_and_without_forks(forked):
     orders = []
     for forks in (0, 2):
-        forked.run("--paddle-json=results.json", "--paddle-threads=1-4", "--paddle-seed=5", forks=forks)
+        forked.run_forked("--paddle-json=results.json", "--paddle-threads=1-4", "--paddle-seed=5", forks=forks)
         orders.append([window["threads"] for window in forked.results()[0]["windows"]])
     assert len(orders[0]) == 16
     assert orders[0] == orders[1]
 
 
 def test_a_call_from_a_fixture_is_served_too(forked):
-    forked.test(
+    forked.write(
         """
         import pytest
         from conftest import *
@@ -137,14 +135,14 @@ def test_a_call_from_a_fixture_is_served_too(forked):
             assert [one.fork for one in measured.measured.rounds] == [1, 1]
         """
     )
-    forked.run().assert_outcomes(passed=1)
+    forked.run_forked().assert_outcomes(passed=1)
 
 
 # What a fork prints
 
 
 def test_what_a_fork_prints_is_shown_when_its_test_fails(forked):
-    forked.test(
+    forked.write(
         """
         from conftest import *
 
@@ -157,7 +155,7 @@ def test_what_a_fork_prints_is_shown_when_its_test_fails(forked):
             pass
         """
     )
-    result = forked.run(forks=2)
+    result = forked.run_forked(forks=2)
     told(result, "Captured output of fork 1 call", "Captured output of fork 2 call", "printed by fork")
 
 
@@ -169,7 +167,7 @@ def test_printing_to_the_standard_streams_disturbs_nothing(forked):
         print("printed at import")
         """
     )
-    result = forked.run()
+    result = forked.run_forked()
     result.assert_outcomes(passed=2)
     assert "binary" not in shown(result)
     assert "from a shell" not in shown(result)
@@ -180,7 +178,7 @@ def test_printing_to_the_standard_streams_disturbs_nothing(forked):
 
 def test_a_fork_that_exits_early_is_a_failure_that_quotes_what_it_printed(forked):
     forked.fixture('print("last words"); os._exit(3)')
-    told(forked.run(), "fork 1 exited with status 3 while it ran the test up to concurrent_runner", "last words")
+    told(forked.run_forked(), "fork 1 exited with status 3 while it ran the test up to concurrent_runner", "last words")
 
 
 def test_a_fork_that_is_killed_while_it_measures_is_a_failure_with_signal_and_thread_count(forked):
@@ -192,7 +190,7 @@ def test_a_fork_that_is_killed_while_it_measures_is_a_failure_with_signal_and_th
                 os.kill(os.getpid(), signal.SIGKILL)
         """
     )
-    result = forked.run("--paddle-json=results.json", forks=2)
+    result = forked.run_forked("--paddle-json=results.json", forks=2)
     told(result, "fork 1 died of SIGKILL while it measured 2 threads", "memory runs out", "about to die")
     assert forked.results() == []
 
@@ -205,7 +203,7 @@ def test_a_segmentation_fault_is_a_failure_with_the_stacks(forked):
         """
     )
     told(
-        forked.run(),
+        forked.run_forked(),
         "fork 1 died of SIGSEGV while it measured 1 thread",
         "Fatal Python error: Segmentation fault",
         "in while_measuring",
@@ -262,7 +260,7 @@ def test_a_hang_in_native_code_is_a_failure_with_the_stacks_of_every_thread(fork
         """
     )
     told(
-        forked.run(),
+        forked.run_forked(),
         "fork 1 hung: it did not answer within 1 s while it measured 1 thread, and was killed",
         "in hang_in_native_code",
         "in beside",
@@ -272,7 +270,7 @@ def test_a_hang_in_native_code_is_a_failure_with_the_stacks_of_every_thread(fork
 def test_a_hang_in_a_fixture_is_a_failure_too(forked):
     forked.fixture('wait_for_ever("fixture")')
     forked.conftest_too("fork.READY_S = 3.0")
-    told(forked.run(), "fork 1 hung: it did not answer within 3 s while it ran the test", "in wait_for_ever")
+    told(forked.run_forked(), "fork 1 hung: it did not answer within 3 s while it ran the test", "in wait_for_ever")
 
 
 def test_a_stopped_fork_is_a_failure_that_says_why_there_are_no_stacks(forked):
@@ -284,13 +282,13 @@ def test_a_stopped_fork_is_a_failure_that_says_why_there_are_no_stacks(forked):
             os.kill(os.getpid(), signal.SIGSTOP)
         """
     )
-    told(forked.run(), "fork 1 hung", "it did not even take a signal")
+    told(forked.run_forked(), "fork 1 hung", "it did not even take a signal")
 
 
 def test_an_error_in_a_fixture_of_a_fork_is_a_failure_with_its_traceback(forked):
     forked.fixture('raise RuntimeError("no room for two")')
     told(
-        forked.run(),
+        forked.run_forked(),
         "fork 1 ended while it ran the test up to concurrent_runner: setup failed:",
         "RuntimeError: no room for two",
     )
@@ -298,11 +296,11 @@ def test_an_error_in_a_fixture_of_a_fork_is_a_failure_with_its_traceback(forked)
 
 def test_a_test_that_is_skipped_only_in_a_fork_is_a_failure_with_the_reason(forked):
     forked.fixture('pytest.skip("the port is taken")')
-    told(forked.run(), "the test was skipped in setup: Skipped: the port is taken")
+    told(forked.run_forked(), "the test was skipped in setup: Skipped: the port is taken")
 
 
 def test_a_test_that_does_not_reach_the_runner_in_a_fork_is_a_failure(forked):
-    forked.test(
+    forked.write(
         """
         from conftest import *
 
@@ -314,11 +312,11 @@ def test_a_test_that_does_not_reach_the_runner_in_a_fork_is_a_failure(forked):
             pass
         """
     )
-    told(forked.run(), "the test did not wait in concurrent_runner as it did here")
+    told(forked.run_forked(), "the test did not wait in concurrent_runner as it did here")
 
 
 def test_a_test_whose_id_changes_from_process_to_process_is_a_failure_that_says_why(forked):
-    forked.test(
+    forked.write(
         """
         import os
         import pytest
@@ -332,12 +330,12 @@ def test_a_test_whose_id_changes_from_process_to_process_is_a_failure_that_says_
             pass
         """
     )
-    told(forked.run(), "there is no test 'test_it.py::test_serves[", "an id must be the same in every process")
+    told(forked.run_forked(), "there is no test 'test_it.py::test_serves[", "an id must be the same in every process")
 
 
 def test_a_module_that_cannot_be_imported_in_a_fork_is_a_failure(forked):
-    forked.test("import os\nassert 'PYTEST_PADDLE_MT_FORK' not in os.environ, 'not here'\n" + forked_test())
-    told(forked.run(), "the test was not collected", "not here")
+    forked.write("import os\nassert 'PYTEST_PADDLE_MT_FORK' not in os.environ, 'not here'\n" + forked_test())
+    told(forked.run_forked(), "the test was not collected", "not here")
 
 
 def forked_test():
@@ -352,7 +350,7 @@ def test_next():
 """
 
 
-def test_another_version_of_the_plugin_is_a_failure_that_names_both(forked):
+def test_another_version_of_the_plugin_is_a_failure_that_names_both(forked, monkeypatch):
     # Python imports this before anything else, so also before the fork says who it is.
     (forked.path / "sitecustomize.py").write_text(
         "import os\n"
@@ -360,14 +358,14 @@ def test_another_version_of_the_plugin_is_a_failure_that_names_both(forked):
         "    import pytest_paddle_mt\n"
         "    pytest_paddle_mt.__version__ = '0.0.1'\n"
     )
-    forked._pytester.syspathinsert(forked.path)
-    forked._pytester._monkeypatch.setenv("PYTHONPATH", str(forked.path))
-    told(forked.run(), "fork 1 has pytest-paddle-mt 0.0.1 (protocol 2)", "this process has", "keep one of them")
+    forked.pytester.syspathinsert(forked.path)
+    monkeypatch.setenv("PYTHONPATH", str(forked.path))
+    told(forked.run_forked(), "fork 1 has pytest-paddle-mt 0.0.1 (protocol 2)", "this process has", "keep one of them")
 
 
 def test_another_protocol_is_a_failure(forked):
     forked.conftest("fork.PROTOCOL = 99")
-    told(forked.run(), "(protocol 2) from", "(protocol 99) from")
+    told(forked.run_forked(), "(protocol 2) from", "(protocol 99) from")
 
 
 def test_a_connection_cut_in_the_middle_of_a_message_is_a_failure(forked):
@@ -381,7 +379,7 @@ def test_a_connection_cut_in_the_middle_of_a_message_is_a_failure(forked):
         """
     )
     told(
-        forked.run(),
+        forked.run_forked(),
         "fork 1 exited with status 0 while it measured 2 threads (the other end went in the middle of a message",
     )
 
@@ -393,16 +391,21 @@ def test_bytes_on_the_connection_that_are_no_message_are_a_failure(forked):
             protocol.Channel.send = lambda self, message: self._connection.sendall(b"debug output" * 10)
         """
     )
-    told(forked.run(), "fork 1 sent something else than a message while it measured 2 threads", "debug output")
+    told(forked.run_forked(), "fork 1 sent something else than a message while it measured 2 threads", "debug output")
 
 
 def test_an_error_in_a_window_is_a_failure_with_its_traceback(forked):
     forked.in_fork("def while_measuring(threads):\n    raise LookupError('no such row')")
-    told(forked.run(), "fork 1 failed while it measured 1 thread", "LookupError: no such row", "in while_measuring")
+    told(
+        forked.run_forked(),
+        "fork 1 failed while it measured 1 thread",
+        "LookupError: no such row",
+        "in while_measuring",
+    )
 
 
 def test_a_failed_query_is_told_as_it_is_without_forks(forked):
-    forked.test(
+    forked.write(
         """
         from conftest import *
 
@@ -414,11 +417,11 @@ def test_a_failed_query_is_told_as_it_is_without_forks(forked):
         """
     )
     for forks in (0, 1):
-        told(forked.run(forks=forks), "QueryFailed: query 5 of thread 0 failed while 1 thread ran")
+        told(forked.run_forked(forks=forks), "QueryFailed: query 5 of thread 0 failed while 1 thread ran")
 
 
 def test_an_error_of_the_user_is_told_as_it_is_without_forks(forked):
-    forked.test(
+    forked.write(
         """
         from conftest import *
 
@@ -430,11 +433,11 @@ def test_an_error_of_the_user_is_told_as_it_is_without_forks(forked):
         """
     )
     for forks in (0, 1):
-        told(forked.run(forks=forks), "UsageError: SyntheticWork(spin_ns=-1) is out of range")
+        told(forked.run_forked(forks=forks), "UsageError: SyntheticWork(spin_ns=-1) is out of range")
 
 
 def test_calling_the_runner_twice_is_a_failure(forked):
-    forked.test(
+    forked.write(
         """
         from conftest import *
 
@@ -446,13 +449,13 @@ def test_calling_the_runner_twice_is_a_failure(forked):
             pass
         """
     )
-    told(forked.run(), "concurrent_runner was called twice in one test")
+    told(forked.run_forked(), "concurrent_runner was called twice in one test")
     assert {fork for fork, *_ in forked.notes("measured")} == {"1"}
 
 
 def test_a_teardown_that_fails_in_a_fork_only_is_noted_and_the_sweep_is_kept(forked):
     forked.fixture("pass", 'raise RuntimeError("cannot let go")')
-    result = forked.run("--paddle-json=results.json")
+    result = forked.run_forked("--paddle-json=results.json")
     result.assert_outcomes(passed=2)
     (warning,) = [one for one in forked.results()[0]["warnings"] if one["kind"] == "fork_ended_badly"]
     assert warning["text"].startswith("fork 1: teardown failed:")
@@ -470,14 +473,14 @@ def test_a_teardown_that_fails_in_a_fork_only_is_noted_and_the_sweep_is_kept(for
 def test_a_fork_that_ends_badly_after_the_last_window_is_noted_and_the_sweep_is_kept(forked, teardown, told):
     forked.fixture("pass", teardown)
     forked.conftest_too("fork.STOP_S = 1.0")
-    forked.run("--paddle-json=results.json").assert_outcomes(passed=2)
+    forked.run_forked("--paddle-json=results.json").assert_outcomes(passed=2)
     (warning,) = [one for one in forked.results()[0]["warnings"] if one["kind"] == "fork_ended_badly"]
     assert told in warning["text"]
 
 
 def test_a_process_that_a_fork_started_and_left_is_killed_with_it(forked):
     forked.fixture('note("left", subprocess.Popen(["sleep", "1000"]).pid)')
-    forked.run().assert_outcomes(passed=2)  # looks for processes
+    forked.run_forked().assert_outcomes(passed=2)  # looks for processes
     assert len(forked.notes("left")) == 1
 
 
@@ -490,7 +493,7 @@ def test_a_dead_fork_is_noticed_although_a_process_that_it_forked_holds_the_conn
             os.kill(os.getpid(), signal.SIGKILL)
         """
     )
-    told(forked.run(), "fork 1 died of SIGKILL while it measured 1 thread")
+    told(forked.run_forked(), "fork 1 died of SIGKILL while it measured 1 thread")
 
 
 # Ctrl-C
@@ -531,15 +534,18 @@ def test_ctrl_c_tears_the_fixtures_of_the_forks_down(forked):
 
 
 def test_ctrl_c_while_a_failure_is_measured_again_leaves_no_process_and_no_half_result(forked):
-    shutil.copy(builders.__file__, forked.path / "builders.py")
     forked.conftest(
         """
-        import builders
+        from pytest_paddle_mt.testing import FakeEngine, known_machine
 
         crew.INTERRUPT_S = 1.0
-        builders.give_every_thread_a_core()
 
-        class FakeStays(builders.FakeEngine):
+        @pytest.fixture(autouse=True)
+        def quiet():
+            with known_machine():
+                yield
+
+        class FakeStays(FakeEngine):
             def measure(self, threads, plan):
                 return wait_for_ever("again") if FORK else super().measure(threads, plan)
 
@@ -547,7 +553,7 @@ def test_ctrl_c_while_a_failure_is_measured_again_leaves_no_process_and_no_half_
             return [FakeStays({1: 40.0, 2: 41.0}, name="stays")]
         """
     )
-    forked.test("def test_it(concurrent_runner):\n    concurrent_runner([])\n")
+    forked.write("def test_it(concurrent_runner):\n    concurrent_runner([])\n")
     process = forked.start("--paddle-json=results.json", "--paddle-engine=stays", "--paddle-rounds=6", forks=0)
     until((forked.path / "again").exists)
     assert "KeyboardInterrupt" in interrupt(process)
@@ -556,7 +562,7 @@ def test_ctrl_c_while_a_failure_is_measured_again_leaves_no_process_and_no_half_
 
 
 def test_ctrl_c_in_a_later_test_keeps_the_sweeps_before_it(forked):
-    forked.test(
+    forked.write(
         """
         from conftest import *
 

@@ -23,14 +23,12 @@ def served(forked, models):
             return config
         """
     )
-    (forked.path / "pytest.ini").write_text(
-        (forked.path / "pytest.ini").read_text().replace("engine = watched", "engine = native")
-    )
+    forked.ini("paddle-engine = native", "paddle-rounds = 2")
     return forked
 
 
 def test_no_predictor_is_made_in_the_parent_and_the_forks_say_what_they_serve(served):
-    served.test(
+    served.write(
         """
         from conftest import *
 
@@ -46,23 +44,23 @@ def test_no_predictor_is_made_in_the_parent_and_the_forks_say_what_they_serve(se
             assert len(predictor_pool) == 1
         """
     )
-    served.run(forks=2).assert_outcomes(passed=1)
+    served.run_forked(forks=2).assert_outcomes(passed=1)
 
 
 def test_wrong_inputs_are_refused_as_they_are_without_forks(served):
     served.conftest_too('@pytest.fixture\ndef paddle_inputs():\n    return {"y": [1]}')
-    served.test(
+    served.write(
         "from conftest import *\ndef test_serves(predictor_pool, concurrent_runner):\n"
         "    concurrent_runner(predictor_pool)\n"
     )
     for forks in (0, 1):
-        result = served.run(forks=forks)
+        result = served.run_forked(forks=forks)
         result.assert_outcomes(failed=1)
         result.stdout.fnmatch_lines(["*InputError: the model has no input 'y'; its inputs are 'x'*"])
 
 
 def test_a_crash_is_told_with_the_stacks_although_paddle_takes_the_signals_over(served):
-    served.test(
+    served.write(
         """
         from conftest import *
 
@@ -76,7 +74,7 @@ def test_a_crash_is_told_with_the_stacks_although_paddle_takes_the_signals_over(
             pass
         """
     )
-    result = served.run("--paddle-engine=python")
+    result = served.run_forked("--paddle-engine=python")
     result.assert_outcomes(failed=1, passed=1)
     result.stdout.fnmatch_lines(["*fork 1 died of SIG*", "*Segmentation fault*", "*in query*"])
 

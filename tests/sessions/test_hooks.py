@@ -9,7 +9,7 @@ from tests.suite import Suite, text
 
 #: A plugin of somebody else's, small and complete.
 PLUGIN = """
-    from builders import FakeEngine
+    from pytest_paddle_mt.testing import FakeEngine
     from pytest_paddle_mt.records import Verdict
 
     class FairnessCheck:

@@ -65,7 +65,7 @@ class TestIt:
         note("served")
 """
     )
-    forked.run("--flavour=sweet", "--ignore=test_it.py", ".").assert_outcomes(passed=3)
+    forked.run_forked("--flavour=sweet", "--ignore=test_it.py", ".").assert_outcomes(passed=3)
     assert [fork for fork, *_ in forked.notes("served")] == ["0", "0", "0"]
     assert sorted(forked.notes("flavour")) == [["0", "sweet", "red"]] * 3 + [["1", "sweet", "red"]] * 3
 
@@ -88,7 +88,7 @@ def test_a_fork_writes_none_of_the_files_that_the_parent_writes(forked):
                 logging.getLogger().error("1-of-the-parent")
         """
     )
-    forked.run(
+    forked.run_forked(
         "--junitxml=junit.xml", "--benchmark-json=benchmark.json", "--debug=debug.txt", "-x", "-k", "serves or next"
     ).assert_outcomes(passed=2)
     for name in ("junit.xml", "benchmark.json", "debug.txt"):
@@ -108,7 +108,7 @@ def test_a_fork_has_temporary_directories_of_its_own(forked):
             assert (tmp_path / "file").read_text() == "kept"
         """
     )
-    forked.run(forks=2).assert_outcomes(passed=2)
+    forked.run_forked(forks=2).assert_outcomes(passed=2)
     paths = [path for _, path in forked.notes("tmp_path")]
     assert len(set(paths)) == 4
 
@@ -148,7 +148,7 @@ def test_plugins_that_repeat_or_end_tests_leave_a_fork_alone(forked, pytestconfi
             assert not FORK, "not twice"
         """
     )
-    forked.test(
+    forked.write(
         f"""
         from conftest import *
 
@@ -157,7 +157,7 @@ def test_plugins_that_repeat_or_end_tests_leave_a_fork_alone(forked, pytestconfi
             concurrent_runner([], gate=False)
         """
     )
-    result = forked.run(*(["--cov=."] if plugin == "pytest_cov" else []))
+    result = forked.run_forked(*(["--cov=."] if plugin == "pytest_cov" else []))
     assert "AssertionError: not twice" in result.stdout.str()
     runs = 3 if plugin == "rerunfailures" else 1
     assert [names for fork, *names in forked.notes("has") if fork == "1"] == [[]] * runs
@@ -165,7 +165,7 @@ def test_plugins_that_repeat_or_end_tests_leave_a_fork_alone(forked, pytestconfi
 
 def test_a_plugin_named_on_the_command_line_is_a_plugin_of_the_fork(forked):
     (forked.path / "brought.py").write_text("import pytest\n@pytest.fixture\ndef of_a_plugin():\n    return 7\n")
-    forked.test(
+    forked.write(
         """
         from conftest import *
 
@@ -173,4 +173,4 @@ def test_a_plugin_named_on_the_command_line_is_a_plugin_of_the_fork(forked):
             concurrent_runner([], gate=False)
         """
     )
-    forked.run("-p", "brought").assert_outcomes(passed=1)
+    forked.run_forked("-p", "brought").assert_outcomes(passed=1)

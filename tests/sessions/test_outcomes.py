@@ -220,7 +220,7 @@ def test_throughput_that_collapses_beyond_linear_until_fails(suite: Suite):
 # Smoke runs: one short round, nothing judged or recorded, and said loudly.
 
 
-def smoke(result: pytest.RunResult, reason: str) -> None:
+def smoke(result: pytest.RunResult, reason: str):
     assert re.search(rf"smoke run only \({reason}", text(result))
     assert re.search(r"1 of 1 sweep NOT gated|1 test NOT gated", text(result))
 
@@ -280,7 +280,7 @@ def test_a_benchmark_fixture_that_cannot_record_is_left_alone(suite: Suite):
     suite.write(SCALES)
     suite.write(
         """
-        from builders import FakeEngine
+        from pytest_paddle_mt.testing import FakeEngine
         import pytest
         from pytest_benchmark.fixture import BenchmarkFixture
 
@@ -318,7 +318,7 @@ def test_without_pytest_benchmark_a_sweep_that_scales_passes(suite: Suite):
 # What other work on the machine took.
 
 DISTURBED = """
-    from builders import FakeEngine
+    from pytest_paddle_mt.testing import FakeEngine
 
     def pytest_paddle_mt_engines():
         return [FakeEngine({1: 40.0, 2: %s}, name="scales", at=2, %s)]
@@ -509,7 +509,7 @@ def test_progress_is_shown_on_a_terminal_only(suite: Suite):
     controller, terminal = pty.openpty()
     shown = bytearray()
 
-    def read() -> None:
+    def read():
         while True:
             try:
                 part = os.read(controller, 65536)
@@ -571,7 +571,7 @@ def test_engines_of_a_marker_parametrise_as_well_and_meet_other_parameters(suite
     suite.run().assert_outcomes(passed=2, failed=2)
 
 
-def test_a_marker_wins_over_the_command_line_that_over_the_environment_and_that_over_the_ini_file(suite, monkeypatch):
+def test_a_marker_wins_over_the_command_line_the_environment_and_the_ini_file(suite, monkeypatch):
     suite.write(
         """
         import pytest
@@ -641,7 +641,7 @@ def test_a_disk_that_fills_up_costs_no_sweep_that_was_stored(suite: Suite):
         import os
         import resource
 
-        from builders import FakeEngine
+        from pytest_paddle_mt.testing import FakeEngine
 
         def pytest_paddle_mt_engines():
             return [FakeEngine({1: 40.0, 2: 79.0}, name="scales")]

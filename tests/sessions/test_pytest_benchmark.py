@@ -21,7 +21,7 @@ SCALES = """
         concurrent_runner(None)
 """
 SLOWER = """
-    from builders import FakeEngine
+    from pytest_paddle_mt.testing import FakeEngine
 
     def pytest_paddle_mt_engines():
         return [FakeEngine({1: 20.0, 2: 39.0}, name="scales")]
@@ -202,7 +202,7 @@ def test_ctrl_c_leaves_the_entries_of_finished_sweeps_and_no_half_one(suite: Sui
     suite.write(
         """
         import pytest
-        from builders import FakeEngine
+        from pytest_paddle_mt.testing import FakeEngine
 
         @pytest.mark.paddle_scaling(engine="scales")
         def test_finished(concurrent_runner):

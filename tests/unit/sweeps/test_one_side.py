@@ -17,9 +17,10 @@ from pytest_paddle_mt.records import Measured, Sweep, WindowPlan
 from pytest_paddle_mt.sweeps import one_side, rounds
 from pytest_paddle_mt.sweeps.rounds import Schedule
 from pytest_paddle_mt.sweeps.terms import Terms
+from pytest_paddle_mt.testing import FakeEngine
 from pytest_paddle_mt.workers.in_process import InProcessWorker
 from pytest_paddle_mt.workers.opened import InProcess
-from tests.builders import FakeEngine, stored, subject
+from tests.builders import stored, subject
 
 COUNTS = (1, 2)
 SCALES = {1: 40.0, 2: 79.0}

@@ -1,6 +1,6 @@
 """What comparing with a stored baseline costs a session, in a store of 1,000 baselines with 30 runs each.
 
-    python benchmarks/baseline_store.py [--quick]
+    python benchmarks/cost/baseline_store.py [--quick]
 
 Two stores take turns: an empty one, and one with 1,000 baselines of this machine, one of which is the test's. A session
 is a fresh pytest with one test on an engine that builds its windows instead of measuring, so that nothing else varies;
@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-from figures import QUICK_BLOCKS, Figure, Target, load_average, median, number, parser, report
+from cost_figures import QUICK_BLOCKS, Figure, Target, load_average, median, number, parser, report
 
 from pytest_paddle_mt.baselines import WINDOW_RUNS, schema, store
 
@@ -31,58 +31,21 @@ SESSIONS = 30
 
 _LIMIT_MS = 200.0
 
-_CONFTEST = '''
-"""An engine that builds its windows, those of the probe beside it too: the machine's cores play no part."""
+_CONFTEST = """
+import pytest
 
-import contextlib
-
-import numpy as np
-
-from pytest_paddle_mt import control
-from pytest_paddle_mt.records import ThreadWindow, Window
-from pytest_paddle_mt.statistics import latency
-
-QUERIES = 50
-LATENCIES_NS = np.random.default_rng(0).integers(24_000_000, 26_000_000, QUERIES)
-
-
-class Built:
-    name = "built"
-    needs_pool = False
-    takes_query = False
-
-    def open(self, workload):
-        return self
-
-    def prepare(self, threads):
-        pass
-
-    def measure(self, threads, plan):
-        total_ns = int(LATENCIES_NS.sum())
-        thread = ThreadWindow(
-            queries=QUERIES,
-            first_completion_ns=int(LATENCIES_NS[0]),
-            last_completion_ns=total_ns,
-            busy_ns=total_ns,
-            latencies=latency.exact(LATENCIES_NS),
-            wall_ns=total_ns,
-            cpu_ns=total_ns,
-            voluntary_switches=0,
-            involuntary_switches=0,
-            run_delay_ns=0,
-        )
-        return Window(threads=threads, opened_ns=0, open_ns=total_ns, per_thread=(thread,) * threads, noise=None)
-
-    def close(self):
-        pass
-
-
-control.opened = lambda *_: contextlib.nullcontext(Built())
+from pytest_paddle_mt.testing import FakeEngine, known_machine
 
 
 def pytest_paddle_mt_engines():
-    return [Built()]
-'''
+    return [FakeEngine({threads: 40.0 * threads for threads in (1, 2, 4, 8)}, name="built", swing=0.0)]
+
+
+@pytest.fixture(autouse=True)
+def machine():
+    with known_machine():
+        yield
+"""
 
 _TEST = """
 def test_it(concurrent_runner):

@@ -1,55 +1,37 @@
 """How often is the verdict wrong? Live builds and replayed recordings, judged by the plugin and by the peers' rules.
 
-    python benchmarks/operating_characteristics.py replay [--check]     recorded rounds through the shipped rule
-    python benchmarks/operating_characteristics.py label                what each workload reaches, in long quiet runs
-    python benchmarks/operating_characteristics.py live --condition quiet --builds 100 even
-    python benchmarks/operating_characteristics.py report               the table, from the builds stored so far
-    python benchmarks/operating_characteristics.py record --condition quiet even
+    python benchmarks/verdict/operating_characteristics.py COMMAND
 
-A live build is a pytest of its own that runs ``builds/test_build.py`` with the plugin's defaults; its results file is
+    replay [--check]                              recorded rounds through the shipped rule
+    label                                         what each workload reaches, in long quiet runs
+    live --condition quiet --builds 100 even      builds
+    report                                        the tables, from the builds stored so far
+    record --condition quiet even                 rounds for ``replay``
+
+A live build is a pytest of its own that runs ``suite/test_build.py`` with the plugin's defaults; its results file is
 kept, so that a run which was stopped goes on where it was. ``live``, ``label`` and ``record`` want the machine to
-themselves. The noisy neighbour is two processes that compute and write memory for a second or so, and then rest for as
-long, at random; they end with the build. The quota is a cgroup's, and needs the right to make one.
+themselves; ``builds.py`` describes the conditions.
 """
 
 from __future__ import annotations
 
 import argparse
-import contextlib
-import functools
 import json
 import math
-import os
-import random
 import statistics
-import subprocess
-import sys
 import tempfile
-import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import neighbour
+import builds
+import internals
 import numpy as np
 import peers
 import recordings
-from proportions import bounds, upper_bound
+import report
+from internals import Cpu, Round, ThreadWindow, Window, WindowPlan, confirmation, intervals, scaling, validity
 from workloads import WORKLOADS
-
-from pytest_paddle_mt.checks import Evidence, confirmation
-from pytest_paddle_mt.checks.linear import LinearCheck
-from pytest_paddle_mt.engines import Workload
-from pytest_paddle_mt.engines.synthetic import SyntheticEngine
-from pytest_paddle_mt.machine.cores import available_cores
-from pytest_paddle_mt.plugin import parsers
-from pytest_paddle_mt.plugin.options import BY_KEY
-from pytest_paddle_mt.records import Cpu, Limits, Round, ThreadWindow, Window, WindowPlan
-from pytest_paddle_mt.statistics import scaling, validity
-from pytest_paddle_mt.sweeps import known_work, one_side
-from pytest_paddle_mt.sweeps.rounds import Schedule
-from pytest_paddle_mt.sweeps.rounds import run_rounds as run_rounds
-from pytest_paddle_mt.workers.in_process import InProcessWorker
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -58,25 +40,14 @@ HERE = Path(__file__).resolve().parent
 RECORDINGS = HERE / "recordings"
 EXPECTED = RECORDINGS / "expected.json"
 RESULTS = HERE / "results"
+SUITE = HERE / "suite"
 
 THREADS = 2
-LIMIT = 0.85
-_LIMITS = Limits(min_efficiency=LIMIT, max_collapse=0.15, linear_until=THREADS, max_drift=0.10, max_p99_drift=0.25)
-CONDITIONS = ("quiet", "neighbour", "quota")
-#: Cores of the quota: enough for one thread, too few for two.
-QUOTA = 1.5
-#: What a build may take, with its confirmation, before something is wrong with it.
-BUILD_S = 400
+LIMIT = internals.LIMITS.min_efficiency
 #: Workloads whose builds are compared with each other; the rest is compared with the unchanged work that it slows down.
 UNCHANGED = {"gil": "mobilenet", "mobilenet": "mobilenet", "products": "products"}
 
 STATUSES = ("fail", "pass", "undecided")
-
-
-def share(count: int, trials: int) -> str:
-    """``2.0 % (0.2-7.0)``."""
-    low, high = bounds(count, trials)
-    return f"{count / trials:.0%} ({low:.1%}-{high:.1%})".replace("%", "").replace("(", "% (")
 
 
 # Replay: what the shipped rule says of recorded rounds.
@@ -115,22 +86,13 @@ class Rule:
     """The shipped procedure: looks, the linear check, and the confirmation of a failure."""
 
     def __init__(self) -> None:
-        fewest, most = parsers.rounds(BY_KEY["rounds"].default)
+        fewest, most = (int(part) for part in internals.DEFAULT_ROUNDS.split(":"))
         self.looks = scaling.looks(fewest, most)
-        self._confidence = scaling.confidence_after_looks(one_side.ALPHA, len(self.looks))
+        self._confidence = internals.confidence(self.looks)
 
     def verdicts(self, rounds: Sequence[Round], beside_control: bool = False) -> list[Any]:
-        """What the linear check says."""
-        evidence = Evidence(
-            rounds=tuple(rounds),
-            thread_counts=(1, THREADS),
-            limits=_LIMITS,
-            linear_until=THREADS,
-            cpu=Cpu(usable_cores=THREADS, math_threads=1),
-            confidence=self._confidence,
-            relative_to_control=beside_control,
-        )
-        return LinearCheck().judge(evidence)
+        """What the linear check concludes."""
+        return internals.linear_verdicts(rounds, THREADS, self._confidence, beside_control)
 
     def replay(self, rounds: Sequence[Round]) -> Replayed:
         """Judge the first rounds as a sweep, and those behind it as its confirmation."""
@@ -221,84 +183,40 @@ def _worse(table: dict[str, dict[str, Any]], expected: dict[str, dict[str, Any]]
 # Live
 
 
-def live(condition: str, names: Sequence[str], builds: int, results: Path, seconds: float) -> int:
+def live(condition: str, names: Sequence[str], count: int, results: Path, seconds_at_most: float) -> int:
     """Run builds in turn until there are so many of each, or the time is up."""
-    ends_s = time.monotonic() + seconds
-    for number in range(1, builds + 1):
-        for name in names:
-            path = results / condition / f"{name}-{number:03d}.json"
-            if path.exists():
-                continue
-            if time.monotonic() > ends_s:
-                print(f"stopped after {seconds:.0f} s; the same command goes on")
-                return 0
-            build(condition, name, path)
-            print(f"{path.stem}: {_summary(json.loads(path.read_text())['sweeps'][0])}", flush=True)
+    paths = {
+        results / condition / f"{name}-{number:03d}.json": name for number in range(1, count + 1) for name in names
+    }
+    for path in builds.missing(paths, seconds_at_most):
+        sweep = build(condition, paths[path], path)
+        print(
+            f"{path.stem}: {sweep['status']} in {sweep['elapsed_s']:.0f} s, {sweep['verdicts'][0]['reason']}",
+            flush=True,
+        )
     return 0
 
 
-def _summary(sweep: dict[str, Any]) -> str:
-    return f"{sweep['status']} in {sweep['elapsed_s']:.0f} s, {sweep['verdicts'][0]['reason']}"
-
-
-def build(condition: str, name: str, path: Path, *options: str) -> None:
-    """One pytest of its own, under the condition; its results file is ``path``."""
+def build(condition: str, name: str, path: Path, *options: str) -> dict[str, Any]:
+    """One pytest of its own, under the condition; its sweep, and its results file is ``path``."""
     workload = WORKLOADS[name]
-    command = [sys.executable, "-W", "ignore", "-m", "pytest", "-q", "-p", "no:cacheprovider", "--benchmark-quiet"]
-    command += [str(HERE / "builds" / "test_build.py"), f"--workload={name}"]
-    command += [f"--paddle-engine={workload.engine}"] if workload.config is not None else []
-    command += [f"--paddle-threads={THREADS}", *options]
+    chosen = ["--benchmark-quiet", f"--workload={name}", f"--paddle-threads={THREADS}", *options]
+    if workload.config is not None:
+        chosen.append(f"--paddle-engine={workload.engine}")
     if workload.math_threads > 1:
-        command.append(f"--paddle-linear-until={THREADS}")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory() as directory, beside(condition) as enter:
+        chosen.append(f"--paddle-linear-until={THREADS}")
+    with tempfile.TemporaryDirectory() as directory:
         written = Path(directory) / "results.json"
-        done = subprocess.run(
-            [*command, f"--paddle-json={written}"],
-            capture_output=True,
-            text=True,
-            timeout=BUILD_S,
-            preexec_fn=enter,
-            check=False,
-        )
+        done = builds.run_pytest(SUITE, "test_build.py", *chosen, f"--paddle-json={written}", condition=condition)
         if not written.exists():
-            raise SystemExit(f"no results from {' '.join(command)}:\n{done.stdout[-3000:]}{done.stderr[-3000:]}")
-        part = path.with_suffix(".part")
-        part.write_bytes(written.read_bytes())
-        part.replace(path)
+            raise SystemExit(f"{name} gave no results:\n{done.stdout[-3000:]}{done.stderr[-3000:]}")
+        builds.keep(path, written.read_text())
+    return _sweep(path)
 
 
-@contextlib.contextmanager
-def beside(condition: str) -> Iterator[Any]:
-    """The condition; gives what the measured process does before it starts."""
-    if condition == "quiet":
-        yield None
-    elif condition == "quota":
-        with _quota() as enter:
-            yield enter
-    else:
-        seed = random.SystemRandom().randrange(1000)
-        with neighbour.beside(seed, BUILD_S, available_cores().usable):
-            yield None
-
-
-@contextlib.contextmanager
-def _quota() -> Iterator[Any]:
-    """A cgroup (version 2 or 1) of its own with a CPU quota."""
-    v2 = Path("/sys/fs/cgroup/cgroup.controllers").exists()
-    group = Path("/sys/fs/cgroup" if v2 else "/sys/fs/cgroup/cpu") / f"paddle-mt-{os.getpid()}"
-    try:
-        group.mkdir()
-        if v2:
-            (group / "cpu.max").write_text(f"{QUOTA * 100_000:.0f} 100000")
-        else:
-            (group / "cpu.cfs_quota_us").write_text(f"{QUOTA * 100_000:.0f}")
-    except OSError as error:
-        raise SystemExit(f"no cgroup with a CPU quota can be made here: {error}") from error
-    try:
-        yield lambda: (group / "cgroup.procs").write_text(str(os.getpid()))
-    finally:
-        group.rmdir()
+def _sweep(path: Path) -> dict[str, Any]:
+    sweep: dict[str, Any] = json.loads(path.read_text())["sweeps"][0]
+    return sweep
 
 
 def label(names: Sequence[str], results: Path) -> int:
@@ -326,14 +244,12 @@ class Label:
 
 def labelled(results: Path, name: str) -> Label | None:
     """The efficiency as measured, nothing taken out, of the long quiet run, else of all quiet builds; None without."""
-    from pytest_paddle_mt.statistics.intervals import mean_interval
-
     path = results / "labels" / f"{name}.json"
-    runs = [json.loads(path.read_text())["sweeps"][0]] if path.exists() else _stored(results, "quiet", name)
+    runs = [_sweep(path)] if path.exists() else _stored(results, "quiet", name)
     if not runs:
         return None
     values = np.concatenate([_log_efficiencies(one) for one in runs])
-    interval = mean_interval(values, 0.95)
+    interval = intervals.mean_interval(values, 0.95)
     assert interval is not None
     return Label(
         estimate=math.exp(float(values.mean())),
@@ -361,22 +277,21 @@ def _times(sweep: dict[str, Any]) -> np.ndarray:
     )
 
 
-def report(results: Path) -> int:
-    """The table for docs/statistics.md, from what is stored."""
+def print_report(results: Path) -> int:
+    """The tables for docs/statistics.md, from what is stored."""
     rng = np.random.default_rng(1)
     head = ["condition", "workload", "reaches", "N", "failed %", "passed %", "undecided %", "s to a pass", "floor 0.8"]
-    print(f"| {' | '.join([*head, *peers.RULES])} |")
-    print("|" + "---|" * (len(head) + len(peers.RULES)))
-    for condition in CONDITIONS:
-        for name in WORKLOADS:
-            builds = _stored(results, condition, name)
-            if builds:
-                print(f"| {' | '.join(_row(condition, name, builds, results, rng))} |")
+    rows = [
+        _row(condition, name, stored, results, rng)
+        for condition in builds.CONDITIONS
+        for name in WORKLOADS
+        if (stored := _stored(results, condition, name))
+    ]
+    report.print_table([*head, *peers.RULES], rows)
     print()
-    print("| aim, and one-sided 95 % bound | quiet | neighbour |")
-    print("|---|---|---|")
-    for aim, reached in AIMS.items():
-        print(f"| {aim} | {' | '.join(reached(_Builds(results, condition)) for condition in CONDITIONS[:2])} |")
+    shown = builds.CONDITIONS[:2]
+    aims = ([aim, *(reached(_Builds(results, one)) for one in shown)] for aim, reached in AIMS.items())
+    report.print_table(["aim, and one-sided 95 % bound", *shown], aims)
     return 0
 
 
@@ -403,7 +318,7 @@ class _Builds:
             sum(one["status"] in statuses for one in self.five_below)
             for statuses in (("pass",), ("pass", "inconclusive"))
         )
-        return f"{n - missed} of {n} (at least {1 - upper_bound(missed, n):.1%}), passed {passed}"
+        return f"{n - missed} of {n} (at least {1 - report.upper_bound(missed, n):.1%}), passed {passed}"
 
     def passed_twenty_below(self) -> str:
         return _at_most(self.twenty_below, ("pass",))
@@ -412,13 +327,11 @@ class _Builds:
         return _at_most([*self.scaling, *self.twenty_below], ("inconclusive",))
 
     def seconds(self) -> str:
-        seconds = [one["elapsed_s"] for one in self.scaling if one["status"] == "pass"]
-        return f"median {statistics.median(seconds):.0f}, at most {max(seconds):.0f}" if seconds else "-"
+        return report.seconds([one["elapsed_s"] for one in self.scaling if one["status"] == "pass"])
 
 
-def _at_most(builds: Sequence[dict[str, Any]], statuses: Sequence[str]) -> str:
-    count, n = sum(one["status"] in statuses for one in builds), len(builds)
-    return f"{count} of {n} (at most {upper_bound(count, n):.1%})" if n else "-"
+def _at_most(stored: Sequence[dict[str, Any]], statuses: Sequence[str]) -> str:
+    return report.at_most(sum(one["status"] in statuses for one in stored), len(stored))
 
 
 #: What the decision procedure must reach, and how that is told.
@@ -432,32 +345,29 @@ AIMS = {
 
 
 def _stored(results: Path, condition: str, name: str) -> list[dict[str, Any]]:
-    return [
-        json.loads(path.read_text())["sweeps"][0] for path in sorted((results / condition).glob(f"{name}-[0-9]*.json"))
-    ]
+    return [_sweep(path) for path in sorted((results / condition).glob(f"{name}-[0-9]*.json"))]
 
 
 def _row(
-    condition: str, name: str, builds: list[dict[str, Any]], results: Path, rng: np.random.Generator
+    condition: str, name: str, stored: list[dict[str, Any]], results: Path, rng: np.random.Generator
 ) -> Iterator[str]:
-    n = len(builds)
-    counts = {status: sum(one["status"] == status for one in builds) for status in ("fail", "pass")}
+    n = len(stored)
+    counts = {status: sum(one["status"] == status for one in stored) for status in ("fail", "pass")}
     known = labelled(results, name)
     yield condition
     yield name
     yield "" if known is None else f"{known.estimate:.2f}"
     yield str(n)
-    yield share(counts["fail"], n)
-    yield share(counts["pass"], n)
-    yield share(n - sum(counts.values()), n)
-    passed_s = [one["elapsed_s"] for one in builds if one["status"] == "pass"]
-    yield f"{statistics.median(passed_s):.0f}, at most {max(passed_s):.0f}" if passed_s else "-"
-    yield _percent([peers.floor(math.exp(float(_log_efficiencies(one).mean()))) for one in builds])
+    yield report.share(counts["fail"], n)
+    yield report.share(counts["pass"], n)
+    yield report.share(n - sum(counts.values()), n)
+    yield report.seconds([one["elapsed_s"] for one in stored if one["status"] == "pass"])
+    yield _percent([peers.floor(math.exp(float(_log_efficiencies(one).mean()))) for one in stored])
     base = UNCHANGED.get(name, "even")
-    before = builds[:-1] if base == name or name == "even" else _stored(results, condition, base)
-    now = builds[1:] if base == name or name == "even" else builds
+    before = stored[:-1] if base == name or name == "even" else _stored(results, condition, base)
+    now = stored[1:] if base == name or name == "even" else stored
     for rule in peers.RULES.values():
-        yield _percent([rule(_times(a), _times(b), rng) for a, b in zip(before, now, strict=True)])
+        yield _percent([rule(_times(a), _times(b), rng) for a, b in zip(before, now, strict=False)])
 
 
 def _percent(failed: Sequence[bool]) -> str:
@@ -472,27 +382,11 @@ def record_rounds(condition: str, names: Sequence[str], rounds: int) -> int:
             raise SystemExit(
                 f"{name} needs predictors; recordings are of synthetic work: one of {', '.join(_synthetic())}"
             )
-        engine = SyntheticEngine()
-        worker = InProcessWorker(
-            engine.open(Workload(pool=None, inputs=(), query=None, synthetic=workload.work, seed=1))
-        )
-        schedule = Schedule(
-            thread_counts=(1, THREADS),
-            window=WindowPlan(window_s=0.25, min_queries=20, warmup_s=0.05, warmup_queries=1),
-            looks=(rounds,),
-            budget_s=math.inf,
-        )
-        worker.prepare(THREADS)
-        with beside(condition), known_work.known_work_worker(engine, known_work.CONTROL_WORK, THREADS, 1) as controlled:
-            measured = run_rounds(
-                [worker],
-                schedule,
-                np.random.default_rng(1),
-                decided=lambda _: False,
-                clock=time.monotonic,
-                progress=lambda _: None,
-                control=functools.partial(controlled.measure, plan=known_work.CONTROL_WINDOW),
-            )
+        plan = WindowPlan(window_s=0.25, min_queries=20, warmup_s=0.05, warmup_queries=1)
+        with builds.under(condition):
+            worker = internals.synthetic_worker(workload.work, THREADS, seed=1)
+            measured = internals.rounds_with_control(worker, THREADS, rounds, plan)
+            worker.close()
         recordings.save(RECORDINGS / f"{condition}-{name}.npz", measured)
     return 0
 
@@ -513,10 +407,9 @@ def main() -> int:
         one = commands.add_parser(command)
         one.add_argument("workloads", nargs="*", default=list(WORKLOADS), metavar="WORKLOAD", choices=[*WORKLOADS, []])
         if command != "label":
-            one.add_argument("--condition", choices=CONDITIONS[: None if command == "live" else 2], default="quiet")
+            builds.add_options(one, builds.CONDITIONS if command == "live" else builds.CONDITIONS[:2])
         if command == "live":
             one.add_argument("--builds", type=int, default=100)
-            one.add_argument("--seconds-at-most", type=float, default=3600.0)
         if command == "record":
             one.add_argument("--rounds", type=int, default=64)
     commands.add_parser("report")
@@ -531,7 +424,7 @@ def main() -> int:
         return label(given.workloads, given.results)
     if given.command == "record":
         return record_rounds(given.condition, given.workloads, given.rounds)
-    return report(given.results)
+    return print_report(given.results)
 
 
 if __name__ == "__main__":

@@ -1,13 +1,13 @@
 """How often a comparison is wrong: A/A false alarms, and slow-downs of 5 and 10 % found, quiet and beside a neighbour.
 
-    python benchmarks/against.py DIRECTORY [--seconds-at-most 3600] [--condition quiet|noisy|both] [--only SCENARIO]
-    python benchmarks/against.py DIRECTORY --report
-    python benchmarks/against.py --quick
+    python benchmarks/verdict/against_verdicts.py DIRECTORY [--condition neighbour] [--only SCENARIO]
+    python benchmarks/verdict/against_verdicts.py DIRECTORY --report
+    python benchmarks/verdict/against_verdicts.py --quick
 
 A trial is one comparison as a test would make it, by the code that ships: two workers in this process, alternating
-windows, looks, stop rule. Trials of all scenarios are interleaved, so that they see the same machine. Each is written
-to DIRECTORY as soon as it has ended; started again, the benchmark goes on where it stopped. The noisy condition starts
-a neighbour of its own, which computes and rests in turn, and ends it again.
+windows, looks, stop rule. Trials of all scenarios take turns, so that they see the same machine. Each is written to
+DIRECTORY as soon as it has ended; started again, the benchmark goes on where it stopped. ``builds.py`` describes the
+conditions.
 
 The report gives, for each scenario and condition: verdicts with Clopper-Pearson 95 % bounds, seconds to verdict, what
 other floors under the autocorrelation would have said of the same rounds, and what pytest-benchmark's ``mean:10%`` says
@@ -18,9 +18,7 @@ as two runs one after the other would give them.
 from __future__ import annotations
 
 import argparse
-import contextlib
 import json
-import os
 import random
 import sys
 import tempfile
@@ -29,43 +27,27 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import neighbour
+import builds
+import internals
 import numpy as np
-from figures import load_average, number
-from proportions import bounds
-
-import pytest_paddle_mt
-from pytest_paddle_mt.checks import against as check
-from pytest_paddle_mt.engines import SyntheticWork, Workload
-from pytest_paddle_mt.engines.native import NativeEngine
-from pytest_paddle_mt.engines.synthetic import SyntheticEngine
-from pytest_paddle_mt.machine.cores import available_cores
-from pytest_paddle_mt.machine.facts import cpu_model, machine_key
-from pytest_paddle_mt.machine.math_threads import park_idle_math_threads
-from pytest_paddle_mt.machine.versions import paddle_version
-from pytest_paddle_mt.predictors.pool import PredictorPool
-from pytest_paddle_mt.records import Cpu, WindowPlan
-from pytest_paddle_mt.statistics import intervals, pairs, scaling, validity
-from pytest_paddle_mt.sweeps import paired, two_sides
-from pytest_paddle_mt.sweeps.rounds import Schedule
-from pytest_paddle_mt.workers.in_process import InProcessWorker
+import report
+from internals import SyntheticWork, WindowPlan, against_check, intervals, pairs, scaling
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     import numpy.typing as npt
 
-    from pytest_paddle_mt.records import PairedRound, Verdict
-    from pytest_paddle_mt.workers import Worker
+    Workers = Callable[[Path], tuple[Any, Any]]
 
 THREADS = (1, 2)
 SPIN_NS = 2e6
 #: Floors under the autocorrelation that the report compares; the one that ships is among them.
 FLOORS = (0.0, 0.3, 0.5)
 PLAN = WindowPlan(window_s=0.1, min_queries=20, warmup_s=0.02, warmup_queries=3)
-#: By ``max_drift``, and in the noisy condition: how long a trial may take, in seconds, which is what a target allows,
+#: By ``max_drift``, and beside a neighbour: how long a trial may take, in seconds, which is what a target allows,
 #: and fewest and most rounds.
-EFFORT = {"0.05": (120.0, (12, 120)), "0.02": (300.0, (24, 300)), "noisy": (300.0, (24, 300))}
+EFFORT = {"0.05": (120.0, (12, 120)), "0.02": (300.0, (24, 300)), "neighbour": (300.0, (24, 300))}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -77,44 +59,28 @@ class Scenario:
     slower: float
     max_drift: float
     #: Workers of the judged side and the other, ready for the largest thread count.
-    opened: Callable[[Path], tuple[Worker, Worker]]
-
-    @property
-    def wrong(self) -> str:
-        """The verdict that is an error here."""
-        return "pass" if self.slower > self.max_drift else "fail"
+    opened: Workers
 
 
-def synthetic(slower: float) -> Callable[[Path], tuple[Worker, Worker]]:
+def synthetic(slower: float) -> Workers:
     """Known work on both sides, the judged side's longer by a share."""
 
-    def opened(_: Path) -> tuple[Worker, Worker]:
-        return tuple(
-            _ready(
-                SyntheticEngine().open(
-                    Workload(pool=None, inputs=(), query=None, synthetic=SyntheticWork(spin_ns=ns), seed=0)
-                )
-            )
-            for ns in (SPIN_NS * (1 + slower), SPIN_NS)
-        )  # type: ignore[return-value]
+    def opened(_: Path) -> tuple[Any, Any]:
+        this, other = (SyntheticWork(spin_ns=ns) for ns in (SPIN_NS * (1 + slower), SPIN_NS))
+        return internals.synthetic_worker(this, max(THREADS)), internals.synthetic_worker(other, max(THREADS))
 
     return opened
 
 
-def real(layers: int) -> Callable[[Path], tuple[Worker, Worker]]:
+def real(layers: int) -> Workers:
     """A multilayer perceptron against one of 20 layers: ``layers`` of the same kind, so known work up to its ends."""
-
-    def opened(directory: Path) -> tuple[Worker, Worker]:
-        return _served(directory, layers), _served(directory, 20)
-
-    return opened
+    return lambda directory: (_served(directory, layers), _served(directory, 20))
 
 
-def _served(directory: Path, layers: int) -> Worker:
+def _served(directory: Path, layers: int) -> Any:
     import paddle
     from paddle import inference, nn
 
-    park_idle_math_threads()
     stem = directory / f"mlp{layers}"
     if not stem.with_suffix(".pdiparams").exists():
         width = 512
@@ -126,14 +92,7 @@ def _served(directory: Path, layers: int) -> Worker:
     config.disable_glog_info()
     config.disable_mkldnn()
     values = np.arange(8 * 512, dtype=np.float32).reshape(8, 512) % 255 * 0.001
-    pool = PredictorPool(config)
-    return _ready(NativeEngine().open(Workload(pool=pool, inputs=[{"x": values}], query=None, synthetic=None, seed=0)))
-
-
-def _ready(session: Any) -> Worker:
-    worker = InProcessWorker(session)
-    worker.prepare(max(THREADS))
-    return worker
+    return internals.model_worker(config, {"x": values}, max(THREADS))
 
 
 SCENARIOS = (
@@ -149,91 +108,50 @@ SCENARIOS = (
 def trial(scenario: Scenario, directory: Path, seed: int, budget_s: float, rounds: tuple[int, int]) -> dict[str, Any]:
     """One comparison, as plain data."""
     looks = scaling.looks(*rounds)
-    schedule = Schedule(thread_counts=THREADS, window=PLAN, looks=looks, budget_s=budget_s)
-    confidence = two_sides.confidence_of(schedule)
-    cpu = Cpu(usable_cores=available_cores().usable, math_threads=1)
-
-    def judge(so_far: Sequence[PairedRound]) -> tuple[Verdict, ...]:
-        return check.judge(
-            so_far,
-            THREADS,
-            cpu=cpu,
-            max_drift=scenario.max_drift,
-            confidence=confidence,
-            names=("this side", "the other"),
-        )
-
+    comparison = internals.Comparison(THREADS, PLAN, looks, budget_s)
     this, other = scenario.opened(directory)
     try:
         began_s = time.monotonic()
-        measured = paired.run(
-            [(this, other)],
-            schedule,
-            np.random.default_rng(seed),
-            decided=lambda so_far: all(verdict.status != "inconclusive" for verdict in judge(so_far)),
-            clock=time.monotonic,
-            progress=lambda _: None,
-        )
+        measured = comparison.measure(this, other, scenario.max_drift, seed)
         elapsed_s = time.monotonic() - began_s
     finally:
         this.close()
         other.close()
-    statuses = [verdict.status for verdict in judge(measured)]
+    statuses = comparison.statuses(measured, scenario.max_drift)
     return {
         "scenario": scenario.name,
         "seed": seed,
         "status": next(one for one in ("fail", "inconclusive", "pass") if one in statuses),
         "elapsed_s": elapsed_s,
-        "budget_s": budget_s,
         "looks": looks,
-        "confidence": confidence,
+        "confidence": comparison.confidence,
         "max_drift": scenario.max_drift,
         "round_s": elapsed_s / len(measured),
-        "log_ratios": {
-            str(n): pairs.ratio_series(measured, n, lambda window: validity.qps(window, cpu)).tolist() for n in THREADS
-        },
-        "as_measured": {str(n): pairs.ratio_series(measured, n).tolist() for n in THREADS},
+        "log_ratios": {str(n): comparison.log_ratios(measured, n) for n in THREADS},
+        "as_measured": {str(n): comparison.log_ratios_as_measured(measured, n) for n in THREADS},
         "seconds_per_query": {
             side: {str(n): [[1 / window.qps for window in one.at(n, side)] for one in measured] for n in THREADS}
-            for side in two_sides.SIDES
+            for side in internals.SIDES
         },
     }
 
 
-def record_trials(directory: Path, conditions: Sequence[str], ends_s: float, scenarios: Sequence[Scenario]) -> None:
-    """Make trials until the time is up, those first of which there are fewest."""
-    directory.mkdir(parents=True, exist_ok=True)
+def record_trials(directory: Path, condition: str, seconds_at_most: float, scenarios: Sequence[Scenario]) -> None:
+    """Make trials of each scenario in turn until the time is up."""
+    paths = {
+        directory / f"{condition}-{SCENARIOS.index(scenario)}-{number:04}.json": scenario
+        for number in range(10_000)
+        for scenario in random.Random(number).sample(scenarios, len(scenarios))
+    }
     with tempfile.TemporaryDirectory() as models:
-        while True:
-            done = load(directory)
-            todo = [(scenario, condition) for condition in conditions for scenario in scenarios]
-            random.shuffle(todo)
-            scenario, condition = min(
-                todo,
-                key=lambda one: sum(1 for t in done if (t["scenario"], t["condition"]) == (one[0].name, one[1])),
-            )
-            budget_s, rounds = EFFORT["noisy" if condition == "noisy" else f"{scenario.max_drift:g}"]
-            left_s = ends_s - time.monotonic()
-            if left_s < budget_s:
-                return
+        for path in builds.missing(paths, seconds_at_most):
+            scenario = paths[path]
+            budget_s, rounds = EFFORT[condition if condition == "neighbour" else f"{scenario.max_drift:g}"]
             seed = random.SystemRandom().randrange(2**31)
-            load_before = load_average()
-            with contextlib.ExitStack() as disturbed:
-                if condition == "noisy":
-                    disturbed.enter_context(neighbour.beside(seed, budget_s + 60, available_cores().usable))
+            with builds.under(condition):
                 made = trial(scenario, Path(models), seed, budget_s, rounds)
-            made |= {"condition": condition, "load_before": load_before, "machine": machine_key()}
-            _store(directory, made)
-
-
-def _store(directory: Path, made: dict[str, Any]) -> None:
-    path = directory / f"{made['seed']}.json"
-    temporary = path.with_suffix(".part")
-    with temporary.open("w") as file:
-        json.dump(made, file)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)
+            made |= {"condition": condition, "machine": internals.machine_key()}
+            builds.keep(path, json.dumps(made))
 
 
 def load(directory: Path) -> list[dict[str, Any]]:
@@ -243,7 +161,7 @@ def load(directory: Path) -> list[dict[str, Any]]:
 
 def replayed(made: dict[str, Any], floor: float, ratios: str = "log_ratios") -> tuple[str, float]:
     """What another floor, or another reading of throughput, would have said of the same rounds, and when in seconds."""
-    least = np.log(check.limit(made["max_drift"]))
+    least = np.log(against_check.limit(made["max_drift"]))
     series = {n: np.array(values) for n, values in made[ratios].items()}
     measured = min(len(values) for values in series.values())
     for look in sorted({*(one for one in made["looks"] if one < measured), measured}):
@@ -269,7 +187,7 @@ def mean_rule(made: dict[str, Any], apart: bool) -> str:
     """
     grew = []
     for n in made["log_ratios"]:
-        this, other = (np.array(made["seconds_per_query"][side][n]) for side in two_sides.SIDES)
+        this, other = (np.array(made["seconds_per_query"][side][n]) for side in internals.SIDES)
         half = len(this) // 2
         if apart and half:
             this, other = this[half:], other[:half]
@@ -277,29 +195,24 @@ def mean_rule(made: dict[str, Any], apart: bool) -> str:
     return "fail" if any(grew) else "pass"
 
 
-def print_table(trials: Sequence[dict[str, Any]], scenarios: Sequence[Scenario]) -> None:
-    """The table for docs/statistics.md."""
-    print("| condition | compared, and judged with | N | failed | passed | undecided | s: median, 95 % within |")
-    print("|---|---|---|---|---|---|---|")
-    for condition in sorted({made["condition"] for made in trials}, reverse=True):
+def _rows(trials: Sequence[dict[str, Any]], scenarios: Sequence[Scenario]) -> Iterator[list[str]]:
+    for condition in builds.CONDITIONS:
         for scenario in scenarios:
             mine = [one for one in trials if (one["scenario"], one["condition"]) == (scenario.name, condition)]
             if mine:
                 counts = [sum(one["status"] == status for one in mine) for status in ("fail", "pass", "inconclusive")]
-                shares = [
-                    f"{count} ({low:.0%}-{high:.0%})"
-                    for count, (low, high) in ((count, bounds(count, len(mine))) for count in counts)
-                ]
-                seconds = [one["elapsed_s"] for one in mine]
-                print(
-                    f"| {condition} | {scenario.name} | {len(mine)} | {' | '.join(shares)} | "
-                    f"{np.median(seconds):.0f}, {np.quantile(seconds, 0.95):.0f} |"
-                )
+                elapsed_s = [one["elapsed_s"] for one in mine]
+                took = f"{np.median(elapsed_s):.0f}, {np.quantile(elapsed_s, 0.95):.0f}"
+                shares = [report.counted(count, len(mine)) for count in counts]
+                yield [condition, scenario.name, str(len(mine)), *shares, took]
 
 
-def report(trials: Sequence[dict[str, Any]], scenarios: Sequence[Scenario]) -> None:
-    """Print what came of the trials: the table, and what other rules would have said."""
-    print_table(trials, scenarios)
+def print_report(trials: Sequence[dict[str, Any]], scenarios: Sequence[Scenario]) -> None:
+    """Print the table for docs/statistics.md, and what other rules conclude from the same rounds."""
+    print("Two sides in turn: how often the verdict is wrong, and how soon it comes")
+    print(f"  {report.machine()}; windows of {PLAN.window_s:g} s with at least {PLAN.min_queries} queries a thread")
+    head = ["condition", "compared, and judged with", "N", "failed", "passed", "undecided", "s: median, 95 % within"]
+    report.print_table(head, _rows(trials, scenarios))
     for condition in sorted({made["condition"] for made in trials}):
         for scenario in scenarios:
             mine = [one for one in trials if (one["scenario"], one["condition"]) == (scenario.name, condition)]
@@ -334,14 +247,14 @@ def _spread(series: Sequence[Sequence[float]], threads: int) -> str:
 def _print_rule(name: str, outcomes: Sequence[tuple[str, float]], scenario: Scenario) -> None:
     n = len(outcomes)
     failed = sum(1 for status, _ in outcomes if status == "fail")
-    low, high = bounds(failed, n)
+    low, high = report.bounds(failed, n)
     open_ones = sum(1 for status, _ in outcomes if status == "inconclusive")
     what = "found" if scenario.slower else "false alarms"
     seconds = sorted(elapsed_s for _, elapsed_s in outcomes)
     print(
         f"    {name:<50} {what} {failed}/{n} = {failed / n:.1%} ({low:.1%} to {high:.1%}), "
-        f"undecided {open_ones / n:.1%}, {number(float(np.median(seconds)))} s "
-        f"(95 % within {number(float(np.quantile(seconds, 0.95)))} s)"
+        f"undecided {open_ones / n:.1%}, {np.median(seconds):.3g} s "
+        f"(95 % within {np.quantile(seconds, 0.95):.3g} s)"
     )
 
 
@@ -349,8 +262,7 @@ def main() -> int:
     """Record and print; the exit status."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("directory", nargs="?", type=Path, metavar="DIRECTORY", help="where trials are kept")
-    parser.add_argument("--seconds-at-most", type=float, default=3600.0, help="no trial begins that may end later")
-    parser.add_argument("--condition", choices=("quiet", "noisy", "both"), default="quiet")
+    builds.add_options(parser)
     names = [scenario.name for scenario in SCENARIOS]
     parser.add_argument("--only", choices=names, action="append", help="a scenario to record; may be repeated")
     parser.add_argument("--report", action="store_true", help="only print what was recorded")
@@ -359,32 +271,20 @@ def main() -> int:
     if options.quick:
         with tempfile.TemporaryDirectory() as directory:
             made = [
-                {**trial(scenario, Path(directory), seed, 1.0, (4, 4)), "condition": "quick"}
+                {**trial(scenario, Path(directory), seed, 1.0, (4, 4)), "condition": "quiet"}
                 for seed, scenario in enumerate(SCENARIOS)
-                if paddle_version() is not None or not scenario.name.startswith("model")
+                if internals.paddle_version() is not None or not scenario.name.startswith("model")
             ]
-        _print_head()
-        report(made, SCENARIOS)
+        print_report(made, SCENARIOS)
         print("--quick: far too short to judge anything by, so nothing was judged")
         return 0
     if options.directory is None:
         parser.error("name a DIRECTORY to keep the trials in, or say --quick")
     if not options.report:
-        conditions = ("quiet", "noisy") if options.condition == "both" else (options.condition,)
         asked = [scenario for scenario in SCENARIOS if scenario.name in (options.only or names)]
-        record_trials(options.directory, conditions, time.monotonic() + options.seconds_at_most, asked)
-    _print_head()
-    report(load(options.directory), SCENARIOS)
+        record_trials(options.directory, options.condition, options.seconds_at_most, asked)
+    print_report(load(options.directory), SCENARIOS)
     return 0
-
-
-def _print_head() -> None:
-    print("Two sides in turn: how often the verdict is wrong, and how soon it comes")
-    print(
-        f"  {cpu_model()}, {available_cores().text}; pytest-paddle-mt {pytest_paddle_mt.__version__}, "
-        f"paddlepaddle {paddle_version()}; windows of {PLAN.window_s:g} s with at least "
-        f"{PLAN.min_queries} queries a thread"
-    )
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """A noisy neighbour: computes and writes memory for a second or so, rests as long, until its time or its parent ends.
 
-python benchmarks/neighbour.py SEED SECONDS
+python benchmarks/verdict/neighbour.py SEED SECONDS
 """
 
 from __future__ import annotations

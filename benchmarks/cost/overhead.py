@@ -1,6 +1,6 @@
 """Throughput through the native engine over that of a C++ loop written by hand, at 1 and 2 threads.
 
-    python benchmarks/overhead.py [--quick]
+    python benchmarks/cost/overhead.py [--quick]
 
 Both sides serve the same predictors in the same process, in short windows that alternate, thread i on core i. Several
 fresh processes do that, one after another: where its memory landed favours one side or the other by some percent for as
@@ -27,8 +27,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-from figures import QUICK_BLOCKS, Figure, Target, geometric_mean, interleaved, load_average, number, parser, report
-from models import mobilenet_v1, tiny_mlp
+from cost_figures import QUICK_BLOCKS, Figure, Target, geometric_mean, interleaved, load_average, number, parser, report
+from served_models import mobilenet_v1, tiny_mlp
 
 from pytest_paddle_mt.engines import Workload
 from pytest_paddle_mt.engines.native import NativeEngine
@@ -38,7 +38,7 @@ from pytest_paddle_mt.records import WindowPlan
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from models import Inputs, Served
+    from served_models import Inputs, Served
 
     from pytest_paddle_mt import PredictorPool
     from pytest_paddle_mt.engines import EngineSession

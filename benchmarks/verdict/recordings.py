@@ -10,8 +10,7 @@ import os
 from typing import TYPE_CHECKING
 
 import numpy as np
-
-from pytest_paddle_mt.records import Latencies, Noise, Round, ThreadWindow, Window
+from internals import Latencies, Noise, Round, ThreadWindow, Window
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -86,7 +85,7 @@ def load(path: Path) -> tuple[Round, ...]:
 
 
 def _thread(row: list[int]) -> ThreadWindow:
-    values = dict(zip(_OF_THREAD, row, strict=True))
+    values = dict(zip(_OF_THREAD, row[:-1], strict=True))
     delay_ns = values.pop("run_delay_ns")
     kept = Latencies(values_ns=np.array(row[-1:], dtype=np.int64), counts=None)
     return ThreadWindow(latencies=kept, run_delay_ns=None if delay_ns < 0 else delay_ns, **values)

@@ -1,6 +1,6 @@
 """MobileNetV1 with 2 threads: throughput of the native engine over that of Python threads, on the installed Paddle.
 
-    python benchmarks/against_python.py [--quick]
+    python benchmarks/cost/against_python.py [--quick]
 
 Both engines serve the same predictors in the same process, in alternating windows. Target: at least 1.8 where
 ``Predictor.run()`` holds the GIL, as in Paddle 3.3.1; where it releases it there is none, and the figures only inform.
@@ -14,8 +14,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from figures import QUICK_BLOCKS, Figure, Target, geometric_mean, interleaved, load_average, number, parser, report
-from models import mobilenet_v1
+from cost_figures import QUICK_BLOCKS, Figure, Target, geometric_mean, interleaved, load_average, number, parser, report
+from served_models import mobilenet_v1
 
 from pytest_paddle_mt.engines import Workload
 from pytest_paddle_mt.engines.native import NativeEngine

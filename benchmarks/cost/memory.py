@@ -1,6 +1,6 @@
 """Memory of a long measurement: 64 threads, 60 s, about 100,000 queries a second in total, through to the results.
 
-    python benchmarks/memory.py [--quick]
+    python benchmarks/cost/memory.py [--quick]
 
 Each part runs in a process of its own, on the ``synthetic`` engine with an arithmetic query, whose targets need next to
 no memory: one window of 60 s, which is thinned (its queries are counted in bins); 60 windows of 1 s, each kept query by
@@ -19,7 +19,7 @@ import subprocess
 import sys
 from typing import TYPE_CHECKING, Any
 
-from figures import Figure, Target, load_average, number, parser, report
+from cost_figures import Figure, Target, load_average, number, parser, report
 
 from pytest_paddle_mt.engines import SyntheticWork, Workload
 from pytest_paddle_mt.engines.synthetic import SyntheticEngine
@@ -92,7 +92,7 @@ def sweep_of(rounds: tuple[Round, ...], cpu: Cpu) -> Sweep:
     counts = (1, THREADS)
     points = points_of(rounds, counts, cpu, 0.95)
     return Sweep(
-        nodeid="benchmarks/memory.py",
+        nodeid="benchmarks/cost/memory.py",
         subject=Subject(
             engine="synthetic", device="cpu", batch_size=None, pool=None, math_threads=None, gil=None, facts={}
         ),

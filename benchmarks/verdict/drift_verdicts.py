@@ -1,12 +1,9 @@
-"""How often is the verdict on drift wrong, and what does it find? By simulation, and by runs in processes of their own.
+"""How often is the verdict on drift wrong, and what does it find? Runs and builds in processes of their own.
 
-    python benchmarks/drift.py simulate [--builds N]
-    python benchmarks/drift.py record DIR [--runs N] [--pause SECONDS] [--seconds-at-most SECONDS] [--work mobilenet]
-                                          [--condition quiet|noisy]
-    python benchmarks/drift.py build DIR [--builds N] [--slower PERCENT] [--seconds-at-most SECONDS]
-                                         [--condition quiet|noisy]
-    python benchmarks/drift.py judge DIR [--without-first N]
-    python benchmarks/drift.py [--quick]          all four, in a temporary directory, a few runs only
+    python benchmarks/verdict/drift_verdicts.py record DIR [--runs N] [--pause SECONDS] [--work mobilenet]
+    python benchmarks/verdict/drift_verdicts.py build DIR [--builds N] [--slower PERCENT]
+    python benchmarks/verdict/drift_verdicts.py judge DIR [--without-first N]
+    python benchmarks/verdict/drift_verdicts.py --quick     all three, in a temporary directory, a few runs only
 
 ``record`` measures one unchanged workload again and again, each time in a pytest session of its own, and keeps the
 figures that the session would store, so that it may be stopped and started again; the longer the pause, the more of
@@ -15,19 +12,17 @@ build. The rule is the one that ships; pytest-benchmark's ``mean:10%``, each run
 it, and so does the same rule without the probe. ``build`` is the whole gate: a pytest session of its own against a
 baseline of the latest eight recorded runs, in which a failure is measured again before it is believed. A slowdown of so
 many percent is one against a baseline that was so much faster. ``record`` and ``build`` want the machine to themselves;
-the noisy condition starts a neighbour of its own beside each run, which computes and rests in turn, and ends it again.
+``builds.py`` describes their conditions.
 """
 
 from __future__ import annotations
 
 import argparse
-import contextlib
 import dataclasses
 import json
 import math
 import os
 import shutil
-import subprocess
 import sys
 import tempfile
 import time
@@ -35,54 +30,20 @@ from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-import neighbour
+import builds
 import numpy as np
-from figures import load_average
-from proportions import upper_bound
-
-from pytest_paddle_mt.baselines import WINDOW_RUNS, Figures, ProbeFigures, Run, Series, anchor, rule, schema
-from pytest_paddle_mt.machine.cores import available_cores
-from pytest_paddle_mt.machine.facts import cpu_model
-from pytest_paddle_mt.plugin import parsers
-from pytest_paddle_mt.plugin.options import BY_KEY
-from pytest_paddle_mt.records import Limits
-from pytest_paddle_mt.statistics import drift
+import report
+from internals import Run, Series, compared, drift, drifted, schema
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-LIMITS = Limits(
-    min_efficiency=0.85,
-    max_collapse=parsers.max_collapse(BY_KEY["max_collapse"].default),
-    linear_until=None,
-    max_drift=parsers.drift(BY_KEY["max_drift"].default),
-    max_p99_drift=parsers.drift(BY_KEY["max_p99_drift"].default),
-)
-
-#: Spreads between runs that are simulated: a quiet machine's, and those of worse ones.
-SPREADS = (0.01, 0.02, 0.03, 0.05, 0.10)
-#: What the probe beside a simulated run says: there is none, it varies by itself, or it is as slow as the machine is.
-PROBES = ("none", "unrelated", "tells")
-#: Spread of a probe that varies by itself, and what one adds that tells.
-UNRELATED, TOLD = 0.05, 0.02
-#: How many runs were accepted before: one, those that make the full limit, one more, so that the anchor is judged as
-#: well, and a whole window.
-ACCEPTED = (1, drift.FULL_RUNS, drift.FULL_RUNS + 1, WINDOW_RUNS)
-#: How many runs one job records, one after the other, with the same shared part.
-RUNS_OF_A_JOB = (1, 2)
 #: Builds that are drawn from the recorded runs, in any order.
 DRAWN = 2_000
 #: Slowdowns that are judged, as factors of latency.
 SLOWDOWNS = (1.0, 1.05, 1.1, 1.2, 1.3, 1.5)
-#: Part of a simulated spread, as a variance, that all figures of a run share.
-COMMON = 0.7
-THREADS = (1, 2)
-QUERY_NS = 22e6
-PROBE_NS = 1e5
 #: pytest-benchmark's comparison that users write: a mean may grow by so much.
 MEAN_LIMIT = 1.10
-#: A neighbour ends by itself after so many seconds, should nobody end it.
-_RUN_S = 600.0
 
 #: How the work of a recorded run is made; the tests of one file, one of which runs.
 _SUITE = """
@@ -136,127 +97,6 @@ class Build(NamedTuple):
     by_mean: bool | None
 
 
-# Simulation.
-
-
-class Machine(NamedTuple):
-    """What varies from run to run of a simulated test."""
-
-    #: Of every figure, as a standard deviation of logarithms.
-    spread: float
-    #: One of ``PROBES``.
-    probe: str
-
-
-def simulated_job(rng: np.random.Generator, machine: Machine, runs: int, slower: float = 1.0) -> list[Run]:
-    """Runs at one and two threads, with one shared part, on a machine like this."""
-    shared = rng.normal(0.0, machine.spread * math.sqrt(COMMON))
-    return [_simulated_run(rng, shared, machine, slower) for _ in range(runs)]
-
-
-def _simulated_run(rng: np.random.Generator, shared: float, machine: Machine, slower: float) -> Run:
-    def noisy(value: float) -> float:
-        return value * math.exp(shared + rng.normal(0.0, machine.spread * math.sqrt(1 - COMMON)))
-
-    probe_ns = {
-        "none": None,
-        "unrelated": PROBE_NS * math.exp(rng.normal(0.0, UNRELATED)),
-        "tells": PROBE_NS * math.exp(shared + rng.normal(0.0, TOLD)),
-    }[machine.probe]
-    points = []
-    for threads in THREADS:
-        query_ns = QUERY_NS * slower
-        points.append(
-            Figures(
-                threads=threads,
-                rounds=12,
-                queries=1200,
-                qps=threads * 1e9 / noisy(query_ns),
-                efficiency=None if threads == 1 else math.exp(rng.normal(0.0, machine.spread)),
-                p5_ns=noisy(0.95 * query_ns),
-                p50_ns=noisy(query_ns),
-                p90_ns=noisy(1.1 * query_ns),
-                p99_ns=noisy(1.4 * query_ns),
-                probe=None if probe_ns is None else ProbeFigures(work="probe", qps=threads * 1e9 / probe_ns),
-                peak_rss_bytes=None,
-                forks=(),
-            )
-        )
-    return Run(date="", commit=None, versions={}, points=tuple(points))
-
-
-def compared(accepted: Sequence[Run], new: Run) -> tuple[rule.Comparison, ...]:
-    """What the rule says of ``new``."""
-    series = Series(setting={}, anchor=anchor.of_runs(accepted), runs=tuple(accepted))
-    return rule.compare(series, new.points, LIMITS)
-
-
-def drifted(accepted: Sequence[Run], new: Run) -> bool:
-    """Whether ``new`` has drifted."""
-    return any(one.drifted for one in compared(accepted, new))
-
-
-def simulate(builds: int) -> None:
-    """Print the share of simulated builds that fail, by accepted runs, spread and slowdown."""
-    print(f"simulated, {builds} builds each, margins {LIMITS.max_drift:g} and {LIMITS.max_p99_drift:g} (p99),")
-    print(
-        f"alpha {drift.FALSE_ALARM:g}; share that fails, and the 95 % upper bound of false alarms (Clopper & Pearson)"
-    )
-    header = "  ".join(f"{f'+{slower - 1:.0%}':>6}" for slower in SLOWDOWNS[1:])
-    print(f"  accepted  of a job  spread  probe       false alarms          {header}")
-    rng = np.random.default_rng(0)
-    settings = [
-        (runs, job, Machine(spread=spread, probe=probe))
-        for job in RUNS_OF_A_JOB
-        for probe in PROBES
-        for runs in ACCEPTED
-        for spread in SPREADS
-        if job == 1 or (runs > 1 and probe == "none")
-        if probe == "none" or (runs >= drift.FULL_RUNS and spread >= UNRELATED)
-    ]
-    for runs, of_a_job, machine in settings:
-        failed = [
-            sum(_simulated_build(rng, runs, of_a_job, machine, slower) for _ in range(builds)) for slower in SLOWDOWNS
-        ]
-        bound = upper_bound(failed[0], builds)
-        found = "  ".join(f"{count / builds:6.1%}" for count in failed[1:])
-        told = f"{failed[0] / builds:5.2%} (<= {bound:5.2%})"
-        print(f"  {runs:8}  {of_a_job:8}  {machine.spread:6.0%}  {machine.probe:9}   {told}      {found}", flush=True)
-
-
-def _simulated_build(rng: np.random.Generator, runs: int, of_a_job: int, machine: Machine, slower: float) -> bool:
-    """Whether a build fails that comes after so many accepted runs, each job of which recorded ``of_a_job``."""
-    accepted: list[Run] = []
-    while len(accepted) < runs:
-        accepted += simulated_job(rng, machine, of_a_job)
-    return drifted(accepted[:runs], simulated_job(rng, machine, 1, slower)[0])
-
-
-# Live runs.
-
-
-def _condition(condition: str, seed: int) -> contextlib.AbstractContextManager[object]:
-    """The neighbour where it is to be noisy."""
-    if condition == "noisy":
-        return neighbour.beside(seed, _RUN_S, available_cores().usable)
-    return contextlib.nullcontext()
-
-
-def _session(directory: Path, work: str, *options: str) -> subprocess.CompletedProcess[str]:
-    """One pytest on the suite, in a process of its own."""
-    return subprocess.run(
-        [
-            *(sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", f"test_run.py::test_{work}"),
-            *(*_OPTIONS, *options),
-        ],
-        cwd=directory,
-        env={name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-
-
 def record(directory: Path, runs: int, pause_s: float, seconds_at_most: float, work: str, condition: str) -> None:
     """Measure until there are ``runs`` runs in the directory, or the time is up; goes on where it was."""
     directory.mkdir(parents=True, exist_ok=True)
@@ -264,16 +104,13 @@ def record(directory: Path, runs: int, pause_s: float, seconds_at_most: float, w
     (directory / "pytest.ini").write_text("[pytest]\n")
     if work == "mobilenet" and not (directory / "model.pdiparams").exists():
         _export(directory)
-    deadline_s = time.monotonic() + seconds_at_most
-    while (index := len(list(directory.glob("run-*")))) < runs and time.monotonic() < deadline_s:
-        load = load_average()
-        with _condition(condition, index):
-            kept = _one_run(directory, index, work)
-        print(
-            f"run {index + 1} of {runs}: {'kept' if kept else 'not to be used'}, load before it {load:.1f}", flush=True
-        )
-        if index + 1 < runs:
-            time.sleep(min(pause_s, max(0.0, deadline_s - time.monotonic())))
+    paths = [directory / f"run-{index:04}" for index in range(runs)]
+    for path in builds.missing(paths, seconds_at_most):
+        load = os.getloadavg()[0]
+        kept = _one_run(path, work, condition)
+        print(f"{path.name} of {runs}: {'kept' if kept else 'not to be used'}, load before it {load:.1f}", flush=True)
+        if path != paths[-1]:
+            time.sleep(pause_s)
 
 
 def _export(directory: Path) -> None:
@@ -286,57 +123,55 @@ def _export(directory: Path) -> None:
     paddle.jit.save(network, str(directory / "model"), input_spec=[shape])
 
 
-def _one_run(directory: Path, index: int, work: str) -> bool:
+def _one_run(path: Path, work: str, condition: str) -> bool:
     """Measure once, in a process of its own; whether the run passed."""
-    unfinished = directory / f"unfinished-{index:04}"
+    unfinished = path.with_name(f"unfinished-{path.name}")
     shutil.rmtree(unfinished, ignore_errors=True)
     unfinished.mkdir()
-    done = _session(
-        directory,
-        work,
+    done = builds.run_pytest(
+        path.parent,
+        f"test_run.py::test_{work}",
+        *_OPTIONS,
         "--paddle-baseline-update",
         f"--paddle-baselines={unfinished}",
         f"--benchmark-json={unfinished / 'benchmark.json'}",
+        condition=condition,
     )
     (unfinished / "output.txt").write_text(done.stdout + done.stderr)
-    unfinished.rename(directory / f"run-{index:04}")
+    unfinished.rename(path)
     return done.returncode == 0
 
 
-# Live builds.
+def build(directory: Path, count: int, slower: int, seconds_at_most: float, condition: str) -> None:
+    """Gate until there are ``count`` builds with this slowdown in percent, or time is up; goes on where it was."""
+    paths = [directory / f"builds-{slower}" / f"build-{index:04}.json" for index in range(count)]
+    for path in builds.missing(paths, seconds_at_most):
+        load = os.getloadavg()[0]
+        verdict = _one_build(directory, path, 1 + slower / 100, condition)
+        print(f"{path.stem} of {count}, +{slower} %: {verdict}, load before it {load:.1f}", flush=True)
 
 
-def build(directory: Path, builds: int, slower: int, seconds_at_most: float, condition: str) -> None:
-    """Gate until there are ``builds`` builds with this slowdown in percent, or time is up; goes on where it was."""
-    of_slowdown = directory / f"builds-{slower}"
-    of_slowdown.mkdir(parents=True, exist_ok=True)
-    deadline_s = time.monotonic() + seconds_at_most
-    while (index := len(list(of_slowdown.glob("build-*.json")))) < builds and time.monotonic() < deadline_s:
-        load = load_average()
-        with _condition(condition, index):
-            verdict = _one_build(directory, of_slowdown / f"build-{index:04}.json", 1 + slower / 100)
-        print(f"build {index + 1} of {builds}, +{slower} %: {verdict}, load before it {load:.1f}", flush=True)
-
-
-def _one_build(directory: Path, results: Path, slower: float) -> str:
-    """Gate once, in a process of its own; what came of it."""
+def _one_build(directory: Path, results: Path, slower: float, condition: str) -> str:
+    """Gate once, in a process of its own; its outcome."""
     with tempfile.TemporaryDirectory() as made:
         baselines = Path(made)
         (work,) = _store_latest(directory, baselines, slower)
         unfinished = baselines / "results.json"
-        done = _session(
+        done = builds.run_pytest(
             directory,
-            work,
+            f"test_run.py::test_{work}",
+            *_OPTIONS,
             "--paddle-baseline-required",
             f"--paddle-baselines={baselines}",
             f"--paddle-json={unfinished}",
+            condition=condition,
         )
         if not unfinished.exists():
             sys.exit(f"the build measured nothing:\n{done.stdout}{done.stderr}")
         (sweep,) = json.loads(unfinished.read_text())["sweeps"]
-        again = any(window["stage"] == "confirmation" for window in sweep["windows"])
-        kept = {"measured_again": again, "verdicts": sweep["verdicts"]}
-        results.write_text(json.dumps(kept, indent=2) + "\n")
+    again = any(window["stage"] == "confirmation" for window in sweep["windows"])
+    kept = {"measured_again": again, "verdicts": sweep["verdicts"]}
+    builds.keep(results, json.dumps(kept, indent=2) + "\n")
     return outcome(kept)
 
 
@@ -434,8 +269,8 @@ def without_probe(one: Recorded) -> Recorded:
 def smallest_found(runs: Sequence[Recorded], share: float = drift.POWER) -> float | None:
     """The smallest slowdown, in steps of 1 %, of which this share is found; None below a hundred percent."""
     for percent in range(1, 101):
-        builds = builds_of(runs, 1 + percent / 100, 1)
-        if sum(build.drifted for build in builds) >= share * len(builds):
+        judged = builds_of(runs, 1 + percent / 100, 1)
+        if sum(one.drifted for one in judged) >= share * len(judged):
             return percent / 100
     return None
 
@@ -444,7 +279,7 @@ def judge(directory: Path, without_first: int) -> None:
     """Print what the rule and ``mean:10%`` say of the recorded runs, as they are and slowed down."""
     found = recorded(directory)
     all_runs = len(list(directory.glob("run-*")))
-    print(f"recorded: {len(found)} of {all_runs} runs passed; {cpu_model()}, {available_cores().text}")
+    print(f"recorded: {len(found)} of {all_runs} runs passed; {report.machine()}")
     runs = found[without_first:]
     if without_first:
         print(f"  judged: the {len(runs)} after the first {without_first}")
@@ -462,16 +297,20 @@ def judge(directory: Path, without_first: int) -> None:
     print("  the same rule without the probe:")
     _print_judged([without_probe(one) for one in runs])
     for folder in sorted(directory.glob("builds-*")):
-        builds = [json.loads(path.read_text()) for path in sorted(folder.glob("build-*.json"))]
-        if not builds:
-            continue
-        said = Counter(map(outcome, builds))
-        bound = upper_bound(said["fail"], len(builds))
-        print(
-            f"  whole builds, {_slowdown(1 + int(folder.name.partition('-')[2]) / 100)}: {len(builds)}, of which "
-            f"{', '.join(f'{count} {status}' for status, count in sorted(said.items()))}; fail <= {bound:.1%}, had "
-            f"they not shared accepted runs; {sum(one['measured_again'] for one in builds)} were measured again"
-        )
+        _print_whole_builds(folder)
+
+
+def _print_whole_builds(folder: Path) -> None:
+    whole = [json.loads(path.read_text()) for path in sorted(folder.glob("build-*.json"))]
+    if not whole:
+        return
+    ended = Counter(map(outcome, whole))
+    bound = report.upper_bound(ended["fail"], len(whole))
+    print(
+        f"  whole builds, {_slowdown(1 + int(folder.name.partition('-')[2]) / 100)}: {len(whole)}, of which "
+        f"{', '.join(f'{count} {status}' for status, count in sorted(ended.items()))}; fail <= {bound:.1%}, had "
+        f"they not shared accepted runs; {sum(one['measured_again'] for one in whole)} were measured again"
+    )
 
 
 def _print_judged(runs: Sequence[Recorded]) -> None:
@@ -528,51 +367,51 @@ def _beside_probe(runs: Sequence[Recorded], key: str) -> str:
 
 def _told(disjoint: Sequence[Build], overlapping: Sequence[Build], failed: Callable[[Build], bool | None]) -> str:
     cells = []
-    for builds, bounded in ((disjoint, True), (overlapping, False)):
-        known = [value for value in map(failed, builds) if value is not None]
+    for judged, bounded in ((disjoint, True), (overlapping, False)):
+        known = [value for value in map(failed, judged) if value is not None]
         if not known:
             cells.append("unknown")
             continue
-        bound = f" (<= {upper_bound(sum(known), len(known)):.0%})" if bounded else ""
+        bound = f" (<= {report.upper_bound(sum(known), len(known)):.0%})" if bounded else ""
         cells.append(
             f"{sum(known) / len(known):6.1%}{bound} of {len(known)} {'disjoint' if bounded else 'overlapping'}"
         )
     return "; ".join(cells)
 
 
-def main() -> int:
-    """Do what was asked for; the exit status."""
+def _parser() -> argparse.ArgumentParser:
     made = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    made.add_argument("--quick", action="store_true", help="a few builds and runs, to see that it runs; judges nothing")
+    made.add_argument(
+        "--quick", action="store_true", help="a build and a few runs, to see that it runs; judges nothing"
+    )
     commands = made.add_subparsers(dest="command")
-    of_simulate = commands.add_parser("simulate")
-    of_simulate.add_argument("--builds", type=int, default=2_000)
     of_record = commands.add_parser("record")
     of_record.add_argument("directory", type=Path)
     of_record.add_argument("--runs", type=int, default=100)
     of_record.add_argument("--pause", type=float, default=0.0, help="seconds between two runs")
-    of_record.add_argument("--seconds-at-most", type=float, default=3600.0)
     of_record.add_argument("--work", choices=("mobilenet", "synthetic"), default="mobilenet")
-    of_record.add_argument("--condition", choices=("quiet", "noisy"), default="quiet")
+    builds.add_options(of_record)
     of_build = commands.add_parser("build")
     of_build.add_argument("directory", type=Path)
     of_build.add_argument("--builds", type=int, default=100)
     of_build.add_argument("--slower", type=int, default=0, help="by how many percent")
-    of_build.add_argument("--seconds-at-most", type=float, default=3600.0)
-    of_build.add_argument("--condition", choices=("quiet", "noisy"), default="quiet")
+    builds.add_options(of_build)
     of_judge = commands.add_parser("judge")
     of_judge.add_argument("directory", type=Path)
     of_judge.add_argument("--without-first", type=int, default=0, help="runs that served to choose something")
+    return made
+
+
+def main() -> int:
+    """Do what was asked for; the exit status."""
+    made = _parser()
     asked = made.parse_args()
     if asked.quick:
-        simulate(20)
         with tempfile.TemporaryDirectory() as directory:
             record(Path(directory), drift.FULL_RUNS + 1, 0.0, 600.0, "synthetic", "quiet")
             build(Path(directory), 1, 0, 60.0, "quiet")
             judge(Path(directory), 0)
         print("--quick: far too short to judge anything by, so nothing was judged")
-    elif asked.command == "simulate":
-        simulate(asked.builds)
     elif asked.command == "record":
         record(asked.directory, asked.runs, asked.pause, asked.seconds_at_most, asked.work, asked.condition)
     elif asked.command == "build":
@@ -580,7 +419,7 @@ def main() -> int:
     elif asked.command == "judge":
         judge(asked.directory, asked.without_first)
     else:
-        made.error("say simulate, record, build or judge, or --quick")
+        made.error("say record, build or judge, or --quick")
     return 0
 
 

@@ -1,6 +1,6 @@
 """What the native loop costs: nanoseconds per query and thread of a target that returns at once, at 1 and 2 threads.
 
-    python benchmarks/null_target.py [--quick]
+    python benchmarks/cost/null_target.py [--quick]
 
 Measured through the ``synthetic`` engine, in short alternating windows, in its two ways of recording: every query kept
 with its timestamps, and queries counted in bins, as once there are too many to keep. Targets: at most 150 ns a query
@@ -14,7 +14,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
-from figures import QUICK_BLOCKS, Figure, Target, geometric_mean, interleaved, load_average, number, parser, report
+from cost_figures import QUICK_BLOCKS, Figure, Target, geometric_mean, interleaved, load_average, number, parser, report
 
 from pytest_paddle_mt.engines import MAX_STORED_QUERIES, SyntheticWork
 from pytest_paddle_mt.engines.synthetic import SyntheticSession

@@ -1,6 +1,6 @@
 """What having the plugin installed adds to the start of every pytest run, beside pytest-xdist and pytest-benchmark.
 
-    python benchmarks/startup.py [--quick]
+    python benchmarks/cost/startup.py [--quick]
 
 Everything runs ``pytest --collect-only`` on a suite of one unrelated test, in fresh interpreters that take turns, with
 ``PYTEST_DISABLE_PLUGIN_AUTOLOAD=1`` and one plugin named by ``-p`` (for bare pytest an empty one). The package is
@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-from figures import Figure, Target, load_average, median, number, parser, report
+from cost_figures import Figure, Target, load_average, median, number, parser, report
 
 import pytest_paddle_mt
 from pytest_paddle_mt import _native

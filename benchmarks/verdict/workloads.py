@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from pytest_paddle_mt.engines import SyntheticWork
+from pytest_paddle_mt import SyntheticWork
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -18,7 +18,7 @@ _QUERY_NS = 1e6
 class Workload:
     """One workload of the proof bench."""
 
-    #: For people.
+    #: Human-readable.
     text: str
     #: For the synthetic engine; None: a real model.
     work: SyntheticWork | None = None

@@ -1,6 +1,6 @@
 """How long the README's main job takes: MobileNetV1 swept over 1, 2 and 4 threads, from command to verdict.
 
-    python benchmarks/main_job.py [--quick]
+    python benchmarks/cost/main_job.py [--quick]
 
 Runs pytest in a fresh process of this interpreter's environment, as a user does after the installation, and shows what
 it prints. A model that the example exports is exported anew. Target: 90 s at most on two cores, with a verdict.
@@ -13,11 +13,11 @@ import sys
 import time
 from pathlib import Path
 
-from figures import Figure, Target, load_average, parser, report
+from cost_figures import Figure, Target, load_average, parser, report
 
 from pytest_paddle_mt.machine.cores import available_cores
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 EXAMPLE = Path("examples", "mobilenet_v1")
 COMMAND = (str(EXAMPLE), "--paddle-threads=1,2,4")
 
