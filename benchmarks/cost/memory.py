@@ -24,7 +24,7 @@ from cost_figures import Figure, Target, load_average, number, parser, report
 from pytest_paddle_mt.engines import SyntheticWork, Workload
 from pytest_paddle_mt.engines.synthetic import SyntheticEngine
 from pytest_paddle_mt.machine.cores import available_cores
-from pytest_paddle_mt.records import Cpu, Limits, Round, Subject, Sweep, WindowPlan
+from pytest_paddle_mt.records import Cpu, Limits, Measured, Round, Subject, Sweep, Visit, WindowPlan
 from pytest_paddle_mt.reporters import json_file
 from pytest_paddle_mt.statistics import latency
 from pytest_paddle_mt.statistics.points import points_of, pooled_latencies, universal_scalability
@@ -55,10 +55,12 @@ def run_part(windows: int, total_s: float) -> dict[str, Any]:
     cpu = Cpu(usable_cores=cores, math_threads=1)
     before_mb = peak_mb()
     rounds = measured_rounds(windows, total_s, SyntheticWork(spin_ns=cores / RATE_QPS * 1e9))
-    sweep = sweep_of(rounds, cpu)
-    document = json.dumps(json_file.document([json_file.entry(sweep)], datetime.datetime.now(datetime.timezone.utc)))
-    p99_ms = SweepResult(sweep, cpu).at(THREADS).latency_ms(99)
-    loaded = [window for one in rounds for window in one.at(THREADS)]
+    sweep, measured = sweep_of(rounds, cpu), Measured(cpu=cpu, rounds=rounds)
+    document = json.dumps(
+        json_file.document([json_file.entry(sweep, measured)], datetime.datetime.now(datetime.timezone.utc))
+    )
+    p99_ms = SweepResult(sweep, measured).at(THREADS).latency_ms(99)
+    loaded = [visit.window for one in rounds for visit in one.at(THREADS)]
     return {
         "before_mb": before_mb,
         "peak_mb": peak_mb(),
@@ -78,11 +80,12 @@ def measured_rounds(windows: int, total_s: float, work: SyntheticWork) -> tuple[
     session.prepare(THREADS)
     short = WindowPlan(window_s=0.01, min_queries=2, warmup_s=0.0, warmup_queries=1)
     long = WindowPlan(window_s=total_s / windows, min_queries=2, warmup_s=0.0, warmup_queries=1)
+
+    def visit(threads: int, plan: WindowPlan) -> Visit:
+        return Visit(side="this", fork=0, window=session.measure(threads, plan))
+
     try:
-        return tuple(
-            Round(index=index, fork=0, windows=(session.measure(1, short), session.measure(THREADS, long)))
-            for index in range(windows)
-        )
+        return tuple(Round(index=index, visits=(visit(1, short), visit(THREADS, long))) for index in range(windows))
     finally:
         session.close()
 
@@ -101,8 +104,6 @@ def sweep_of(rounds: tuple[Round, ...], cpu: Cpu) -> Sweep:
         linear_until=cpu.usable_cores,
         linear_until_reason="",
         usable_cores=cpu.usable_cores,
-        rounds=rounds,
-        confirmation=None,
         points=points,
         usl=universal_scalability(points),
         warnings=(),
@@ -123,7 +124,7 @@ def run_comparison(seconds: float) -> dict[str, Any]:
     """The same queries kept and thinned: the largest relative difference of a percentile."""
     work = SyntheticWork(spin_ns=20_000.0, exponential=True)
     (one,) = measured_rounds(1, seconds, work)
-    kept = [thread.latencies for thread in one.windows[1].per_thread]
+    kept = [thread.latencies for thread in one.visits[1].window.per_thread]
     exact, binned = latency.merge(kept), latency.merge(kept, max_exact=0)
     assert not exact.thinned, "a shorter comparison keeps every query"
     errors = {q: _error(exact, binned, q) for q in _PERCENTILES if exact.queries >= latency.minimum_queries(q)}

@@ -33,7 +33,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import builds
 import numpy as np
 import report
-from internals import Run, Series, compared, drift, drifted, schema
+from internals import Run, Series, anchor, compared, drift, drifted, schema
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

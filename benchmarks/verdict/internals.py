@@ -5,7 +5,7 @@ They judge stored rounds by the code that ships, so they need parts of it that a
 
 from __future__ import annotations
 
-import functools
+import dataclasses
 import math
 import time
 from typing import TYPE_CHECKING, Any
@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 import pytest_paddle_mt
-from pytest_paddle_mt.baselines import WINDOW_RUNS, Figures, ProbeFigures, Run, Series, rule, schema
-from pytest_paddle_mt.checks import Evidence, confirmation
+from pytest_paddle_mt.baselines import WINDOW_RUNS, Figures, ProbeFigures, Run, Series, anchor, rule, schema
+from pytest_paddle_mt.checks import Evidence, OtherSide, confirmation
 from pytest_paddle_mt.checks import against as against_check
 from pytest_paddle_mt.checks.linear import LinearCheck
 from pytest_paddle_mt.engines import SyntheticWork, Workload
@@ -24,17 +24,14 @@ from pytest_paddle_mt.machine.cores import available_cores
 from pytest_paddle_mt.machine.facts import cpu_model, machine_key
 from pytest_paddle_mt.machine.math_threads import park_idle_math_threads
 from pytest_paddle_mt.machine.versions import paddle_version
-from pytest_paddle_mt.plugin.options import (
-    DEFAULT_MAX_COLLAPSE,
-    DEFAULT_MAX_DRIFT,
-    DEFAULT_MAX_P99_DRIFT,
-    DEFAULT_ROUNDS,
-)
+from pytest_paddle_mt.plugin import parsers
+from pytest_paddle_mt.plugin.options import BY_KEY
 from pytest_paddle_mt.predictors.pool import PredictorPool
-from pytest_paddle_mt.records import Cpu, Latencies, Limits, Noise, Round, ThreadWindow, Window, WindowPlan
+from pytest_paddle_mt.records import Cpu, Latencies, Limits, Noise, Round, ThreadWindow, Visit, Window, WindowPlan
 from pytest_paddle_mt.statistics import drift, intervals, pairs, scaling, validity
-from pytest_paddle_mt.sweeps import known_work, one_side, paired, two_sides
-from pytest_paddle_mt.sweeps.rounds import Schedule, run_rounds
+from pytest_paddle_mt.statistics.points import points_of
+from pytest_paddle_mt.sweeps import known_work
+from pytest_paddle_mt.sweeps.rounds import Schedule, one_side, run_rounds, two_sides
 from pytest_paddle_mt.workers.in_process import InProcessWorker
 
 if TYPE_CHECKING:
@@ -54,9 +51,11 @@ __all__ = [
     "Series",
     "SyntheticWork",
     "ThreadWindow",
+    "Visit",
     "Window",
     "WindowPlan",
     "against_check",
+    "anchor",
     "available_cores",
     "compared",
     "confirmation",
@@ -76,17 +75,19 @@ __all__ = [
 #: The defaults, with ``min_efficiency`` as stated in docs/statistics.md.
 LIMITS = Limits(
     min_efficiency=0.85,
-    max_collapse=float(DEFAULT_MAX_COLLAPSE),
+    max_collapse=parsers.max_collapse(BY_KEY["max_collapse"].default),
     linear_until=None,
-    max_drift=float(DEFAULT_MAX_DRIFT),
-    max_p99_drift=float(DEFAULT_MAX_P99_DRIFT),
+    max_drift=parsers.drift(BY_KEY["max_drift"].default),
+    max_p99_drift=parsers.drift(BY_KEY["max_p99_drift"].default),
 )
-SIDES = two_sides.SIDES
+#: Fewest and most rounds of a sweep.
+DEFAULT_ROUNDS = parsers.rounds(BY_KEY["rounds"].default)
+SIDES = ("this", "other")
 
 
 def compared(accepted: Sequence[Run], new: Run) -> tuple[rule.Comparison, ...]:
     """What the rule says of ``new``."""
-    series = Series(setting={}, anchor=rule.anchor_of(accepted[: drift.FULL_RUNS]), runs=tuple(accepted))
+    series = Series(setting={}, anchor=anchor.of_runs(accepted), runs=tuple(accepted))
     return rule.compare(series, new.points, LIMITS)
 
 
@@ -102,17 +103,19 @@ def versions() -> str:
 
 def confidence(looks: Sequence[int]) -> float:
     """The confidence of each interval of a sweep of one and two threads."""
-    return scaling.confidence_after_looks(one_side.ALPHA, len(looks))
+    return scaling.confidence_after_looks(scaling.ALPHA, len(looks))
 
 
 def linear_verdicts(rounds: Sequence[Round], threads: int, confidence: float, beside_control: bool) -> list[Any]:
     """What the linear check concludes from rounds of one thread and ``threads``."""
+    cpu = Cpu(usable_cores=threads, math_threads=1)
     evidence = Evidence(
         rounds=tuple(rounds),
+        points=points_of(rounds, (1, threads), cpu, confidence),
         thread_counts=(1, threads),
         limits=LIMITS,
         linear_until=threads,
-        cpu=Cpu(usable_cores=threads, math_threads=1),
+        cpu=cpu,
         confidence=confidence,
         relative_to_control=beside_control,
     )
@@ -140,18 +143,20 @@ def _ready(session: Any, threads: int) -> Any:
 
 def rounds_with_control(worker: Any, threads: int, rounds: int, plan: WindowPlan) -> tuple[Round, ...]:
     """So many rounds of one thread and ``threads``, with the control workload after every window."""
-    schedule = Schedule(thread_counts=(1, threads), window=plan, looks=(rounds,), budget_s=math.inf)
-    control = known_work.known_work_worker(SyntheticEngine(), known_work.CONTROL_WORK, threads, 1)
-    with control as controlled:
-        return run_rounds(
-            [worker],
+    counts = (1, threads)
+    schedule = Schedule(thread_counts=counts, window=plan, order=one_side, looks=(rounds,), budget_s=math.inf)
+    with known_work.controlling(SyntheticEngine(), threads, 1) as control:
+        found, _ = run_rounds(
+            [{"this": worker}],
             schedule,
             np.random.default_rng(1),
+            measure=lambda worker, stop: known_work.visit(worker, stop, plan, control=control),
+            judge=len,
             decided=lambda _: False,
             clock=time.monotonic,
             progress=lambda _: None,
-            control=functools.partial(controlled.measure, plan=known_work.CONTROL_WINDOW),
         )
+    return found
 
 
 class Comparison:
@@ -160,36 +165,49 @@ class Comparison:
     def __init__(
         self, thread_counts: tuple[int, ...], plan: WindowPlan, looks: tuple[int, ...], budget_s: float
     ) -> None:
-        self._schedule = Schedule(thread_counts=thread_counts, window=plan, looks=looks, budget_s=budget_s)
+        self._schedule = Schedule(
+            thread_counts=thread_counts, window=plan, order=two_sides, looks=looks, budget_s=budget_s
+        )
         self._cpu = Cpu(usable_cores=available_cores().usable, math_threads=1)
-        self.confidence = two_sides.confidence_of(self._schedule)
+        self.confidence = scaling.confidence_after_looks(scaling.ALPHA, len(looks), len(thread_counts))
 
     def measure(self, this: Any, other: Any, max_drift: float, seed: int) -> Any:
         """Rounds until everything is decided, the last look is reached or the budget is used up."""
-        return paired.run(
-            [(this, other)],
+        found, _ = run_rounds(
+            [{"this": this, "other": other}],
             self._schedule,
             np.random.default_rng(seed),
-            decided=lambda so_far: all(status != "inconclusive" for status in self.statuses(so_far, max_drift)),
+            measure=lambda worker, stop: known_work.visit(worker, stop, self._schedule.window),
+            judge=lambda so_far: self.statuses(so_far, max_drift),
+            decided=lambda statuses: "inconclusive" not in statuses,
             clock=time.monotonic,
             progress=lambda _: None,
         )
+        return found
 
     def statuses(self, measured: Any, max_drift: float) -> list[str]:
         """What is concluded at each thread count."""
-        verdicts = against_check.judge(
-            measured,
-            self._schedule.thread_counts,
+        counts = self._schedule.thread_counts
+        this, other = (tuple(one.of(side) for one in measured) for side in SIDES)
+        evidence = Evidence(
+            rounds=this,
+            points=points_of(this, counts, self._cpu, self.confidence),
+            thread_counts=counts,
+            limits=dataclasses.replace(LIMITS, max_drift=max_drift),
+            linear_until=1,
             cpu=self._cpu,
-            max_drift=max_drift,
             confidence=self.confidence,
-            names=("this side", "the other"),
+            other=OtherSide(
+                names=("this side", "the other"),
+                both=tuple(measured),
+                points=points_of(other, counts, self._cpu, self.confidence),
+            ),
         )
-        return [verdict.status for verdict in verdicts]
+        return [verdict.status for verdict in against_check.AgainstCheck().judge(evidence)]
 
     def log_ratios(self, measured: Any, threads: int) -> list[float]:
         """ln of the throughput of this side over the other's in each round, as it is judged."""
-        return pairs.ratio_series(measured, threads, lambda window: validity.qps(window, self._cpu)).tolist()
+        return pairs.ratio_series(measured, threads, lambda visit: validity.qps(visit.window, self._cpu)).tolist()
 
     def log_ratios_as_measured(self, measured: Any, threads: int) -> list[float]:
         """The same from throughput as measured, with the time that other work took left in."""

@@ -16,6 +16,7 @@ themselves; ``builds.py`` describes the conditions.
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import json
 import math
 import statistics
@@ -30,7 +31,7 @@ import numpy as np
 import peers
 import recordings
 import report
-from internals import Cpu, Round, ThreadWindow, Window, WindowPlan, confirmation, intervals, scaling, validity
+from internals import Cpu, Round, ThreadWindow, Visit, Window, WindowPlan, confirmation, intervals, scaling, validity
 from workloads import WORKLOADS
 
 if TYPE_CHECKING:
@@ -79,14 +80,15 @@ def slowed(one: Round, efficiency: float) -> Round:
         values["open_ns"] = round(kept.open_ns / efficiency)
         return Window(**values)
 
-    return Round(index=one.index, fork=one.fork, windows=tuple(window(kept) for kept in one.windows))
+    visits = (dataclasses.replace(visit, window=window(visit.window)) for visit in one.visits)
+    return Round(index=one.index, visits=tuple(visits))
 
 
 class Rule:
     """The shipped procedure: looks, the linear check, and the confirmation of a failure."""
 
     def __init__(self) -> None:
-        fewest, most = (int(part) for part in internals.DEFAULT_ROUNDS.split(":"))
+        fewest, most = internals.DEFAULT_ROUNDS
         self.looks = scaling.looks(fewest, most)
         self._confidence = internals.confidence(self.looks)
 
@@ -143,8 +145,8 @@ def replay_table() -> dict[str, dict[str, Any]]:
     return table
 
 
-def _corrected(window: Window) -> float:
-    return validity.qps(window, Cpu(usable_cores=THREADS, math_threads=1))
+def _corrected(visit: Visit) -> float:
+    return validity.qps(visit.window, Cpu(usable_cores=THREADS, math_threads=1))
 
 
 def replay(check: bool) -> int:

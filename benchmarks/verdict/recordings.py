@@ -5,12 +5,11 @@ Of a thread's latencies only their 10 % quantile is kept: the shipped rule reads
 
 from __future__ import annotations
 
-import dataclasses
 import os
 from typing import TYPE_CHECKING
 
 import numpy as np
-from internals import Latencies, Noise, Round, ThreadWindow, Window
+from internals import Latencies, Noise, Round, ThreadWindow, Visit, Window
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -79,8 +78,7 @@ def load(path: Path) -> tuple[Round, ...]:
         made.setdefault(index, []).append(window)
         at += threads
     return tuple(
-        Round(index=index, fork=0, windows=tuple(_beside(windows[::2], windows[1::2])))
-        for index, windows in made.items()
+        Round(index=index, visits=tuple(_visits(windows[::2], windows[1::2]))) for index, windows in made.items()
     )
 
 
@@ -98,12 +96,12 @@ def _quantile_ns(thread: ThreadWindow) -> int:
 
 
 def _with_controls(one: Round) -> Iterator[Window]:
-    for window in one.windows:
-        assert window.control is not None, "a recording has a control beside every window"
-        yield window
-        yield window.control
+    for visit in one.visits:
+        assert visit.control is not None, "a recording has a control for every window"
+        yield visit.window
+        yield visit.control
 
 
-def _beside(windows: Sequence[Window], controls: Sequence[Window]) -> Iterator[Window]:
+def _visits(windows: Sequence[Window], controls: Sequence[Window]) -> Iterator[Visit]:
     for window, control in zip(windows, controls, strict=True):
-        yield dataclasses.replace(window, control=control)
+        yield Visit(side="this", fork=0, window=window, control=control)
