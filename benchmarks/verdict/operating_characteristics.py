@@ -108,7 +108,7 @@ class Rule:
         behind = rounds[look:]
         for again_look in self.looks:
             again, beside = self.verdicts(behind[:again_look]), self.verdicts(behind[:again_look], True)
-            if confirmation.settled(first, again, beside):
+            if confirmation.answered(first, again, beside):
                 break
         (final,) = confirmation.confirmed(first, again, beside, "the rounds behind")
         return Replayed(status={"fail": "fail"}.get(final.status, "undecided"), rounds=look)
