@@ -100,7 +100,7 @@ from conftest import *
 
 def test_serves(concurrent_runner):
     result = concurrent_runner([], gate=False)
-    note("after", *[one.fork for one in result.sweep.rounds])
+    note("after", *[one.fork for one in result.measured.rounds])
 
 def test_next():
     note("next")

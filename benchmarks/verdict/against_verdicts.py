@@ -27,10 +27,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import bench_report
 import builds
 import internals
 import numpy as np
-import report
 from internals import SyntheticWork, WindowPlan, against_check, intervals, pairs, scaling
 
 if TYPE_CHECKING:
@@ -105,6 +105,11 @@ SCENARIOS = (
 )
 
 
+def seconds_per_query(one: Any, threads: int) -> list[float]:
+    """What a query took in each visit of a round with so many threads, all of them together."""
+    return [1 / visit.window.qps for visit in one.at(threads)]
+
+
 def trial(scenario: Scenario, directory: Path, seed: int, budget_s: float, rounds: tuple[int, int]) -> dict[str, Any]:
     """One comparison, as plain data."""
     looks = scaling.looks(*rounds)
@@ -130,7 +135,7 @@ def trial(scenario: Scenario, directory: Path, seed: int, budget_s: float, round
         "log_ratios": {str(n): comparison.log_ratios(measured, n) for n in THREADS},
         "as_measured": {str(n): comparison.log_ratios_as_measured(measured, n) for n in THREADS},
         "seconds_per_query": {
-            side: {str(n): [[1 / window.qps for window in one.at(n, side)] for one in measured] for n in THREADS}
+            side: {str(n): [seconds_per_query(one.of(side), n) for one in measured] for n in THREADS}
             for side in internals.SIDES
         },
     }
@@ -203,16 +208,18 @@ def _rows(trials: Sequence[dict[str, Any]], scenarios: Sequence[Scenario]) -> It
                 counts = [sum(one["status"] == status for one in mine) for status in ("fail", "pass", "inconclusive")]
                 elapsed_s = [one["elapsed_s"] for one in mine]
                 took = f"{np.median(elapsed_s):.0f}, {np.quantile(elapsed_s, 0.95):.0f}"
-                shares = [report.counted(count, len(mine)) for count in counts]
+                shares = [bench_report.counted(count, len(mine)) for count in counts]
                 yield [condition, scenario.name, str(len(mine)), *shares, took]
 
 
 def print_report(trials: Sequence[dict[str, Any]], scenarios: Sequence[Scenario]) -> None:
     """Print the table for docs/statistics.md, and what other rules conclude from the same rounds."""
     print("Two sides in turn: how often the verdict is wrong, and how soon it comes")
-    print(f"  {report.machine()}; windows of {PLAN.window_s:g} s with at least {PLAN.min_queries} queries a thread")
+    print(
+        f"  {bench_report.machine()}; windows of {PLAN.window_s:g} s with at least {PLAN.min_queries} queries a thread"
+    )
     head = ["condition", "compared, and judged with", "N", "failed", "passed", "undecided", "s: median, 95 % within"]
-    report.print_table(head, _rows(trials, scenarios))
+    bench_report.print_table(head, _rows(trials, scenarios))
     for condition in sorted({made["condition"] for made in trials}):
         for scenario in scenarios:
             mine = [one for one in trials if (one["scenario"], one["condition"]) == (scenario.name, condition)]
@@ -247,7 +254,7 @@ def _spread(series: Sequence[Sequence[float]], threads: int) -> str:
 def _print_rule(name: str, outcomes: Sequence[tuple[str, float]], scenario: Scenario) -> None:
     n = len(outcomes)
     failed = sum(1 for status, _ in outcomes if status == "fail")
-    low, high = report.bounds(failed, n)
+    low, high = bench_report.bounds(failed, n)
     open_ones = sum(1 for status, _ in outcomes if status == "inconclusive")
     what = "found" if scenario.slower else "false alarms"
     seconds = sorted(elapsed_s for _, elapsed_s in outcomes)

@@ -11,8 +11,8 @@ import argparse
 import math
 from typing import NamedTuple
 
+import bench_report
 import numpy as np
-import report
 from internals import LIMITS, WINDOW_RUNS, Figures, ProbeFigures, Run, drift, drifted
 
 #: Spreads between runs that are simulated: a quiet machine's, and those of worse ones.
@@ -84,7 +84,9 @@ def _simulated_run(rng: np.random.Generator, shared: float, machine: Machine, sl
 def simulate(count: int) -> None:
     """Print the share of simulated builds that fail, by accepted runs, spread and slowdown."""
     print(f"simulated, {count} builds each, margins {LIMITS.max_drift:g} and {LIMITS.max_p99_drift:g} (p99),")
-    print(f"alpha {drift.ALPHA:g}; share that fails, and the 95 % upper bound of false alarms (Clopper & Pearson)")
+    print(
+        f"alpha {drift.FALSE_ALARM:g}; share that fails, and the 95 % upper bound of false alarms (Clopper & Pearson)"
+    )
     header = "  ".join(f"{f'+{slower - 1:.0%}':>6}" for slower in SLOWDOWNS[1:])
     print(f"  accepted  of a job  spread  probe       false alarms          {header}")
     rng = np.random.default_rng(0)
@@ -101,7 +103,7 @@ def simulate(count: int) -> None:
         failed = [
             sum(_simulated_build(rng, runs, of_a_job, machine, slower) for _ in range(count)) for slower in SLOWDOWNS
         ]
-        bound = report.upper_bound(failed[0], count)
+        bound = bench_report.upper_bound(failed[0], count)
         found = "  ".join(f"{one / count:6.1%}" for one in failed[1:])
         alarms = f"{failed[0] / count:5.2%} (<= {bound:5.2%})"
         print(f"  {runs:8}  {of_a_job:8}  {machine.spread:6.0%}  {machine.probe:9}   {alarms}      {found}", flush=True)

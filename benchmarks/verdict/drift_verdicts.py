@@ -30,9 +30,9 @@ from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import bench_report
 import builds
 import numpy as np
-import report
 from internals import Run, Series, anchor, compared, drift, drifted, schema
 
 if TYPE_CHECKING:
@@ -279,7 +279,7 @@ def judge(directory: Path, without_first: int) -> None:
     """Print what the rule and ``mean:10%`` say of the recorded runs, as they are and slowed down."""
     found = recorded(directory)
     all_runs = len(list(directory.glob("run-*")))
-    print(f"recorded: {len(found)} of {all_runs} runs passed; {report.machine()}")
+    print(f"recorded: {len(found)} of {all_runs} runs passed; {bench_report.machine()}")
     runs = found[without_first:]
     if without_first:
         print(f"  judged: the {len(runs)} after the first {without_first}")
@@ -305,7 +305,7 @@ def _print_whole_builds(folder: Path) -> None:
     if not whole:
         return
     ended = Counter(map(outcome, whole))
-    bound = report.upper_bound(ended["fail"], len(whole))
+    bound = bench_report.upper_bound(ended["fail"], len(whole))
     print(
         f"  whole builds, {_slowdown(1 + int(folder.name.partition('-')[2]) / 100)}: {len(whole)}, of which "
         f"{', '.join(f'{count} {status}' for status, count in sorted(ended.items()))}; fail <= {bound:.1%}, had "
@@ -372,7 +372,7 @@ def _told(disjoint: Sequence[Build], overlapping: Sequence[Build], failed: Calla
         if not known:
             cells.append("unknown")
             continue
-        bound = f" (<= {report.upper_bound(sum(known), len(known)):.0%})" if bounded else ""
+        bound = f" (<= {bench_report.upper_bound(sum(known), len(known)):.0%})" if bounded else ""
         cells.append(
             f"{sum(known) / len(known):6.1%}{bound} of {len(known)} {'disjoint' if bounded else 'overlapping'}"
         )

@@ -25,12 +25,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import bench_report
 import builds
 import internals
 import numpy as np
 import peers
 import recordings
-import report
 from internals import Cpu, Round, ThreadWindow, Visit, Window, WindowPlan, confirmation, intervals, scaling, validity
 from workloads import WORKLOADS
 
@@ -289,11 +289,11 @@ def print_report(results: Path) -> int:
         for name in WORKLOADS
         if (stored := _stored(results, condition, name))
     ]
-    report.print_table([*head, *peers.RULES], rows)
+    bench_report.print_table([*head, *peers.RULES], rows)
     print()
     shown = builds.CONDITIONS[:2]
     aims = ([aim, *(reached(_Builds(results, one)) for one in shown)] for aim, reached in AIMS.items())
-    report.print_table(["aim, and one-sided 95 % bound", *shown], aims)
+    bench_report.print_table(["aim, and one-sided 95 % bound", *shown], aims)
     return 0
 
 
@@ -320,7 +320,7 @@ class _Builds:
             sum(one["status"] in statuses for one in self.five_below)
             for statuses in (("pass",), ("pass", "inconclusive"))
         )
-        return f"{n - missed} of {n} (at least {1 - report.upper_bound(missed, n):.1%}), passed {passed}"
+        return f"{n - missed} of {n} (at least {1 - bench_report.upper_bound(missed, n):.1%}), passed {passed}"
 
     def passed_twenty_below(self) -> str:
         return _at_most(self.twenty_below, ("pass",))
@@ -329,11 +329,11 @@ class _Builds:
         return _at_most([*self.scaling, *self.twenty_below], ("inconclusive",))
 
     def seconds(self) -> str:
-        return report.seconds([one["elapsed_s"] for one in self.scaling if one["status"] == "pass"])
+        return bench_report.seconds([one["elapsed_s"] for one in self.scaling if one["status"] == "pass"])
 
 
 def _at_most(stored: Sequence[dict[str, Any]], statuses: Sequence[str]) -> str:
-    return report.at_most(sum(one["status"] in statuses for one in stored), len(stored))
+    return bench_report.at_most(sum(one["status"] in statuses for one in stored), len(stored))
 
 
 #: What the decision procedure must reach, and how that is told.
@@ -360,10 +360,10 @@ def _row(
     yield name
     yield "" if known is None else f"{known.estimate:.2f}"
     yield str(n)
-    yield report.share(counts["fail"], n)
-    yield report.share(counts["pass"], n)
-    yield report.share(n - sum(counts.values()), n)
-    yield report.seconds([one["elapsed_s"] for one in stored if one["status"] == "pass"])
+    yield bench_report.share(counts["fail"], n)
+    yield bench_report.share(counts["pass"], n)
+    yield bench_report.share(n - sum(counts.values()), n)
+    yield bench_report.seconds([one["elapsed_s"] for one in stored if one["status"] == "pass"])
     yield _percent([peers.floor(math.exp(float(_log_efficiencies(one).mean()))) for one in stored])
     base = UNCHANGED.get(name, "even")
     before = stored[:-1] if base == name or name == "even" else _stored(results, condition, base)

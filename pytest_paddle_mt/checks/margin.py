@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
@@ -18,6 +18,11 @@ if TYPE_CHECKING:
 
     from pytest_paddle_mt.checks import Evidence
     from pytest_paddle_mt.records import Round, Status, Visit
+
+
+#: A pass promises a ratio at or above the limit as measured, and with the confidence of the interval no more than this
+#: below it.
+MARGIN = 0.05
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -36,47 +41,67 @@ class Question:
 
 
 def judge(question: Question, evidence: Evidence) -> Verdict:
-    """Pass when the whole interval is at or above the limit, fail when it is below, else inconclusive."""
+    """Judge the ratio by its interval.
+
+    Pass: the ratio as measured is at or above the limit, and its interval is no more than ``MARGIN`` below. Fail: the
+    whole interval is below the limit. Else inconclusive.
+
+    Where the threads wait for each other, the time that other work took from them is known only within bounds. Then the
+    lowest ratio that it allows must pass, or the highest fail.
+    """
     threads, base = question.threads, question.base
-    log_ratios = _log_ratios(question, evidence)
     objection = validity.objection(evidence.rounds, threads) or validity.objection(evidence.rounds, base)
-    observed = float(np.exp(log_ratios.mean())) if len(log_ratios) else None
-    interval = mean_interval(log_ratios, evidence.confidence)
+    lowest, highest = (_log_ratios(question, evidence, credit) for credit in ("least", "most"))
+    observed = float(np.exp(highest.mean())) if len(highest) else None
+    intervals = [mean_interval(series, evidence.confidence) for series in (lowest, highest)]
     if objection is not None:
         return _verdict(question, observed, "inconclusive", objection)
-    if interval is None or observed is None:
+    if intervals[0] is None or intervals[1] is None or observed is None:
         return _verdict(question, observed, "inconclusive", f"{question.what} {_too_little(question, evidence)}")
-    low, high = math.exp(interval.low), math.exp(interval.high)
-    measured = f"{question.what} is {observed:.2f} ({low:.2f} to {high:.2f}, {counted(len(log_ratios), 'round')})"
-    if low >= question.limit:
+    low, high = math.exp(intervals[0].low), math.exp(intervals[1].high)
+    measured = f"{question.what} is {observed:.2f} ({low:.2f} to {high:.2f}, {counted(len(highest), 'round')})"
+    at_least = float(np.exp(lowest.mean()))
+    if at_least >= question.limit and low >= question.limit - MARGIN:
         return _verdict(question, observed, "pass", f"{measured}, at or above the limit {question.limit:.2f}")
     if high < question.limit:
         return _verdict(question, observed, "fail", f"{measured}, below the limit {question.limit:.2f}")
-    return _verdict(
-        question,
-        observed,
-        "inconclusive",
-        f"{measured}: the interval contains the limit {question.limit:.2f}; give more --paddle-rounds and a larger "
-        "--paddle-budget, or a quieter machine",
-    )
+    return _verdict(question, observed, "inconclusive", f"{measured}: {_undecided(question, at_least, observed)}")
 
 
-def _log_ratios(question: Question, evidence: Evidence) -> npt.NDArray[np.float64]:
-    """ln of the ratio over its ideal in each usable round, float64, shape (k,)."""
+def _log_ratios(question: Question, evidence: Evidence, credit: Literal["least", "most"]) -> npt.NDArray[np.float64]:
+    """ln of the ratio over its ideal in each usable round, float64, shape (k,), with the least or the most credit.
+
+    Throughput is credited with the time that other work took. That time is not known of threads that wait for each
+    other: the least credit gives them none, and the most gives all of it.
+    """
     cpu, threads, base = evidence.cpu, question.threads, question.base
+    doubtful = {n: validity.wait_for_each_other(evidence.rounds, n) for n in (threads, base)}
 
     def usable(one: Round) -> bool:
         return validity.usable(one, threads, cpu, base)
 
-    def corrected(visit: Visit) -> float:
-        return validity.qps(visit.window, cpu)
+    def throughput(visit: Visit) -> float:
+        n = visit.window.threads
+        credited = not doubtful[n] or (credit == "most") == (n == threads)
+        qps = validity.qps(visit.window, cpu) if credited else visit.window.qps
+        return qps / validity.control_qps(visit, cpu) if evidence.relative_to_control else qps
 
-    def over_control(visit: Visit) -> float:
-        return validity.qps_over_control(visit, cpu)
+    log_ratios = scaling.ratio_series(evidence.rounds, threads, base, usable, throughput)
+    # The control has the ideal ratio in it.
+    return log_ratios if evidence.relative_to_control else log_ratios - math.log(question.ideal)
 
-    if evidence.relative_to_control:  # the control has the ideal ratio in it
-        return scaling.ratio_series(evidence.rounds, threads, base, usable, over_control)
-    return scaling.ratio_series(evidence.rounds, threads, base, usable, corrected) - math.log(question.ideal)
+
+def _undecided(question: Question, at_least: float, at_most: float) -> str:
+    """Why an interval decides nothing, and what to do."""
+    if at_most - at_least > MARGIN:
+        return (
+            f"it is {at_least:.2f} if the threads waited for each other, and {at_most:.2f} if other work took that "
+            "time; run it on a quieter machine"
+        )
+    return (
+        f"the interval contains the limit {question.limit:.2f}; give more --paddle-rounds and a larger "
+        "--paddle-budget, or a quieter machine"
+    )
 
 
 def _too_little(question: Question, evidence: Evidence) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from pytest_paddle_mt.units import NS_PER_MS, NS_PER_S, counted
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from pytest_paddle_mt.records import Cpu, Round, Visit, Window
 
@@ -28,6 +28,9 @@ _MIN_CPU_SHARE = 0.95
 #: A thread of the probe that has a core to itself is at least this fast, relative to one thread alone: two
 #: on one core have half of it each, and clocks that fall when all cores work leave more than this.
 MIN_CORE_SPEED = 0.7
+
+#: So many more sleeps per query than with one thread show that threads wait for each other.
+MIN_WAITS = 0.01
 
 #: The harness may take this share of a thread's time between queries.
 MAX_OUTSIDE_SHARE = 0.02
@@ -104,15 +107,36 @@ def qps(window: Window, cpu: Cpu) -> float:
     return window.qps / (1 - min(lost_share(window, cpu), MAX_CORRECTED_SHARE))
 
 
-def qps_over_control(visit: Visit, cpu: Cpu) -> float:
-    """``qps`` over that of the control workload, which was measured with as many threads right after it.
+def own_waits(rounds: Iterable[Round], threads: int) -> list[float]:
+    """How often a measuring thread went to sleep, per query, in each visit with ``threads`` threads."""
+    return [
+        sum(thread.voluntary_switches for thread in visit.window.per_thread) / visit.window.queries
+        for round_ in rounds
+        for visit in round_.at(threads)
+    ]
+
+
+def wait_for_each_other(rounds: Sequence[Round], threads: int) -> bool:
+    """Whether ``threads`` threads go to sleep more often, per query, than one thread ever does: they share a lock.
+
+    How much of a thread's delay other work took from it is then unknown: a thread that is woken to find the lock taken
+    again was delayed for nothing. The threads of one predictor may sleep, too, but do so with one thread as well.
+    """
+    if threads < 2:
+        return False
+    alone, together = own_waits(rounds, 1), own_waits(rounds, threads)
+    return bool(alone and together) and statistics.median(together) > max(alone) + MIN_WAITS
+
+
+def control_qps(visit: Visit, cpu: Cpu) -> float:
+    """``qps`` of the control workload, which was measured with as many threads right after the window.
 
     Raises:
         ValueError: there was no control.
     """
     if visit.control is None:
         raise ValueError(f"a visit with {counted(visit.window.threads, 'thread')} has no control")
-    return qps(visit.window, cpu) / qps(visit.control, cpu)
+    return qps(visit.control, cpu)
 
 
 def usable(round_: Round, threads: int, cpu: Cpu, base: int = 1) -> bool:

@@ -332,7 +332,7 @@ def test_a_test_that_is_skipped_on_the_other_side_is_no_data_with_its_reason(sid
 def test_sides_that_serve_another_batch_are_not_comparable_and_the_difference_is_named(sides):
     sides.conftest(
         """
-        from pytest_paddle_mt import identity
+        from pytest_paddle_mt.predictors import identity
         known = identity.describe
 
         def describe(*arguments):

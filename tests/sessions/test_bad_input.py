@@ -41,8 +41,8 @@ def told(result: pytest.RunResult) -> str:
         ("--paddle-threads=8-2", "the range runs backwards", "write 2-8"),
         ("--paddle-threads=10000", "10000 threads are more than the limit of 1024", "ask for 1024 threads or fewer"),
         ("--paddle-engine=natve", "there is no engine 'natve'", "did you mean 'native'?"),
-        ("--paddle-min-efficiency=0", "an efficiency of 0 is no limit", "above 0 and up to 1"),
-        ("--paddle-min-efficiency=1.5", "an efficiency of 1.5 is no limit", "above 0 and up to 1"),
+        ("--paddle-min-efficiency=0", "0 cannot be the smallest efficiency", "above 0 and up to 1"),
+        ("--paddle-min-efficiency=1.5", "1.5 cannot be the smallest efficiency", "above 0 and up to 1"),
         ("--paddle-min-efficiency=nan", "'nan' is not a number", "above 0 and up to 1"),
         ("--paddle-window=0", "a window of 0 s measures nothing", "give seconds (0.5)"),
         ("--paddle-window=0q", "a window of 0q is too short", "queries of every thread (200q)"),
@@ -64,7 +64,9 @@ def test_a_marker_argument_that_cannot_be_used_is_an_error_of_that_test_s_collec
     suite.write(ANY_TEST.replace('engine="scales"', "min_efficiency=1.5"))
     result = suite.run()
     result.assert_outcomes(errors=1)
-    assert "test_it.py::test_it: paddle_scaling(min_efficiency=1.5): an efficiency of 1.5 is no limit" in told(result)
+    assert "test_it.py::test_it: paddle_scaling(min_efficiency=1.5): 1.5 cannot be the smallest efficiency" in told(
+        result
+    )
 
 
 def test_a_misspelt_marker_argument_is_told_with_the_one_that_was_meant(suite: Suite):

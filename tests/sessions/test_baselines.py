@@ -14,8 +14,7 @@ from pytest_paddle_mt.machine.cores import available_cores
 from pytest_paddle_mt.machine.facts import cpu_model, machine_facts, machine_key
 from pytest_paddle_mt.machine.versions import measured_versions
 from pytest_paddle_mt.plugin.resolve import resolve
-from pytest_paddle_mt.records import Cpu
-from tests.builders import subject, sweep
+from tests.builders import measured, subject, sweep
 from tests.suite import Suite, text
 
 #: The throughput of the engine is that of a healthy one times what the file ``factor`` says.
@@ -398,7 +397,7 @@ def test_a_sweep_that_the_budget_ended_early_is_not_accepted(store: Stored, pyte
     one = sweep()
     found = ledger.look_up(one.nodeid, one.nodeid, one.subject, (1, 2), gate=True)
     for complete in (False, True):
-        ledger.measured(one, one.nodeid, found, Cpu(usable_cores=2, math_threads=1), complete=complete)
+        ledger.measured(one, measured(), one.nodeid, found, complete=complete)
         ledger.accept_offers(None, lambda _: None)
         assert len(store.files) == complete
     assert "the budget ended it before its first look; give a larger --paddle-budget" in " ".join(

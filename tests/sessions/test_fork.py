@@ -211,7 +211,7 @@ def test_a_segmentation_fault_is_a_failure_with_the_stacks(forked):
 
 
 def test_a_segmentation_fault_in_a_measuring_thread_is_a_failure_with_the_stacks(forked):
-    forked.test(
+    forked.write(
         """
         from conftest import *
 
@@ -223,7 +223,7 @@ def test_a_segmentation_fault_in_a_measuring_thread_is_a_failure_with_the_stacks
         """
     )
     told(
-        forked.run("--paddle-engine=synthetic"),
+        forked.run_forked("--paddle-engine=synthetic"),
         "fork 1 died of SIGSEGV while it measured 1 thread",
         "Fatal Python error: Segmentation fault",
         "in measure",
@@ -232,7 +232,7 @@ def test_a_segmentation_fault_in_a_measuring_thread_is_a_failure_with_the_stacks
 
 
 def test_a_segmentation_fault_in_a_measuring_thread_prints_the_stacks_without_forks_too(forked):
-    forked.test(
+    forked.write(
         """
         from conftest import *
 
@@ -240,7 +240,7 @@ def test_a_segmentation_fault_in_a_measuring_thread_prints_the_stacks_without_fo
             concurrent_runner(SyntheticWork(spin_ns=1e4, crash_at=5), gate=False)
         """
     )
-    result = forked.run("--paddle-engine=synthetic", forks=0)
+    result = forked.run_apart("--paddle-engine=synthetic")
     assert result.ret == -signal.SIGSEGV
     result.stderr.fnmatch_lines(["*Fatal Python error: Segmentation fault*", "*in measure", "*in test_serves"])
 

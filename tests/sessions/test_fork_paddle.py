@@ -39,7 +39,7 @@ def test_no_predictor_is_made_in_the_parent_and_the_forks_say_what_they_serve(se
             assert (subject.batch_size, subject.pool, subject.math_threads) == (1, "clone", 1)
             assert subject.gil in ("held", "released")
             assert subject.facts["paddle"].startswith("paddlepaddle ")
-            assert {one.fork for one in result.sweep.rounds} == {1, 2}
+            assert {one.fork for one in result.measured.rounds} == {1, 2}
             assert paddle_inputs["x"].shape == (1, 16)  # whoever looks gets one
             assert len(predictor_pool) == 1
         """
@@ -81,7 +81,7 @@ def test_a_crash_is_told_with_the_stacks_although_paddle_takes_the_signals_over(
 
 #: A predictor whose pointer to its implementation was overwritten after it was proven, as by a stray write of a model.
 _BROKEN = """
-    from pytest_paddle_mt import libpaddle
+    from pytest_paddle_mt.predictors import libpaddle
     from pytest_paddle_mt.engines.native import NativeSession
 
     def measure(self, threads, plan, sound=NativeSession.measure):
@@ -104,8 +104,8 @@ _SERVES = """
 
 def test_a_crash_of_a_predictor_in_a_measuring_thread_is_told_with_the_stacks(served):
     served.conftest_too(_BROKEN)
-    served.test(_SERVES)
-    result = served.run()
+    served.write(_SERVES)
+    result = served.run_forked()
     result.assert_outcomes(failed=1, passed=1)
     result.stdout.fnmatch_lines(
         ["*fork 1 died of SIGSEGV while it measured*", "*Fatal Python error: Segmentation fault*", "*in test_serves*"]
@@ -114,7 +114,7 @@ def test_a_crash_of_a_predictor_in_a_measuring_thread_is_told_with_the_stacks(se
 
 def test_a_crash_of_a_predictor_in_a_measuring_thread_prints_the_stacks_without_forks_too(served):
     served.conftest_too(_BROKEN)
-    served.test(_SERVES)
-    result = served.run(forks=0)
+    served.write(_SERVES)
+    result = served.run_apart()
     assert result.ret == -signal.SIGSEGV
     result.stderr.fnmatch_lines(["*Fatal Python error: Segmentation fault*", "*in measure", "*in test_serves"])
