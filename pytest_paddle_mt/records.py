@@ -47,6 +47,7 @@ WarningKind = Literal[
     "scaling_not_judged",
     "thinned",
     "threads_added",
+    "threads_wait",
     "versions_differ",
 ]
 

@@ -38,6 +38,7 @@ def window(
     stolen_cores: float | None = 0.0,
     other_cores: float = 0.0,
     switches_per_s: float = 0.0,
+    sleeps_per_query: float = 0.0,
 ) -> Window:
     """A window whose threads share ``qps`` evenly and are at work all the time.
 
@@ -52,6 +53,7 @@ def window(
         stolen_cores: cores that the hypervisor gave to others; None: unknown.
         other_cores: cores that other threads of this process kept busy.
         switches_per_s: involuntary context switches of each thread.
+        sleeps_per_query: voluntary context switches of each thread.
     """
     query_ns = threads / qps * NS_PER_S
     wall_ns = round(queries * query_ns)
@@ -67,7 +69,7 @@ def window(
             latencies=latency.exact(np.full(own, busy_ns)),
             wall_ns=wall_ns,
             cpu_ns=round(wall_ns * cpu_share),
-            voluntary_switches=0,
+            voluntary_switches=round(sleeps_per_query * own),
             involuntary_switches=round(switches_per_s * wall_ns / NS_PER_S),
             run_delay_ns=None if delay_share is None else round(wall_ns * delay_share),
         )

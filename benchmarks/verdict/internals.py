@@ -152,7 +152,7 @@ def rounds_with_control(worker: Any, threads: int, rounds: int, plan: WindowPlan
             np.random.default_rng(1),
             measure=lambda worker, stop: known_work.visit(worker, stop, plan, control=control),
             judge=len,
-            decided=lambda _: False,
+            undecided=lambda _: counts,
             clock=time.monotonic,
             progress=lambda _: None,
         )
@@ -179,7 +179,7 @@ class Comparison:
             np.random.default_rng(seed),
             measure=lambda worker, stop: known_work.visit(worker, stop, self._schedule.window),
             judge=lambda so_far: self.statuses(so_far, max_drift),
-            decided=lambda statuses: "inconclusive" not in statuses,
+            undecided=lambda statuses: self._schedule.thread_counts if "inconclusive" in statuses else (),
             clock=time.monotonic,
             progress=lambda _: None,
         )

@@ -66,6 +66,7 @@ def _percentile(latencies: Latencies | None, q: float) -> float | None:
 
 def _of_forks(rounds: Sequence[Round], threads: int, cpu: Cpu) -> tuple[ForkFigures, ...]:
     found = []
+    rounds = [one for one in rounds if one.at(threads)]
     for fork in sorted({one.fork for one in rounds if one.fork}):
         own = [one for one in rounds if one.fork == fork]
         qps = scaling.geometric_mean(throughputs(own, threads, cpu))

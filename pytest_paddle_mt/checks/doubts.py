@@ -42,7 +42,7 @@ def doubts(subject: Subject, evidence: Evidence, threads_note: str | None) -> tu
         found.append(Warning(kind="threads_added", text=threads_note))
     found += _of_the_gil(subject)
     for point in evidence.points:
-        found += _of_the_machine(point)
+        found += _of_the_machine(point, waits=validity.wait_for_each_other(evidence.rounds, point.threads))
         objection = validity.objection(evidence.rounds, point.threads)
         if objection is not None:
             found.append(Warning(kind="not_the_predictor", text=objection))
@@ -67,7 +67,7 @@ def _of_the_gil(subject: Subject) -> Iterator[Warning]:
         yield Warning(kind="gil_unknown", text="the GIL probe could not tell whether Predictor.run() holds the GIL")
 
 
-def _of_the_machine(point: Point) -> Iterator[Warning]:
+def _of_the_machine(point: Point, *, waits: bool) -> Iterator[Warning]:
     running = counted(point.threads, "thread")
     taken = point.set_aside_rounds - point.shared_core_rounds
     if taken:
@@ -82,7 +82,13 @@ def _of_the_machine(point: Point) -> Iterator[Warning]:
             "one physical core (seen by the probe; hypervisors do that)"
         )
         yield Warning(kind="cores_shared", text=text)
-    if point.lost_share > validity.MAX_LOST_SHARE:
+    if point.lost_share > validity.MAX_LOST_SHARE and waits:
+        text = (
+            f"{running}: they wait for each other, so it is unknown how much of {point.lost_share:.0%} of their time "
+            "other work took; throughput and efficiency are as measured"
+        )
+        yield Warning(kind="threads_wait", text=text)
+    elif point.lost_share > validity.MAX_LOST_SHARE:
         text = (
             f"{running}: other work took {point.lost_share:.0%} of their time; throughput and efficiency are corrected "
             "for that, latencies are not where every round was disturbed"

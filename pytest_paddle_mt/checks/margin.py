@@ -106,9 +106,10 @@ def _undecided(question: Question, at_least: float, at_most: float) -> str:
 
 def _too_little(question: Question, evidence: Evidence) -> str:
     """Why there is no interval, human-readable."""
-    cpu, rounds = evidence.cpu, len(evidence.rounds)
-    usable = [one for one in evidence.rounds if validity.usable(one, question.threads, cpu, question.base)]
-    shared = [one for one in evidence.rounds if validity.cores_shared(one, question.threads, cpu)]
+    cpu, visited = evidence.cpu, [one for one in evidence.rounds if one.at(question.threads)]
+    rounds = len(visited)
+    usable = [one for one in visited if validity.usable(one, question.threads, cpu, question.base)]
+    shared = [one for one in visited if validity.cores_shared(one, question.threads, cpu)]
     aside = rounds - len(usable)
     if not aside:
         cause = (

@@ -113,7 +113,7 @@ OPTIONS: tuple[Option, ...] = (
         parser="rounds",
         meaning="How often every thread count is measured: at least MIN times, then until the verdict is clear, "
         "at most MAX times",
-        default="12:48",
+        default="6:96",
     ),
     Option(
         name="--paddle-warmup",

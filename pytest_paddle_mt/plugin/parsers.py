@@ -149,7 +149,7 @@ def window(value: object) -> tuple[float, int]:
 
 def rounds(value: object) -> tuple[int, int]:
     """The fewest rounds and the most."""
-    step = "give MIN:MAX, such as 12:48, or one number for both"
+    step = "give MIN:MAX, such as 6:96, or one number for both"
     parts = value.split(":") if isinstance(value, str) and ":" in value else value
     if not isinstance(parts, (list, tuple)):
         parts = [parts, parts]

@@ -12,18 +12,19 @@ from pytest_paddle_mt.statistics import latency, scaling, validity
 from pytest_paddle_mt.statistics.intervals import mean_interval
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     import numpy.typing as npt
 
-    from pytest_paddle_mt.records import Cpu, Latencies, Round, UniversalScalability
+    from pytest_paddle_mt.records import Cpu, Latencies, Round, UniversalScalability, Visit
 
 
 def points_of(rounds: Sequence[Round], thread_counts: Sequence[int], cpu: Cpu, confidence: float) -> tuple[Point, ...]:
     """One point per thread count. Rounds that were set aside are counted, and left out of everything else.
 
-    Throughput and efficiency have the time taken out that other work took; latencies are those of the rounds that it
-    left alone. Where it left none alone, all are shown, and where every round was set aside, without an efficiency.
+    Throughput and efficiency have the time taken out that other work took, unless the threads wait for each other;
+    latencies are those of the rounds that it left alone. Where it left none alone, all are shown. There is no
+    efficiency where every round was set aside, or where the windows do not measure the predictor.
     """
     return tuple(_point(rounds, threads, cpu, confidence) for threads in thread_counts)
 
@@ -43,7 +44,17 @@ def latency_rounds(rounds: Sequence[Round], threads: int, cpu: Cpu) -> Sequence[
 def throughputs(rounds: Sequence[Round], threads: int, cpu: Cpu) -> npt.NDArray[np.float64]:
     """QPS of each round with ``threads`` threads, shape (k,): of those that were not set aside, else of all."""
     usable = [one for one in rounds if validity.usable(one, threads, cpu)] or rounds
-    return scaling.throughput_series(usable, threads, qps=lambda visit: validity.qps(visit.window, cpu))
+    return scaling.throughput_series(usable, threads, qps=credited(rounds, cpu))
+
+
+def credited(rounds: Sequence[Round], cpu: Cpu) -> Callable[[Visit], float]:
+    """Throughput of a visit in queries per second, with the time taken out that other work took.
+
+    As measured where the threads wait for each other: then that time is not known.
+    """
+    counts = {visit.window.threads for one in rounds for visit in one.visits}
+    doubtful = {n for n in counts if validity.wait_for_each_other(rounds, n)}
+    return lambda visit: visit.window.qps if visit.window.threads in doubtful else validity.qps(visit.window, cpu)
 
 
 def universal_scalability(measured: Sequence[Point]) -> UniversalScalability | None:
@@ -55,10 +66,13 @@ def universal_scalability(measured: Sequence[Point]) -> UniversalScalability | N
 
 
 def _point(rounds: Sequence[Round], threads: int, cpu: Cpu, confidence: float) -> Point:
+    rounds = [one for one in rounds if one.at(threads)]
     usable = [one for one in rounds if validity.usable(one, threads, cpu)]
-    log_efficiencies = scaling.efficiency_series(usable, threads, qps=lambda visit: validity.qps(visit.window, cpu))
+    log_efficiencies = scaling.efficiency_series(usable, threads, qps=credited(rounds, cpu))
     qps_of_rounds = throughputs(rounds, threads, cpu)
     efficiency, efficiency_interval = _efficiency(log_efficiencies, confidence)
+    if any(validity.objection(rounds, n) for n in (1, threads)):
+        efficiency, efficiency_interval = None, None
     qps = scaling.geometric_mean(qps_of_rounds)
     assert qps is not None, "a point has at least one round"
     pooled = pooled_latencies(latency_rounds(rounds, threads, cpu), threads)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 #: Chance that the intervals of one sweep, all looks and thread counts together, miss; half of it on each side.
 ALPHA = 0.02
 
-_MAX_LOOKS = 4
+_MAX_LOOKS = 8
 
 #: A look adds little when this factor in rounds has not been gained, and costs confidence all the same.
 _MIN_GROWTH = math.sqrt(2)
@@ -122,7 +122,7 @@ def universal_scalability(
 
 
 def looks(minimum: int, maximum: int) -> tuple[int, ...]:
-    """Numbers of rounds after which the stop rule looks: at most four, from ``minimum`` geometrically to ``maximum``.
+    """Numbers of rounds after which the stop rule looks: at most eight, from ``minimum`` geometrically to ``maximum``.
 
     Looks grow by a factor of 1.4 at least; where ``maximum`` is nearer to ``minimum``, it is the only look.
 

@@ -38,9 +38,9 @@ class _Judged:
     notes: tuple[Warning, ...] = ()
 
     @property
-    def decided(self) -> bool:
-        """Whether no verdict needs more rounds."""
-        return all(verdict.status != "inconclusive" for verdict in self.verdicts)
+    def undecided(self) -> frozenset[int]:
+        """The thread counts that verdicts need more rounds of."""
+        return _needed(self.evidence, [verdict for verdict in self.verdicts if verdict.status == "inconclusive"])
 
 
 def sweep(opener: Opener, terms: Terms, look_up: Callable[[Subject], Stored]) -> tuple[Sweep, Measured, Stored | None]:
@@ -71,6 +71,16 @@ def sweep(opener: Opener, terms: Terms, look_up: Callable[[Subject], Stored]) ->
     verdicts = judged.verdicts if again.verdicts is None else again.verdicts
     measured = Measured(cpu=side.cpu, rounds=rounds, confirmation=again.rounds)
     return side.concluded(judged, verdicts, (*again.notes, *opener.notes)), measured, stored
+
+
+def _needed(evidence: Evidence, verdicts: Sequence[Verdict]) -> frozenset[int]:
+    """The thread counts that these verdicts are about, and those that they are compared with."""
+    if not verdicts:
+        return frozenset()
+    about = {verdict.threads for verdict in verdicts}
+    if None in about:
+        return frozenset(evidence.thread_counts)
+    return frozenset({1, evidence.linear_count, *(n for n in about if n is not None)})
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -108,7 +118,7 @@ class _OneSide:
             self._workers,
             seed=[self._terms.seed],
             judge=self._judge,
-            decided=lambda judged: judged.decided,
+            undecided=lambda judged: judged.undecided,
             probe=self.probe,
         )
 
@@ -185,12 +195,16 @@ class _OneSide:
             relative = dataclasses.replace(evidence, relative_to_control=True)
             return self._ask(evidence), self._ask(relative)
 
+        everything = self._evidence(())
+        needed = _needed(everything, [verdict for verdict in first if verdict.status == "fail"])
+        failed = tuple(n for n in self._terms.schedule.thread_counts if n in needed)
         return measure_rounds(
             self._terms,
             workers,
             seed=[self._terms.seed, 1],
             judge=judge,
-            decided=lambda answers: confirmation.answered(first, *answers),
+            undecided=lambda answers: frozenset() if confirmation.answered(first, *answers) else frozenset(failed),
+            thread_counts=failed,
             probe=self.probe,
             control=control,
         )
@@ -207,10 +221,11 @@ class _OneSide:
 
     def _evidence(self, rounds: tuple[Round, ...]) -> Evidence:
         terms = self._terms
-        counts = terms.schedule.thread_counts
+        visited = {visit.window.threads for one in rounds for visit in one.visits}
+        counts = tuple(n for n in terms.schedule.thread_counts if n in visited or not rounds)
         return Evidence(
             rounds=rounds,
-            points=points_of(rounds, counts, self.cpu, terms.confidence),
+            points=points_of(rounds, tuple(n for n in counts if rounds), self.cpu, terms.confidence),
             thread_counts=counts,
             limits=terms.limits,
             linear_until=self._linear_until,

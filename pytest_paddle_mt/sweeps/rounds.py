@@ -13,7 +13,7 @@ import numpy as np
 from pytest_paddle_mt.records import Round
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
 
     from pytest_paddle_mt.records import Side, Visit, WindowPlan
     from pytest_paddle_mt.workers import Worker
@@ -97,13 +97,14 @@ def run_rounds(
     *,
     measure: Callable[[Worker, Stop], Visit],
     judge: Callable[[tuple[Round, ...]], Judgement],
-    decided: Callable[[Judgement], bool],
+    undecided: Callable[[Judgement], Collection[int]],
     clock: Callable[[], float],
     progress: Callable[[Progress], None],
 ) -> tuple[tuple[Round, ...], Judgement]:
     """Measure rounds until a look finds everything decided, the last look is reached, or the budget is used up.
 
-    At least one round is measured, however small the budget. Exactly one worker measures at any time.
+    At least one round is measured, however small the budget. Exactly one worker measures at any time. After a look,
+    rounds visit only the thread counts that are still needed.
 
     Args:
         workers: a worker for each side; each round is measured by one entry, in turn.
@@ -111,7 +112,7 @@ def run_rounds(
         rng: draws the order of each round.
         measure: measures one stop on one worker.
         judge: judges the rounds so far, at each look and, unless that was one, at the end.
-        decided: whether nothing is open after a look.
+        undecided: the thread counts that are still needed after a look; empty: everything is decided.
         clock: monotonic seconds.
         progress: called before each window.
 
@@ -121,12 +122,13 @@ def run_rounds(
     started_s = clock()
     rounds: list[Round] = []
     longest_s = 0.0
+    counts = schedule.thread_counts
     while len(rounds) < schedule.looks[-1]:
         began_s = clock()
         if rounds and began_s - started_s + longest_s > schedule.budget_s:
             break
         of_sides = workers[len(rounds) % len(workers)]
-        stops = schedule.order(schedule.thread_counts, rng)
+        stops = schedule.order(counts, rng)
         visits = []
         for index, stop in enumerate(stops):
             progress(
@@ -144,6 +146,9 @@ def run_rounds(
         longest_s = max(longest_s, clock() - began_s)
         if len(rounds) in schedule.looks:
             judgement = judge(tuple(rounds))
-            if decided(judgement) or len(rounds) == schedule.looks[-1]:
+            needed = tuple(n for n in counts if n in undecided(judgement))
+            if not needed or len(rounds) == schedule.looks[-1]:
                 return tuple(rounds), judgement
+            if needed != counts:
+                counts, longest_s = needed, 0.0
     return tuple(rounds), judge(tuple(rounds))

@@ -72,12 +72,12 @@ class Terms:
 
     @property
     def confidence(self) -> float:
-        """Confidence of each interval: ``scaling.ALPHA`` shared by the looks and what one look judges.
+        """Confidence of each interval: ``scaling.ALPHA`` shared by the looks and, in a comparison, the thread counts.
 
-        A comparison judges every thread count, one side every count above one.
+        Of one side every count must pass by itself, and a failure is measured again before it is believed, so their
+        number needs no correction.
         """
-        counts = self.schedule.thread_counts
-        judged = len(counts) if self.sides is not None else max(1, sum(threads > 1 for threads in counts))
+        judged = 1 if self.sides is None else len(self.schedule.thread_counts)
         return scaling.confidence_after_looks(scaling.ALPHA, len(self.schedule.looks), judged)
 
     def cpu_of(self, subjects: Mapping[Side, Subject]) -> Cpu:

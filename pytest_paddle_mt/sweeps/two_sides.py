@@ -36,9 +36,10 @@ class _Judged:
     verdicts: tuple[Verdict, ...]
 
     @property
-    def decided(self) -> bool:
-        """Whether no verdict needs more rounds."""
-        return all(verdict.status != "inconclusive" for verdict in self.verdicts)
+    def undecided(self) -> frozenset[int]:
+        """The thread counts that verdicts need more rounds of."""
+        about = {verdict.threads for verdict in self.verdicts if verdict.status == "inconclusive"}
+        return frozenset(self.evidence.thread_counts if None in about else (n for n in about if n is not None))
 
 
 def sweep(opener: Opener, terms: Terms, sides: Sides) -> tuple[Sweep, Measured]:
@@ -82,7 +83,7 @@ class _TwoSides:
             self._opened.workers,
             seed=[self._terms.seed],
             judge=self._judge,
-            decided=lambda judged: judged.decided,
+            undecided=lambda judged: judged.undecided,
         )
 
     def concluded(self, judged: _Judged, late: tuple[str, ...]) -> Sweep:

@@ -1,4 +1,4 @@
-"""The rule that the checks share, where it is asked relative to a control workload."""
+"""The rule that the checks share: what a pass promises, threads that wait, and what the control workload changes."""
 
 from __future__ import annotations
 
@@ -88,3 +88,31 @@ def test_rounds_whose_control_was_disturbed_by_nobody_knows_how_much_are_set_asi
 def test_relative_to_a_control_that_nobody_measured_is_an_error():
     with pytest.raises(ValueError, match=r"a visit with 1 thread has no control"):
         linear(rounds_of({1: 40, 2: 44}))
+
+
+def test_a_pass_may_have_an_interval_that_ends_five_points_below_the_limit_and_no_more():
+    spread = {0.03: "pass", 0.12: "inconclusive"}
+    for ripple, status in spread.items():
+        verdict = linear(rounds_of({1: 40, 2: 70}, ripple=ripple, count=12), relative=False)
+        assert (verdict.status, round(verdict.observed, 2)) == (status, 0.87)
+
+
+def test_an_estimate_below_the_limit_never_passes():
+    verdict = linear(rounds_of({1: 40, 2: 67.6}, ripple=0.001, count=48), relative=False)
+    assert verdict.observed == pytest.approx(0.845, abs=0.001)
+    assert verdict.status == "fail"
+
+
+def test_time_that_waiting_threads_lost_is_not_credited_to_a_pass():
+    """A lock held for the whole of each query, next to other work: 0.50 in truth, and 0.96 with all the credit."""
+    lost = {"cpu_share": 0.5, "delay_share": 0.48}
+    waits = linear(rounds_of({1: 40, 2: 40}, ripple=0.01, at=2, sleeps_per_query=0.05, **lost), relative=False)
+    assert waits.status == "inconclusive"
+    assert "it is 0.50 if the threads waited for each other, and 0.96 if other work took that time" in waits.reason
+    alone = linear(rounds_of({1: 40, 2: 40}, ripple=0.01, at=2, **lost), relative=False)
+    assert alone.status == "pass"
+
+
+def test_waiting_threads_that_lost_no_time_fail():
+    rounds = rounds_of({1: 40, 2: 40}, ripple=0.01, at=2, cpu_share=0.5, sleeps_per_query=0.05)
+    assert linear(rounds, relative=False).status == "fail"

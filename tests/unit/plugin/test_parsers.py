@@ -194,7 +194,7 @@ def test_rounds_are_two_numbers_or_one_for_both(read: Read, value: object, round
     assert (settings.rounds_min, settings.rounds_max) == rounds
 
 
-ROUNDS = "give MIN:MAX, such as 12:48, or one number for both"
+ROUNDS = "give MIN:MAX, such as 6:96, or one number for both"
 
 
 @pytest.mark.parametrize(

@@ -172,16 +172,31 @@ def test_throughput_of_threads_that_lost_all_of_their_time_is_corrected_no_furth
         assert validity.qps(window(2, 80, delay_share=share), TWO_CORES) == pytest.approx(80 / 0.25)
 
 
-def test_throughput_over_the_control_has_the_lost_time_of_both_taken_out():
-    [one] = beside_control([round_of({1: 40, 2: 60}, at=2, delay_share=0.25)], {1: 500, 2: 500}, at=2, delay_share=0.5)
-    assert [validity.qps_over_control(own, TWO_CORES) for own in one.visits] == pytest.approx(
-        [40 / 500, 80 / 1000, 80 / 1000, 40 / 500]
-    )
+def test_the_throughput_of_the_control_has_its_own_lost_time_taken_out():
+    [one] = beside_control([round_of({1: 40, 2: 60})], {1: 500, 2: 500}, at=2, delay_share=0.5)
+    assert [validity.control_qps(own, TWO_CORES) for own in one.visits] == pytest.approx([500, 1000, 1000, 500])
 
 
-def test_throughput_over_a_control_that_nobody_measured_is_an_error():
+def test_the_throughput_of_a_control_that_was_not_measured_is_an_error():
     with pytest.raises(ValueError, match="a visit with 2 threads has no control"):
-        validity.qps_over_control(round_of({1: 40, 2: 80}).visits[1], TWO_CORES)
+        validity.control_qps(round_of({1: 40, 2: 80}).visits[1], TWO_CORES)
+
+
+# Threads that wait for each other.
+
+
+def test_threads_that_sleep_more_often_than_one_alone_wait_for_each_other():
+    assert validity.wait_for_each_other([round_of({1: 40, 2: 60}, at=2, sleeps_per_query=0.05)], 2)
+    assert not validity.wait_for_each_other([round_of({1: 40, 2: 60})], 2)
+
+
+def test_a_predictor_that_sleeps_with_one_thread_as_well_does_not_wait_for_another():
+    rounds = [round_of({1: 40, 2: 60}, sleeps_per_query=sleeps) for sleeps in (0.0, 5.0, 12.0)]
+    assert not validity.wait_for_each_other(rounds, 2)
+
+
+def test_one_thread_waits_for_no_other():
+    assert not validity.wait_for_each_other([round_of({1: 40, 2: 60}, at=1, sleeps_per_query=9.0)], 1)
 
 
 # Which rounds say something.

@@ -112,7 +112,7 @@ class Sweep:
             np.random.default_rng(seed),
             measure=lambda worker, stop: known_work.visit(worker, stop, plan.window, control=control),
             judge=judge,
-            decided=lambda judged: judged == decided_after,
+            undecided=lambda judged: () if judged == decided_after else plan.thread_counts,
             clock=clock,
             progress=self.progress.append,
         )
@@ -216,7 +216,7 @@ def test_rounds_are_of_the_workers_in_turn_and_say_whose_they_are():
         np.random.default_rng(0),
         measure=lambda worker, stop: known_work.visit(worker, stop, PLAN),
         judge=len,
-        decided=lambda judged: False,
+        undecided=lambda judged: (1, 2),
         clock=clock,
         progress=lambda progress: None,
     )
@@ -289,3 +289,35 @@ def test_a_control_that_fails_ends_the_sweep_and_reaches_the_caller():
 
 def test_the_shortest_round_is_two_windows_and_warm_ups_for_each_count():
     assert shortest_round_s(schedule((1, 2, 4))) == pytest.approx(6 * (0.5 + 0.1))
+
+
+def test_after_a_look_only_the_thread_counts_are_visited_that_are_still_needed():
+    clock = FakeClock()
+    worker = FakeWorker(clock)
+    rounds, _ = run_rounds(
+        [{"this": worker}],
+        schedule((1, 2, 4, 8), looks=(2, 3, 5)),
+        np.random.default_rng(0),
+        measure=lambda worker, stop: known_work.visit(worker, stop, PLAN),
+        judge=len,
+        undecided={2: (1, 2, 4), 3: (1, 2), 5: (1, 2)}.__getitem__,
+        clock=clock,
+        progress=lambda progress: None,
+    )
+    visited = [sorted({visit.window.threads for visit in one.visits}) for one in rounds]
+    assert visited == [[1, 2, 4, 8], [1, 2, 4, 8], [1, 2, 4], [1, 2], [1, 2]]
+
+
+def test_shorter_rounds_are_not_taken_to_last_as_long_as_the_longer_ones_before():
+    clock = FakeClock()
+    rounds, _ = run_rounds(
+        [{"this": FakeWorker(clock)}],
+        schedule((1, 2, 4, 8), looks=(1, 10), budget_s=20.0),  # a round of 8 s, then of 4 s
+        np.random.default_rng(0),
+        measure=lambda worker, stop: known_work.visit(worker, stop, PLAN),
+        judge=len,
+        undecided=lambda judged: (1, 2),
+        clock=clock,
+        progress=lambda progress: None,
+    )
+    assert len(rounds) == 4

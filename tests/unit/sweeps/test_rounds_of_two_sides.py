@@ -52,7 +52,7 @@ class Run:
             np.random.default_rng(seed),
             measure=lambda worker, stop: known_work.visit(worker, stop, plan.window),
             judge=judge,
-            decided=lambda judged: judged == decided_after,
+            undecided=lambda judged: () if judged == decided_after else plan.thread_counts,
             clock=clock,
             progress=self.progress.append,
         )
