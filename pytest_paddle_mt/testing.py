@@ -39,6 +39,7 @@ def window(
     other_cores: float = 0.0,
     switches_per_s: float = 0.0,
     sleeps_per_query: float = 0.0,
+    peak_rss_bytes: int | None = 300_000_000,
 ) -> Window:
     """A window whose threads share ``qps`` evenly and are at work all the time.
 
@@ -54,6 +55,7 @@ def window(
         other_cores: cores that other threads of this process kept busy.
         switches_per_s: involuntary context switches of each thread.
         sleeps_per_query: voluntary context switches of each thread.
+        peak_rss_bytes: peak memory of the process; None: unknown.
     """
     query_ns = threads / qps * NS_PER_S
     wall_ns = round(queries * query_ns)
@@ -83,6 +85,7 @@ def window(
             steal_ns=None if stolen_cores is None else round(wall_ns * stolen_cores),
             process_cpu_ns=round(wall_ns * (cpu_share * threads + other_cores)),
             wall_ns=wall_ns,
+            peak_rss_bytes=peak_rss_bytes,
         ),
     )
 
