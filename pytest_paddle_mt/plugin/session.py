@@ -17,8 +17,9 @@ if TYPE_CHECKING:
     from pytest_paddle_mt.baselines.ledger import Ledger
     from pytest_paddle_mt.checks import Check
     from pytest_paddle_mt.engines import Engine
-    from pytest_paddle_mt.records import Settings, Sweep
+    from pytest_paddle_mt.records import Sweep
     from pytest_paddle_mt.reporters import Finished, Reporter
+    from pytest_paddle_mt.settings import Settings
     from pytest_paddle_mt.workers.launch import Place
 
 SESSION_KEY = pytest.StashKey["Session"]()

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from pytest_paddle_mt.engines import Engine
     from pytest_paddle_mt.predictors.inputs import InputSet
-    from pytest_paddle_mt.records import Settings
+    from pytest_paddle_mt.settings import Settings
 
     Query = Callable[[Any, Mapping[str, npt.NDArray[Any]]], object]
 

@@ -24,7 +24,7 @@ RANKS = (
     ("engines",),
     ("predictors",),
     ("machine", "statistics"),
-    ("records",),
+    ("records", "settings"),
     ("errors", "units", "files", "_native"),
 )
 RANK_OF = {part: rank for rank, parts in enumerate(RANKS) for part in parts}
