@@ -19,7 +19,7 @@ from pytest_paddle_mt.sweeps import one_side, rounds, serving, two_sides
 from pytest_paddle_mt.sweeps.announcement import announcement
 from pytest_paddle_mt.sweeps.results import ComparisonResult, SweepResult
 from pytest_paddle_mt.sweeps.terms import Sides, Terms
-from pytest_paddle_mt.workers import SERVER, elsewhere, in_process
+from pytest_paddle_mt.workers import elsewhere
 from pytest_paddle_mt.workers.opened import InForks, InProcess, NoOtherSide
 
 if TYPE_CHECKING:
@@ -104,14 +104,13 @@ class ConcurrentRunner:
             QueryFailed: a query failed in one of the threads; nothing of that window is kept.
         """
         __tracebackhide__ = True
-        self._refuse_misuse()
-        in_process.take_crash_signals_back(self._item.config)
+        self._begin()
         engine = self._serving.engine_for(served, query)
         pool = serving.pool_of(served, engine)
         terms = self._terms(gate, self._session.forks(self._item))
         counts = terms.schedule.thread_counts
         serving.refuse_too_few(pool, counts)
-        server = self._item.config.stash.get(SERVER, None)
+        server = self._session.server
         if server is not None:
             server.serve(lambda: self._serving.worker_for(engine, pool, served, query, server.seed, server.describe))
         place = None if terms.smoke_reason else self._session.against()
@@ -154,8 +153,7 @@ class ConcurrentRunner:
             QueryFailed: a query failed in one of the threads.
         """
         __tracebackhide__ = True
-        self._refuse_misuse()
-        in_process.take_crash_signals_back(self._item.config)
+        self._begin()
         served: dict[Side, Served] = {"this": b, "other": a}
         engines = {side: self._serving.engine_for(one, query) for side, one in served.items()}
         engine = engines["this"]
@@ -170,7 +168,7 @@ class ConcurrentRunner:
         def worker_for(side: Side, seed: int, describe: bool) -> tuple[InProcessWorker, Subject, float | None]:
             return self._serving.worker_for(engine, pools[side], served[side], query, seed, describe)
 
-        server = self._item.config.stash.get(SERVER, None)
+        server = self._session.server
         if server is not None:
             server.serve(lambda: worker_for(server.side, server.seed, server.describe))
         elsewhere_too = not self._session.smoke_reason() and self._session.against() is not None
@@ -195,7 +193,7 @@ class ConcurrentRunner:
     def _against(self, place: Place, engine: Engine, gate: bool) -> ComparisonResult:
         """Measure this interpreter and another in turn."""
         __tracebackhide__ = True
-        here = self._item.config.rootpath
+        here = self._session.rootpath
         other = elsewhere.ask(place, here)
         if engine.needs_pool and not other.has_paddle:
             raise UsageError(
@@ -233,7 +231,8 @@ class ConcurrentRunner:
         if sweep.gate and sweep.status == "fail":
             raise GateFailure(failure(sweep))
 
-    def _refuse_misuse(self) -> None:
+    def _begin(self) -> None:
+        """Refuse a call from a wrong place or a second one, and let crashes print stacks."""
         if threading.current_thread() is not threading.main_thread():
             raise UsageError(
                 f"concurrent_runner was called from thread {threading.current_thread().name!r}; it starts threads of "
@@ -245,6 +244,7 @@ class ConcurrentRunner:
                 "parametrise this one"
             )
         self._called = True
+        self._session.take_crash_signals_back()
 
     def _in_forks(self, terms: Terms, places: dict[Side, Place | None] | None) -> InForks:
         return InForks(
@@ -294,9 +294,5 @@ class ConcurrentRunner:
         if self._settings.thread_counts is not None:
             return self._settings.thread_counts
         usable_cores = available_cores().usable
-        counts = {1, usable_cores}
-        power = 2
-        while power < usable_cores:
-            counts.add(power)
-            power *= 2
-        return tuple(sorted(counts))
+        powers = {2**exponent for exponent in range(usable_cores.bit_length())}
+        return tuple(sorted(powers | {usable_cores}))
