@@ -17,10 +17,11 @@ from pytest_paddle_mt.reporters.failure import failure
 from pytest_paddle_mt.statistics import scaling
 from pytest_paddle_mt.sweeps import one_side, rounds, serving, two_sides
 from pytest_paddle_mt.sweeps.announcement import announcement
+from pytest_paddle_mt.sweeps.measuring import in_forks
 from pytest_paddle_mt.sweeps.results import ComparisonResult, SweepResult
 from pytest_paddle_mt.sweeps.terms import Sides, Terms
 from pytest_paddle_mt.workers import elsewhere
-from pytest_paddle_mt.workers.opened import InForks, InProcess, NoOtherSide
+from pytest_paddle_mt.workers.opened import InProcess, NoOtherSide
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -124,7 +125,7 @@ class ConcurrentRunner:
 
         opener: Opener
         if terms.forks:
-            opener = self._in_forks(terms, None)
+            opener = in_forks(terms, None)
         else:
             worker, subject, _ = self._serving.worker_for(engine, pool, served, query, terms.seed)
             opener = InProcess({"this": (worker, subject)}, counts[-1])
@@ -178,7 +179,7 @@ class ConcurrentRunner:
         terms = self._terms(gate, 0 if self._session.smoke_reason() else self._settings.forks, sides)
         opener: Opener
         if terms.forks:
-            opener = self._in_forks(terms, {"this": None, "other": None})
+            opener = in_forks(terms, {"this": None, "other": None})
         else:
             with contextlib.ExitStack() as opening:  # where the second cannot be opened, the first is closed
                 of_sides: dict[Side, tuple[InProcessWorker, Subject]] = {}
@@ -209,7 +210,7 @@ class ConcurrentRunner:
         )
         terms = self._terms(gate, self._session.forks(self._item), sides)
         absence = elsewhere.absence(self._item, place)
-        opener = self._in_forks(terms, {"this": None, "other": place}) if absence is None else NoOtherSide(absence)
+        opener = in_forks(terms, {"this": None, "other": place}) if absence is None else NoOtherSide(absence)
         return self._compared(opener, terms, engine)
 
     def _compared(self, opener: Opener, terms: Terms, engine: Engine) -> ComparisonResult:
@@ -245,16 +246,6 @@ class ConcurrentRunner:
             )
         self._called = True
         self._session.take_crash_signals_back()
-
-    def _in_forks(self, terms: Terms, places: dict[Side, Place | None] | None) -> InForks:
-        return InForks(
-            self._item,
-            places,
-            count=terms.forks,
-            seed=terms.seed,
-            threads=terms.schedule.thread_counts[-1],
-            cores=terms.cores.usable,
-        )
 
     def _sides(self, names: tuple[str, str], described: tuple[str, str], notes: Sequence[str], engine: Engine) -> Sides:
         settings = self._settings
