@@ -29,13 +29,12 @@ if TYPE_CHECKING:
     import pytest
 
     from pytest_paddle_mt.baselines import Stored
-    from pytest_paddle_mt.engines import Engine, SyntheticWork
+    from pytest_paddle_mt.engines import Engine, Query, SyntheticWork
     from pytest_paddle_mt.plugin.session import Session
     from pytest_paddle_mt.predictors.pool import PredictorPool
     from pytest_paddle_mt.records import Measured, Side, Sweep
     from pytest_paddle_mt.settings import Settings
     from pytest_paddle_mt.sweeps.rounds import Progress
-    from pytest_paddle_mt.sweeps.serving import Query
     from pytest_paddle_mt.workers.in_process import InProcessWorker
     from pytest_paddle_mt.workers.launch import Place
     from pytest_paddle_mt.workers.opened import Opener
