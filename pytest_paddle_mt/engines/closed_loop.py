@@ -82,12 +82,8 @@ def measure(loop: _native.ClosedLoop, threads: int, plan: WindowPlan, max_stored
 
 
 def _thread_window(thread: _native.ThreadRecord) -> ThreadWindow:
-    counted = {
-        field.name: getattr(thread, field.name)
-        for field in dataclasses.fields(ThreadWindow)
-        if field.name != "latencies"
-    }
-    return ThreadWindow(latencies=_latencies(thread), **counted)
+    names = (field.name for field in dataclasses.fields(ThreadWindow) if field.name != "latencies")
+    return ThreadWindow(latencies=_latencies(thread), **{name: getattr(thread, name) for name in names})
 
 
 def _latencies(thread: _native.ThreadRecord) -> Latencies:

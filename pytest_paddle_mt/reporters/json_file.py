@@ -1,6 +1,6 @@
 """Writes the results file for programs, ``--paddle-json=FILE``: schema 1.
 
-Written after every sweep, so that a later failure loses nothing: to a temporary file beside it, synced, renamed.
+Written after every sweep, so that a later failure loses nothing: to a temporary file next to it, synced, renamed.
 """
 
 from __future__ import annotations
