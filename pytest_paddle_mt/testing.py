@@ -16,14 +16,13 @@ from pytest_paddle_mt.engines.synthetic import SyntheticEngine
 from pytest_paddle_mt.records import Noise, ThreadWindow, Window
 from pytest_paddle_mt.statistics import latency
 from pytest_paddle_mt.sweeps.known_work import CONTROL_WORK
+from pytest_paddle_mt.units import NS_PER_S
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from pytest_paddle_mt.engines import Workload
     from pytest_paddle_mt.records import WindowPlan
-
-NS_PER_S = 1_000_000_000
 
 
 def window(

@@ -29,7 +29,8 @@ from pytest_paddle_mt.records import (
     Window,
 )
 from pytest_paddle_mt.statistics.points import points_of
-from pytest_paddle_mt.testing import NS_PER_S, window
+from pytest_paddle_mt.testing import window
+from pytest_paddle_mt.units import NS_PER_S
 
 T = TypeVar("T")
 

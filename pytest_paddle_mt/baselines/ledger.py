@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from pytest_paddle_mt.baselines import Baseline, Fact
-    from pytest_paddle_mt.records import Limits, Measured, Settings, Subject, Sweep, Verdict
+    from pytest_paddle_mt.records import Limits, Measured, Subject, Sweep, Verdict
+    from pytest_paddle_mt.settings import Settings
 
 #: At most so many other machines are named in a message.
 _NAMED = 3

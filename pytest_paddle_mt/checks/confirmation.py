@@ -1,8 +1,8 @@
-"""A failure is believed when it shows again: in a fresh process, and beside work that shares nothing.
+"""Confirms a failure that shows again: in a fresh process, and relative to work that shares nothing.
 
-Pure functions. Everywhere ``first`` is what the checks said of the sweep, ``again`` what they say of the rounds that
-were measured to confirm it, and ``beside_control`` what they say of those rounds with every throughput divided by that
-of the control workload.
+Pure functions. Everywhere ``first`` is what the checks concluded from the sweep, ``again`` what they conclude from the
+rounds that were measured to confirm it, and ``relative`` what they conclude from those rounds with every throughput
+divided by that of the control workload.
 """
 
 from __future__ import annotations
@@ -25,23 +25,25 @@ def needed(verdicts: Sequence[Verdict]) -> bool:
     return any(verdict.status == "fail" for verdict in verdicts)
 
 
-def answered(first: Sequence[Verdict], again: Sequence[Verdict], beside_control: Sequence[Verdict]) -> bool:
+def answered(first: Sequence[Verdict], again: Sequence[Verdict], relative: Sequence[Verdict]) -> bool:
     """Whether every failure among ``first`` is confirmed or refuted, so that nothing more need be measured."""
     for verdict in first:
-        if verdict.status == "fail":
-            both = (_same(verdict, again), _same(verdict, beside_control))
-            statuses = {answer.status for answer in both if answer is not None}
-            if not (_HELD & statuses or statuses == {"fail"}):
-                return False
+        both = (_same(verdict, again), _same(verdict, relative))
+        statuses = {answer.status for answer in both if answer is not None}
+        if verdict.status == "fail" and not (_HELD & statuses or statuses == {"fail"}):
+            return False
     return True
 
 
 def confirmed(
-    first: Sequence[Verdict], again: Sequence[Verdict], beside_control: Sequence[Verdict], where: str
+    first: Sequence[Verdict], again: Sequence[Verdict], relative: Sequence[Verdict], where: str
 ) -> tuple[Verdict, ...]:
-    """``first``, with every failure confirmed, or inconclusive where it does not show again; ``where``, for people."""
+    """``first``, with every failure confirmed, or inconclusive where it does not show again.
+
+    ``where`` names the processes that measured it again, human-readable.
+    """
     return tuple(
-        _confirmed(verdict, _same(verdict, again), _same(verdict, beside_control), where)
+        _confirmed(verdict, _same(verdict, again), _same(verdict, relative), where)
         if verdict.status == "fail"
         else verdict
         for verdict in first
@@ -53,25 +55,23 @@ def _same(verdict: Verdict, answers: Sequence[Verdict]) -> Verdict | None:
     return next((other for other in answers if (other.check, other.threads) == (verdict.check, verdict.threads)), None)
 
 
-def _confirmed(verdict: Verdict, again: Verdict | None, beside_control: Verdict | None, where: str) -> Verdict:
+def _confirmed(verdict: Verdict, again: Verdict | None, relative: Verdict | None, where: str) -> Verdict:
     if again is None:
         return verdict
-    if again.status == "fail" and (beside_control is None or beside_control.status == "fail"):
-        beside = (
-            ""
-            if beside_control is None
-            else f", and {_number(beside_control)} relative to a control workload that shares nothing"
-        )
-        return dataclasses.replace(verdict, reason=f"{verdict.reason}. Confirmed in {where}: {_number(again)}{beside}")
+    if again.status == "fail" and (relative is None or relative.status == "fail"):
+        reason = f"{verdict.reason}. Confirmed in {where}: {_number(again)}"
+        if relative is not None:
+            reason += f", and {_number(relative)} relative to a control workload that shares nothing"
+        return dataclasses.replace(verdict, reason=reason)
     if again.status in _HELD:
         doubt = f"measured again in {where} it passed: {again.reason}. Run it again; was something else at work?"
-    elif beside_control is not None and beside_control.status == "pass":
+    elif relative is not None and relative.status == "pass":
         doubt = (
             f"the machine itself did not scale meanwhile: relative to a control workload that shares nothing it is "
-            f"{_number(beside_control)}. Run it where the cores are its own"
+            f"{_number(relative)}. Run it where the cores are its own"
         )
-    elif again.status == "fail" and beside_control is not None:
-        doubt = f"it could not be confirmed in {where} relative to a control workload: {beside_control.reason}"
+    elif again.status == "fail" and relative is not None:
+        doubt = f"it could not be confirmed in {where} relative to a control workload: {relative.reason}"
     else:
         doubt = f"it could not be confirmed in {where}: {again.reason}"
     return dataclasses.replace(verdict, status="inconclusive", reason=f"{verdict.reason}, but {doubt}")

@@ -25,13 +25,7 @@ def linear_until(
 ) -> tuple[int, str]:
     """The largest thread count up to which throughput should grow linearly, and why, human-readable.
 
-    Args:
-        limits: what the user asked for.
-        counts: the thread counts of the sweep.
-        cpu: how many threads can run at once.
-        cores: the usable cores, in words.
-        device: where the model runs.
-        stored: what was looked up for this test.
+    ``cores`` are the usable cores in words; ``device`` is where the model runs.
     """
     if limits.linear_until is not None:
         return limits.linear_until, "as asked for"
@@ -53,11 +47,6 @@ def gating(
     How far a GPU should scale is unknown until a curve is recorded. While recording, any measured curve is accepted;
     afterwards, the drift check compares later runs with it. Elsewhere, and where ``--paddle-linear-until`` says how
     far, every verdict gates.
-
-    Args:
-        verdicts: what the checks concluded.
-        evidence: what they judged.
-        device: where the model runs.
     """
     stored = evidence.stored
     if device == "cpu" or stored is None or evidence.limits.linear_until is not None:

@@ -21,38 +21,32 @@ def explained(
     verdicts: tuple[Verdict, ...], subject: Subject, rounds: Sequence[Round], cpu: Cpu
 ) -> tuple[Verdict, ...]:
     """The verdicts, with the visible causes why it does not scale added to every failure, except drift."""
-    found = []
-    for verdict in verdicts:
-        found_causes = (
-            causes.causes(subject, rounds, verdict.threads, cpu)
-            if verdict.status == "fail" and verdict.threads is not None and verdict.check != drift.NAME
-            else []
-        )
-        if found_causes:
-            reason = f"{verdict.reason}. Cause: {'; '.join(found_causes)}"
-            verdict = dataclasses.replace(verdict, reason=reason)
-        found.append(verdict)
-    return tuple(found)
+    return tuple(_explained(verdict, subject, rounds, cpu) for verdict in verdicts)
 
 
-def doubts(subject: Subject, evidence: Evidence, threads_note: str | None) -> tuple[Warning, ...]:
+def _explained(verdict: Verdict, subject: Subject, rounds: Sequence[Round], cpu: Cpu) -> Verdict:
+    if verdict.status != "fail" or verdict.threads is None or verdict.check == drift.NAME:
+        return verdict
+    found = causes.causes(subject, rounds, verdict.threads, cpu)
+    return dataclasses.replace(verdict, reason=f"{verdict.reason}. Cause: {'; '.join(found)}") if found else verdict
+
+
+def doubts(subject: Subject, evidence: Evidence, threads_note: str | None) -> Iterator[Warning]:
     """What a reader of the verdicts has to know as well."""
-    found = []
     if threads_note is not None:
-        found.append(Warning(kind="threads_added", text=threads_note))
-    found += _of_the_gil(subject)
+        yield Warning(kind="threads_added", text=threads_note)
+    yield from _of_the_gil(subject)
     for point in evidence.points:
-        found += _of_the_machine(point, waits=validity.wait_for_each_other(evidence.rounds, point.threads))
+        yield from _of_the_machine(point, waits=validity.wait_for_each_other(evidence.rounds, point.threads))
         objection = validity.objection(evidence.rounds, point.threads)
         if objection is not None:
-            found.append(Warning(kind="not_the_predictor", text=objection))
+            yield Warning(kind="not_the_predictor", text=objection)
         if point.thinned:
             text = (
                 f"{counted(point.threads, 'thread')}: too many queries to keep each timestamp; percentiles are from "
                 "bins and right to 1 %; a shorter --paddle-window keeps them all"
             )
-            found.append(Warning(kind="thinned", text=text))
-    return tuple(found)
+            yield Warning(kind="thinned", text=text)
 
 
 def _of_the_gil(subject: Subject) -> Iterator[Warning]:

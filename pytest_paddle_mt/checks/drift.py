@@ -95,9 +95,8 @@ def _judged(comparisons: Sequence[Comparison], series: Series, limits: Limits) -
     reason = f"{_change(worst)}, {_limit(worst, limits)}"
     if worst.explained:
         assert worst.alone is not None, "it is what is explained"
-        sign = 1 if worst.quantity.more_is_worse else -1
         reason += (
-            f". By itself it is beyond its limit of {words.percent(math.exp(sign * worst.alone.limit))}: the machine "
+            f". By itself it is beyond its limit of {words.percent(_factor(worst, worst.alone.limit))}: the machine "
             "was slower, or the test left something at work that slowed the probe, too. Run it again"
         )
     better = [one for one in comparisons if one.improved and not one.anchored]
@@ -112,8 +111,8 @@ def _judged(comparisons: Sequence[Comparison], series: Series, limits: Limits) -
         check=NAME,
         threads=worst.threads,
         status=status,
-        observed=math.exp(worst.worse if worst.quantity.more_is_worse else -worst.worse),
-        limit=math.exp(worst.limit if worst.quantity.more_is_worse else -worst.limit),
+        observed=_factor(worst, worst.worse),
+        limit=_factor(worst, worst.limit),
         reason=reason,
     )
 
@@ -133,13 +132,12 @@ def _change(one: Comparison) -> str:
     described = f"{one.quantity.name} with {counted(one.threads, 'thread')} {changed}"
     if one.slower is None:
         return described
-    left = words.percent(math.exp(one.worse if one.quantity.more_is_worse else -one.worse))
-    return f"{described}, {left} beside the probe, whose time changed by {words.percent(one.slower)}"
+    left = words.percent(_factor(one, one.worse))
+    return f"{described}, {left} relative to the probe, whose time changed by {words.percent(one.slower)}"
 
 
 def _limit(one: Comparison, limits: Limits) -> str:
     """What the change was held against, and what it could have found."""
-    sign = 1 if one.quantity.more_is_worse else -1
     if one.anchored:
         of = f"the first {counted(one.runs, 'accepted run')}, the anchor"
     else:
@@ -148,12 +146,17 @@ def _limit(one: Comparison, limits: Limits) -> str:
     how = "an assumed " if one.runs == 1 else "a partly assumed " if one.runs < drift.FULL_RUNS else "a "
     spread = f"{how}spread between runs of {math.expm1(one.spread):.1%}"
     if one.slower is not None:
-        spread += " beside the probe"
+        spread += " relative to the probe"
     return (
-        f"{word} the limit of {words.percent(math.exp(sign * one.limit))} against {of} ({one.quantity.option()} "
-        f"{one.quantity.margin(limits):.0%}, and {spread}); {words.percent(math.exp(sign * one.detectable))} would be "
+        f"{word} the limit of {words.percent(_factor(one, one.limit))} against {of} ({one.quantity.option()} "
+        f"{one.quantity.margin(limits):.0%}, and {spread}); {words.percent(_factor(one, one.detectable))} would be "
         "found 19 times in 20"
     )
+
+
+def _factor(one: Comparison, worse: float) -> float:
+    """The quantity over the accepted one where its logarithm is worse by ``worse``."""
+    return math.exp(worse if one.quantity.more_is_worse else -worse)
 
 
 def _comparisons(evidence: Evidence, series: Series) -> tuple[Comparison, ...]:

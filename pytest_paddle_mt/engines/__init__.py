@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from pytest_paddle_mt.records import Window, WindowPlan
 
     InputSets = Sequence[Mapping[str, npt.NDArray[Any]]]
+    Query = Callable[[Any, Mapping[str, npt.NDArray[Any]]], object]
 
 #: Queries kept with their timestamps per window, all threads together: 16 MB. Beyond, latencies are counted in bins.
 MAX_STORED_QUERIES = 1_000_000
@@ -65,7 +66,7 @@ class Workload:
     #: Input sets to take in turn; empty for an engine that needs none.
     inputs: InputSets
     #: A user's own query, ``query(predictor, inputs)``; None: copy in, run, copy out.
-    query: Callable[[Any, Mapping[str, npt.NDArray[Any]]], object] | None
+    query: Query | None
     #: Known work for the synthetic engine; None: its own default.
     synthetic: SyntheticWork | None
     #: Seed of whatever the engine draws at random.

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import TYPE_CHECKING
 
+from pytest_paddle_mt import _native
 from pytest_paddle_mt.engines import MAX_STORED_QUERIES
 from pytest_paddle_mt.errors import QueryFailed
 from pytest_paddle_mt.machine.noise import NoiseSensor
@@ -12,8 +14,44 @@ from pytest_paddle_mt.statistics import latency
 from pytest_paddle_mt.units import NS_PER_S
 
 if TYPE_CHECKING:
-    from pytest_paddle_mt import _native
+    from collections.abc import Sequence
+
     from pytest_paddle_mt.records import WindowPlan
+
+
+class LoopSession:
+    """An engine session on the native loop. A subclass makes the targets, one for each thread."""
+
+    def __init__(self, max_stored: int = MAX_STORED_QUERIES) -> None:
+        self._max_stored = max_stored
+        self._loop: _native.ClosedLoop | None = None
+
+    def targets(self, threads: int) -> Sequence[_native.Target]:
+        """At least ``threads`` targets."""
+        raise NotImplementedError
+
+    def prepare(self, threads: int) -> None:
+        """Make the targets and a loop over them, where there are too few."""
+        if self._loop is None or len(self._loop) < threads:
+            targets = self.targets(threads)
+            self.close()
+            self._loop = _native.ClosedLoop(targets)
+
+    def measure(self, threads: int, plan: WindowPlan) -> Window:
+        """Measure one window.
+
+        Raises:
+            QueryFailed: a query failed in one of the threads.
+        """
+        self.prepare(threads)
+        assert self._loop is not None, "it was prepared"
+        return measure(self._loop, threads, plan, self._max_stored)
+
+    def close(self) -> None:
+        """Join every thread."""
+        if self._loop is not None:
+            self._loop.close()
+            self._loop = None
 
 
 def measure(loop: _native.ClosedLoop, threads: int, plan: WindowPlan, max_stored: int = MAX_STORED_QUERIES) -> Window:
@@ -44,18 +82,8 @@ def measure(loop: _native.ClosedLoop, threads: int, plan: WindowPlan, max_stored
 
 
 def _thread_window(thread: _native.ThreadRecord) -> ThreadWindow:
-    return ThreadWindow(
-        queries=thread.queries,
-        first_completion_ns=thread.first_completion_ns,
-        last_completion_ns=thread.last_completion_ns,
-        busy_ns=thread.busy_ns,
-        latencies=_latencies(thread),
-        wall_ns=thread.wall_ns,
-        cpu_ns=thread.cpu_ns,
-        voluntary_switches=thread.voluntary_switches,
-        involuntary_switches=thread.involuntary_switches,
-        run_delay_ns=thread.run_delay_ns,
-    )
+    names = (field.name for field in dataclasses.fields(ThreadWindow) if field.name != "latencies")
+    return ThreadWindow(latencies=_latencies(thread), **{name: getattr(thread, name) for name in names})
 
 
 def _latencies(thread: _native.ThreadRecord) -> Latencies:

@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pytest_paddle_mt import _native
-from pytest_paddle_mt.engines import closed_loop
+from pytest_paddle_mt.engines.closed_loop import LoopSession
 from pytest_paddle_mt.errors import EngineUnavailable, UsageError
 from pytest_paddle_mt.predictors import libpaddle
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
     import numpy.typing as npt
 
-    from pytest_paddle_mt.engines import Workload
+    from pytest_paddle_mt.engines import InputSets, Workload
     from pytest_paddle_mt.predictors.pool import PredictorPool
     from pytest_paddle_mt.records import Window, WindowPlan
 
@@ -39,37 +39,27 @@ class NativeEngine:
         return NativeSession(workload.pool, workload.inputs)
 
 
-class NativeSession:
+class NativeSession(LoopSession):
     """The native engine at work on one pool."""
 
-    def __init__(self, pool: PredictorPool, inputs: Sequence[Mapping[str, npt.NDArray[Any]]]) -> None:
+    def __init__(self, pool: PredictorPool, inputs: InputSets) -> None:
+        super().__init__()
         self._pool = pool
         self._inputs = inputs
         self._targets: list[_native.PaddleTarget] = []
-        self._loop: _native.ClosedLoop | None = None
 
-    def prepare(self, threads: int) -> None:
-        """Make a target for each predictor, proven by one query served both ways."""
-        if self._loop is not None and len(self._loop) >= threads:
-            return
+    def targets(self, threads: int) -> list[_native.PaddleTarget]:
+        """A target for each predictor, proven by one query served both ways."""
         input_sets = self._host_inputs()
         while len(self._targets) < threads:
             self._targets.append(self._proven_target(len(self._targets), input_sets))
-        self.close()
-        self._loop = _native.ClosedLoop(self._targets)
+        return self._targets
 
     def measure(self, threads: int, plan: WindowPlan) -> Window:
-        """Measure one window."""
+        """Measure one window; meanwhile the pool cannot be closed."""
         self.prepare(threads)
-        assert self._loop is not None
         with self._pool.in_use():
-            return closed_loop.measure(self._loop, threads, plan)
-
-    def close(self) -> None:
-        """Join every thread."""
-        if self._loop is not None:
-            self._loop.close()
-            self._loop = None
+            return super().measure(threads, plan)
 
     def _host_inputs(self) -> list[list[_native.HostArray]]:
         names = list(self._pool.handles(0).inputs)

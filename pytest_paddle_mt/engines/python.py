@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from pytest_paddle_mt.engines.python_loop import PythonLoop
 from pytest_paddle_mt.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable
 
-    import numpy.typing as npt
-
-    from pytest_paddle_mt.engines import Workload
+    from pytest_paddle_mt.engines import InputSets, Query, Workload
     from pytest_paddle_mt.predictors.pool import PredictorPool
     from pytest_paddle_mt.records import Window, WindowPlan
-
-    Query = Callable[[Any, Mapping[str, npt.NDArray[Any]]], object]
 
 
 class PythonEngine:
@@ -36,9 +32,7 @@ class PythonEngine:
 class PythonSession:
     """The python engine at work on one pool."""
 
-    def __init__(
-        self, pool: PredictorPool, inputs: Sequence[Mapping[str, npt.NDArray[Any]]], query: Query | None
-    ) -> None:
+    def __init__(self, pool: PredictorPool, inputs: InputSets, query: Query | None) -> None:
         self._pool = pool
         self._inputs = inputs
         self._query = query

@@ -7,6 +7,7 @@ thread spends between the two, waiting for the GIL above all, is what its client
 
 from __future__ import annotations
 
+import dataclasses
 import threading
 import time
 from typing import TYPE_CHECKING
@@ -112,7 +113,7 @@ class PythonLoop:
         plan = self._plan
         clock = time.monotonic_ns
         is_open = self._opened.is_set
-        starts, ends = slot.recorder.starts_ns, slot.recorder.ends_ns
+        starts, ends = slot.starts_ns, slot.ends_ns
         warm_ns = clock() + round(plan.warmup_s * NS_PER_S)
         steady = False
         end_ns = clock()
@@ -151,14 +152,19 @@ class PythonLoop:
                 self._all_served.set()
 
 
-class _Recorder:
-    """The counted queries of one thread."""
+class _Slot:
+    """What one thread writes down."""
 
     def __init__(self) -> None:
+        self.query = 0
         self.starts_ns: list[int] = []
         self.ends_ns: list[int] = []
+        self.before: ThreadUsage | None = None
+        self.after: ThreadUsage | None = None
+        self.error: BaseException | None = None
 
-    def thread_window(self, usage: ThreadUsage) -> ThreadWindow:
+    def thread_window(self) -> ThreadWindow:
+        assert self.before is not None and self.after is not None
         latencies_ns = np.array(self.ends_ns, dtype=np.int64) - np.array(self.starts_ns, dtype=np.int64)
         return ThreadWindow(
             queries=len(self.ends_ns),
@@ -166,24 +172,5 @@ class _Recorder:
             last_completion_ns=self.ends_ns[-1],
             busy_ns=int(latencies_ns.sum()),
             latencies=latency.exact(latencies_ns),
-            wall_ns=usage.wall_ns,
-            cpu_ns=usage.cpu_ns,
-            voluntary_switches=usage.voluntary_switches,
-            involuntary_switches=usage.involuntary_switches,
-            run_delay_ns=usage.run_delay_ns,
+            **dataclasses.asdict(used_between(self.before, self.after)),
         )
-
-
-class _Slot:
-    """What one thread writes down."""
-
-    def __init__(self) -> None:
-        self.query = 0
-        self.recorder = _Recorder()
-        self.before: ThreadUsage | None = None
-        self.after: ThreadUsage | None = None
-        self.error: BaseException | None = None
-
-    def thread_window(self) -> ThreadWindow:
-        assert self.before is not None and self.after is not None
-        return self.recorder.thread_window(used_between(self.before, self.after))

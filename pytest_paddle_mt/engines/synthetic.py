@@ -6,12 +6,12 @@ import dataclasses
 from typing import TYPE_CHECKING
 
 from pytest_paddle_mt import _native
-from pytest_paddle_mt.engines import MAX_STORED_QUERIES, PROBE_REVISION, PROBE_WORK, SyntheticWork, closed_loop
+from pytest_paddle_mt.engines import MAX_STORED_QUERIES, PROBE_REVISION, PROBE_WORK, SyntheticWork
+from pytest_paddle_mt.engines.closed_loop import LoopSession
 from pytest_paddle_mt.errors import UsageError
 
 if TYPE_CHECKING:
     from pytest_paddle_mt.engines import Workload
-    from pytest_paddle_mt.records import Window, WindowPlan
 
 #: Without work of the user's own: a millisecond of arithmetic, which scales as far as the machine does.
 DEFAULT_WORK = SyntheticWork(spin_ns=1e6)
@@ -34,34 +34,17 @@ class SyntheticEngine:
         return SyntheticSession(workload.synthetic or DEFAULT_WORK, workload.seed)
 
 
-class SyntheticSession:
+class SyntheticSession(LoopSession):
     """The synthetic engine at work."""
 
     def __init__(self, work: SyntheticWork, seed: int, max_stored: int = MAX_STORED_QUERIES) -> None:
+        super().__init__(max_stored)
         _check(work)
-        self._work = work
-        self._seed = seed
-        self._max_stored = max_stored
-        self._loop: _native.ClosedLoop | None = None
+        self._native_work = _native_work(work, seed)
 
-    def prepare(self, threads: int) -> None:
-        """Make the targets."""
-        if self._loop is not None and len(self._loop) >= threads:
-            return
-        self.close()
-        self._loop = _native.ClosedLoop(_native.synthetic_targets(threads, _native_work(self._work, self._seed)))
-
-    def measure(self, threads: int, plan: WindowPlan) -> Window:
-        """Measure one window."""
-        self.prepare(threads)
-        assert self._loop is not None
-        return closed_loop.measure(self._loop, threads, plan, self._max_stored)
-
-    def close(self) -> None:
-        """Join every thread."""
-        if self._loop is not None:
-            self._loop.close()
-            self._loop = None
+    def targets(self, threads: int) -> list[_native.Target]:
+        """Targets of this work."""
+        return _native.synthetic_targets(threads, self._native_work)
 
 
 def _native_work(work: SyntheticWork, seed: int) -> _native.SyntheticWork:

@@ -13,7 +13,7 @@ from pytest_paddle_mt.predictors.pool import PredictorPool, no_gpu_support, refu
 if TYPE_CHECKING:
     import pytest
 
-    from pytest_paddle_mt.records import Settings
+    from pytest_paddle_mt.settings import Settings
 
 
 def configured_pool(request: pytest.FixtureRequest) -> PredictorPool:

@@ -18,7 +18,8 @@ import pytest
 from pytest_paddle_mt.errors import UsageError
 from pytest_paddle_mt.plugin import parsers
 from pytest_paddle_mt.plugin.options import BY_KEY, MARKER, MARKER_ONLY, OPTIONS, WARMUP_QUERIES, MarkerArgument, Option
-from pytest_paddle_mt.records import Limits, Settings, WindowPlan
+from pytest_paddle_mt.records import Limits, WindowPlan
+from pytest_paddle_mt.settings import Settings
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping

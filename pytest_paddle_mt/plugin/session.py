@@ -13,12 +13,15 @@ from pytest_paddle_mt.plugin import options
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from pathlib import Path
 
     from pytest_paddle_mt.baselines.ledger import Ledger
     from pytest_paddle_mt.checks import Check
     from pytest_paddle_mt.engines import Engine
-    from pytest_paddle_mt.records import Settings, Sweep
+    from pytest_paddle_mt.records import Sweep
     from pytest_paddle_mt.reporters import Finished, Reporter
+    from pytest_paddle_mt.settings import Settings
+    from pytest_paddle_mt.workers import Server
     from pytest_paddle_mt.workers.launch import Place
 
 SESSION_KEY = pytest.StashKey["Session"]()
@@ -42,6 +45,24 @@ class Session:
     def sweeps(self) -> list[Sweep]:
         """Finished sweeps, in order."""
         return [sweep for _, sweep in self.finished]
+
+    @property
+    def rootpath(self) -> Path:
+        """The root directory of pytest."""
+        return self.config.rootpath
+
+    @property
+    def server(self) -> Server | None:
+        """What takes the place of the runner; None unless this process is a fork."""
+        from pytest_paddle_mt.workers import SERVER
+
+        return self.config.stash.get(SERVER, None)
+
+    def take_crash_signals_back(self) -> None:
+        """Let pytest's faulthandler print the stacks of a crash again: importing Paddle took the signals over."""
+        from pytest_paddle_mt.workers import in_process
+
+        in_process.take_crash_signals_back(self.config)
 
     def settings(self, item: pytest.Item | None = None) -> Settings:
         """The settings of one test, or of the session.
@@ -81,7 +102,7 @@ class Session:
         if self.used_ledger is None:
             from pytest_paddle_mt.baselines.ledger import Ledger
 
-            self.used_ledger = Ledger(self.settings(), self.config.rootpath)
+            self.used_ledger = Ledger(self.settings(), self.rootpath)
         return self.used_ledger
 
     def smoke_reason(self) -> str | None:
@@ -92,9 +113,7 @@ class Session:
 
     def forks(self, item: pytest.Item) -> int:
         """How many fresh processes measure ``item``; 0 when this process measures it."""
-        from pytest_paddle_mt.workers import SERVER
-
-        if SERVER in self.config.stash or self.smoke_reason() is not None:
+        if self.server is not None or self.smoke_reason() is not None:
             return 0
         forks = self.settings(item).forks
         return forks if self.against() is None else max(1, forks)
@@ -105,12 +124,12 @@ class Session:
         Raises:
             UsageError: the other side does not exist or cannot be used.
         """
-        from pytest_paddle_mt.workers import SERVER, elsewhere
+        from pytest_paddle_mt.workers import elsewhere
 
-        if SERVER in self.config.stash:
+        if self.server is not None:
             return None
         settings = self.settings()
-        return elsewhere.place(settings.against, settings.against_rootdir, self.config.rootpath, settings.sources)
+        return elsewhere.place(settings.against, settings.against_rootdir, self.rootpath, settings.sources)
 
     def test_begins(self, item: pytest.Item) -> None:
         """Discard what an earlier attempt of this test offered as a baseline."""
@@ -182,11 +201,10 @@ def checked_settings(config: pytest.Config) -> None:
 
 def updates_baselines(config: pytest.Config) -> bool:
     """Whether this session may accept runs as baselines; in a fork that is up to the parent process."""
-    if not options.anything_given(config) or session_of(config).settings().baseline_update == "none":
+    if not options.anything_given(config):
         return False
-    from pytest_paddle_mt.workers import SERVER
-
-    return SERVER not in config.stash
+    session = session_of(config)
+    return session.settings().baseline_update != "none" and session.server is None
 
 
 def _flat(nested: Iterable[Iterable[Any] | None]) -> list[Any]:

@@ -1,10 +1,11 @@
 """Writes the results file for programs, ``--paddle-json=FILE``: schema 1.
 
-Written after every sweep, so that a later failure loses nothing: to a temporary file beside it, synced, renamed.
+Written after every sweep, so that a later failure loses nothing: to a temporary file next to it, synced, renamed.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import datetime
 import json
 from typing import TYPE_CHECKING, Any
@@ -25,6 +26,10 @@ if TYPE_CHECKING:
     from pytest_paddle_mt.reporters import Finished
 
 SCHEMA = 1
+
+#: What the file takes over from a subject and from a point as it is.
+_OF_SUBJECT = ("engine", "device", "batch_size", "pool", "math_threads", "gil")
+_OF_POINT = ("queries", "fairness", "rounds", "set_aside_rounds", "shared_core_rounds", "lost_share", "peak_rss_bytes")
 
 
 class JsonReporter:
@@ -62,12 +67,7 @@ def entry(sweep: Sweep, measured: Measured) -> dict[str, Any]:
     """One sweep of the results file, as plain data."""
     return {
         "nodeid": sweep.nodeid,
-        "engine": sweep.subject.engine,
-        "device": sweep.subject.device,
-        "batch_size": sweep.subject.batch_size,
-        "pool": sweep.subject.pool,
-        "math_threads": sweep.subject.math_threads,
-        "gil": sweep.subject.gil,
+        **_members(sweep.subject, _OF_SUBJECT),
         "facts": dict(sweep.subject.facts),
         "usable_cores": sweep.usable_cores,
         "linear_until": sweep.linear_until,
@@ -79,19 +79,9 @@ def entry(sweep: Sweep, measured: Measured) -> dict[str, Any]:
         "elapsed_s": sweep.elapsed_s,
         "points": [_point(point) for point in sweep.points],
         "windows": _windows(measured, of_two_sides=sweep.against is not None),
-        "usl": None if sweep.usl is None else {"contention": sweep.usl.contention, "coherency": sweep.usl.coherency},
-        "verdicts": [
-            {
-                "check": verdict.check,
-                "threads": verdict.threads,
-                "status": verdict.status,
-                "observed": verdict.observed,
-                "limit": verdict.limit,
-                "reason": verdict.reason,
-            }
-            for verdict in sweep.verdicts
-        ],
-        "warnings": [{"kind": warning.kind, "text": warning.text} for warning in sweep.warnings],
+        "usl": None if sweep.usl is None else dataclasses.asdict(sweep.usl),
+        "verdicts": [dataclasses.asdict(verdict) for verdict in sweep.verdicts],
+        "warnings": [dataclasses.asdict(warning) for warning in sweep.warnings],
         "against": None if sweep.against is None else _against(sweep, sweep.against),
     }
 
@@ -140,13 +130,7 @@ def _point(point: Point) -> dict[str, Any]:
         "efficiency": point.efficiency,
         "efficiency_ci": _interval(point.efficiency_interval),
         "latency_ms": _latency(point.latency),
-        "queries": point.queries,
-        "fairness": point.fairness,
-        "rounds": point.rounds,
-        "set_aside_rounds": point.set_aside_rounds,
-        "shared_core_rounds": point.shared_core_rounds,
-        "lost_share": point.lost_share,
-        "peak_rss_bytes": point.peak_rss_bytes,
+        **_members(point, _OF_POINT),
     }
 
 
@@ -181,6 +165,10 @@ def _window(one: Round, visit: Visit, cpu: Cpu, stage: str) -> dict[str, Any]:
         "probe": None if visit.probe is None else visit.probe.qps,
         "control": None if visit.control is None else visit.control.qps,
     }
+
+
+def _members(record: object, names: Sequence[str]) -> dict[str, Any]:
+    return {name: getattr(record, name) for name in names}
 
 
 def _interval(interval: Interval | None) -> list[float] | None:

@@ -12,13 +12,7 @@ if TYPE_CHECKING:
 
 
 def announcement(terms: Terms, engine: str, forks: int) -> str:
-    """The line that is printed before the start.
-
-    Args:
-        terms: of the sweep.
-        engine: name of the engine.
-        forks: how many fresh processes measure each side; in a smoke run, how many would have.
-    """
+    """The line that is printed before the start; ``forks`` measure each side, or would have in a smoke run."""
     schedule = terms.schedule
     counts = ", ".join(map(str, schedule.thread_counts))
     head = f"paddle-mt: {terms.nodeid}: {engine} engine, threads {counts}"

@@ -17,10 +17,11 @@ from pytest_paddle_mt.reporters.failure import failure
 from pytest_paddle_mt.statistics import scaling
 from pytest_paddle_mt.sweeps import one_side, rounds, serving, two_sides
 from pytest_paddle_mt.sweeps.announcement import announcement
+from pytest_paddle_mt.sweeps.measuring import in_forks
 from pytest_paddle_mt.sweeps.results import ComparisonResult, SweepResult
 from pytest_paddle_mt.sweeps.terms import Sides, Terms
-from pytest_paddle_mt.workers import SERVER, elsewhere, in_process
-from pytest_paddle_mt.workers.opened import InForks, InProcess, NoOtherSide
+from pytest_paddle_mt.workers import elsewhere
+from pytest_paddle_mt.workers.opened import InProcess, NoOtherSide
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -28,12 +29,12 @@ if TYPE_CHECKING:
     import pytest
 
     from pytest_paddle_mt.baselines import Stored
-    from pytest_paddle_mt.engines import Engine, SyntheticWork
+    from pytest_paddle_mt.engines import Engine, Query, SyntheticWork
     from pytest_paddle_mt.plugin.session import Session
     from pytest_paddle_mt.predictors.pool import PredictorPool
-    from pytest_paddle_mt.records import Measured, Settings, Side, Sweep
+    from pytest_paddle_mt.records import Measured, Side, Sweep
+    from pytest_paddle_mt.settings import Settings
     from pytest_paddle_mt.sweeps.rounds import Progress
-    from pytest_paddle_mt.sweeps.serving import Query
     from pytest_paddle_mt.workers.in_process import InProcessWorker
     from pytest_paddle_mt.workers.launch import Place
     from pytest_paddle_mt.workers.opened import Opener
@@ -103,14 +104,13 @@ class ConcurrentRunner:
             QueryFailed: a query failed in one of the threads; nothing of that window is kept.
         """
         __tracebackhide__ = True
-        self._refuse_misuse()
-        in_process.take_crash_signals_back(self._item.config)
+        self._begin()
         engine = self._serving.engine_for(served, query)
         pool = serving.pool_of(served, engine)
         terms = self._terms(gate, self._session.forks(self._item))
         counts = terms.schedule.thread_counts
         serving.refuse_too_few(pool, counts)
-        server = self._item.config.stash.get(SERVER, None)
+        server = self._session.server
         if server is not None:
             server.serve(lambda: self._serving.worker_for(engine, pool, served, query, server.seed, server.describe))
         place = None if terms.smoke_reason else self._session.against()
@@ -124,7 +124,7 @@ class ConcurrentRunner:
 
         opener: Opener
         if terms.forks:
-            opener = self._in_forks(terms, None)
+            opener = in_forks(terms, None)
         else:
             worker, subject, _ = self._serving.worker_for(engine, pool, served, query, terms.seed)
             opener = InProcess({"this": (worker, subject)}, counts[-1])
@@ -153,8 +153,7 @@ class ConcurrentRunner:
             QueryFailed: a query failed in one of the threads.
         """
         __tracebackhide__ = True
-        self._refuse_misuse()
-        in_process.take_crash_signals_back(self._item.config)
+        self._begin()
         served: dict[Side, Served] = {"this": b, "other": a}
         engines = {side: self._serving.engine_for(one, query) for side, one in served.items()}
         engine = engines["this"]
@@ -169,7 +168,7 @@ class ConcurrentRunner:
         def worker_for(side: Side, seed: int, describe: bool) -> tuple[InProcessWorker, Subject, float | None]:
             return self._serving.worker_for(engine, pools[side], served[side], query, seed, describe)
 
-        server = self._item.config.stash.get(SERVER, None)
+        server = self._session.server
         if server is not None:
             server.serve(lambda: worker_for(server.side, server.seed, server.describe))
         elsewhere_too = not self._session.smoke_reason() and self._session.against() is not None
@@ -179,7 +178,7 @@ class ConcurrentRunner:
         terms = self._terms(gate, 0 if self._session.smoke_reason() else self._settings.forks, sides)
         opener: Opener
         if terms.forks:
-            opener = self._in_forks(terms, {"this": None, "other": None})
+            opener = in_forks(terms, {"this": None, "other": None})
         else:
             with contextlib.ExitStack() as opening:  # where the second cannot be opened, the first is closed
                 of_sides: dict[Side, tuple[InProcessWorker, Subject]] = {}
@@ -194,7 +193,7 @@ class ConcurrentRunner:
     def _against(self, place: Place, engine: Engine, gate: bool) -> ComparisonResult:
         """Measure this interpreter and another in turn."""
         __tracebackhide__ = True
-        here = self._item.config.rootpath
+        here = self._session.rootpath
         other = elsewhere.ask(place, here)
         if engine.needs_pool and not other.has_paddle:
             raise UsageError(
@@ -210,7 +209,7 @@ class ConcurrentRunner:
         )
         terms = self._terms(gate, self._session.forks(self._item), sides)
         absence = elsewhere.absence(self._item, place)
-        opener = self._in_forks(terms, {"this": None, "other": place}) if absence is None else NoOtherSide(absence)
+        opener = in_forks(terms, {"this": None, "other": place}) if absence is None else NoOtherSide(absence)
         return self._compared(opener, terms, engine)
 
     def _compared(self, opener: Opener, terms: Terms, engine: Engine) -> ComparisonResult:
@@ -232,7 +231,8 @@ class ConcurrentRunner:
         if sweep.gate and sweep.status == "fail":
             raise GateFailure(failure(sweep))
 
-    def _refuse_misuse(self) -> None:
+    def _begin(self) -> None:
+        """Refuse a call from a wrong place or a second one, and let crashes print stacks."""
         if threading.current_thread() is not threading.main_thread():
             raise UsageError(
                 f"concurrent_runner was called from thread {threading.current_thread().name!r}; it starts threads of "
@@ -244,16 +244,7 @@ class ConcurrentRunner:
                 "parametrise this one"
             )
         self._called = True
-
-    def _in_forks(self, terms: Terms, places: dict[Side, Place | None] | None) -> InForks:
-        return InForks(
-            self._item,
-            places,
-            count=terms.forks,
-            seed=terms.seed,
-            threads=terms.schedule.thread_counts[-1],
-            cores=terms.cores.usable,
-        )
+        self._session.take_crash_signals_back()
 
     def _sides(self, names: tuple[str, str], described: tuple[str, str], notes: Sequence[str], engine: Engine) -> Sides:
         settings = self._settings
@@ -293,9 +284,5 @@ class ConcurrentRunner:
         if self._settings.thread_counts is not None:
             return self._settings.thread_counts
         usable_cores = available_cores().usable
-        counts = {1, usable_cores}
-        power = 2
-        while power < usable_cores:
-            counts.add(power)
-            power *= 2
-        return tuple(sorted(counts))
+        powers = {2**exponent for exponent in range(usable_cores.bit_length())}
+        return tuple(sorted(powers | {usable_cores}))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 from typing import TYPE_CHECKING
 
 from pytest_paddle_mt.engines import PROBE_WORK, SyntheticWork, Workload
@@ -28,17 +29,20 @@ CONTROL_WINDOW = WindowPlan(window_s=0.1, min_queries=20, warmup_s=0.01, warmup_
 
 
 @contextlib.contextmanager
-def probing(synthetic: Engine, threads: int, seed: int) -> Iterator[Callable[[int], Window]]:
-    """Measures short windows of work that fills a core, with up to ``threads`` threads, in this process."""
-    with _worker(synthetic, PROBE_WORK, threads, seed) as worker:
-        yield lambda n: worker.measure(n, PROBE_WINDOW)
+def _known_work(
+    work: SyntheticWork, plan: WindowPlan, synthetic: Engine, threads: int, seed: int
+) -> Iterator[Callable[[int], Window]]:
+    """Measures windows of known work, with up to ``threads`` threads, in this process."""
+    served = Workload(pool=None, inputs=(), query=None, synthetic=work, seed=seed)
+    with contextlib.closing(InProcessWorker(synthetic.open(served))) as worker:
+        worker.prepare(threads)
+        yield lambda n: worker.measure(n, plan)
 
 
-@contextlib.contextmanager
-def controlling(synthetic: Engine, threads: int, seed: int) -> Iterator[Callable[[int], Window]]:
-    """Measures windows of the control workload, with up to ``threads`` threads, in this process."""
-    with _worker(synthetic, CONTROL_WORK, threads, seed) as worker:
-        yield lambda n: worker.measure(n, CONTROL_WINDOW)
+#: Measures short windows of work that fills a core.
+probing = functools.partial(_known_work, PROBE_WORK, PROBE_WINDOW)
+#: Measures windows of the control workload.
+controlling = functools.partial(_known_work, CONTROL_WORK, CONTROL_WINDOW)
 
 
 def visit(
@@ -56,14 +60,3 @@ def visit(
         probe=None if probe is None else probe(stop.threads),
         control=None if control is None else control(stop.threads),
     )
-
-
-@contextlib.contextmanager
-def _worker(synthetic: Engine, work: SyntheticWork, threads: int, seed: int) -> Iterator[InProcessWorker]:
-    served = Workload(pool=None, inputs=(), query=None, synthetic=work, seed=seed)
-    worker = InProcessWorker(synthetic.open(served))
-    try:
-        worker.prepare(threads)
-        yield worker
-    finally:
-        worker.close()

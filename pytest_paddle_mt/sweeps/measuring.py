@@ -1,60 +1,177 @@
-"""Measures the rounds of one sweep on open workers, with its probe and its control workload."""
+"""Measures a sweep on open workers, has it judged and concludes: what one side and two share."""
 
 from __future__ import annotations
 
 import dataclasses
 import time
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from pytest_paddle_mt.checks import Evidence
+from pytest_paddle_mt.machine.versions import measured_versions
+from pytest_paddle_mt.records import Sweep, Warning
+from pytest_paddle_mt.statistics.points import points_of, universal_scalability
 from pytest_paddle_mt.sweeps import known_work
 from pytest_paddle_mt.sweeps.rounds import Judgement, run_rounds
+from pytest_paddle_mt.workers.opened import InForks
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
-    from pytest_paddle_mt.records import Round, Side, Window
+    from pytest_paddle_mt.baselines import Stored
+    from pytest_paddle_mt.checks import OtherSide
+    from pytest_paddle_mt.records import Against, Point, Round, Side, Subject, Verdict, Window
     from pytest_paddle_mt.sweeps.terms import Terms
     from pytest_paddle_mt.workers import Worker
+    from pytest_paddle_mt.workers.launch import Place
+    from pytest_paddle_mt.workers.opened import Opened
 
 
-def measure_rounds(
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class Judged:
+    """What one look found."""
+
+    evidence: Evidence
+    verdicts: tuple[Verdict, ...] = ()
+    #: What is reported of a curve, and does not gate.
+    notes: tuple[Warning, ...] = ()
+
+    @property
+    def undecided(self) -> frozenset[int]:
+        """The thread counts that verdicts need more rounds of."""
+        return needed(self.evidence, [verdict for verdict in self.verdicts if verdict.status == "inconclusive"])
+
+
+def needed(evidence: Evidence, verdicts: Sequence[Verdict]) -> frozenset[int]:
+    """The thread counts that these verdicts are about, and those that they are compared with."""
+    about = {verdict.threads for verdict in verdicts}
+    if None in about:
+        return frozenset(evidence.thread_counts)
+    compared = {1, evidence.linear_count} if about and evidence.other is None else set()
+    return frozenset(compared.union(threads for threads in about if threads is not None))
+
+
+class Measuring:
+    """A sweep on open workers."""
+
+    def __init__(self, terms: Terms, opened: Opened) -> None:
+        self.terms = terms
+        self.workers = opened.workers
+        self.subject = opened.subjects["this"]
+        self.cpu = terms.cpu_of(opened.subjects)
+        #: Measures the probe with so many threads after each window; None: nothing does.
+        self.probe: Callable[[int], Window] | None = None
+
+    def rounds(
+        self,
+        workers: Sequence[Mapping[Side, Worker]],
+        seed: Sequence[int],
+        judge: Callable[[tuple[Round, ...]], Judgement],
+        undecided: Callable[[Judgement], Collection[int]],
+        control: Callable[[int], Window] | None = None,
+        thread_counts: tuple[int, ...] | None = None,
+    ) -> tuple[tuple[Round, ...], Judgement]:
+        """Measure these thread counts, or all, until everything is decided or the schedule ends; see ``run_rounds``."""
+        terms = self.terms
+        try:
+            return run_rounds(
+                workers,
+                dataclasses.replace(terms.schedule, thread_counts=thread_counts or terms.schedule.thread_counts),
+                np.random.default_rng(seed),
+                measure=lambda worker, stop: known_work.visit(worker, stop, terms.schedule.window, self.probe, control),
+                judge=judge,
+                undecided=undecided,
+                clock=time.monotonic,
+                progress=terms.progress,
+            )
+        finally:
+            terms.progress(None)
+
+    def evidence(
+        self, rounds: tuple[Round, ...], linear_until: int, stored: Stored | None = None, other: OtherSide | None = None
+    ) -> Evidence:
+        """What the checks judge on: the rounds of this side, and what there is to compare them with."""
+        return Evidence(
+            rounds=rounds,
+            points=self.points(rounds),
+            thread_counts=self._counts(rounds) or self.terms.schedule.thread_counts,
+            limits=self.terms.limits,
+            linear_until=linear_until,
+            cpu=self.cpu,
+            confidence=self.terms.confidence,
+            stored=stored,
+            other=other,
+            versions=measured_versions(),
+        )
+
+    def points(self, rounds: tuple[Round, ...]) -> tuple[Point, ...]:
+        """What the rounds of one side show."""
+        return points_of(rounds, self._counts(rounds), self.cpu, self.terms.confidence)
+
+    def _counts(self, rounds: tuple[Round, ...]) -> tuple[int, ...]:
+        """The thread counts that these rounds visited, ascending."""
+        return tuple(sorted({visit.window.threads for one in rounds for visit in one.visits}))
+
+    def ask(self, evidence: Evidence) -> tuple[Verdict, ...]:
+        """The verdicts of every check."""
+        return tuple(verdict for check in self.terms.checks for verdict in check.judge(evidence))
+
+
+def concluded(
     terms: Terms,
-    workers: Sequence[Mapping[Side, Worker]],
+    subject: Subject,
+    points: tuple[Point, ...],
+    verdicts: tuple[Verdict, ...],
+    warnings: Iterable[Warning],
+    linear_until: tuple[int | None, str],
     *,
-    seed: Sequence[int],
-    judge: Callable[[tuple[Round, ...]], Judgement],
-    undecided: Callable[[Judgement], Collection[int]],
-    probe: Callable[[int], Window] | None = None,
-    control: Callable[[int], Window] | None = None,
-    thread_counts: tuple[int, ...] | None = None,
-) -> tuple[tuple[Round, ...], Judgement]:
-    """Measure until a look finds everything decided, or as long as the schedule allows; see ``run_rounds``.
+    late: Sequence[str] = (),
+    against: Against | None = None,
+) -> Sweep:
+    """A finished sweep.
 
     Args:
         terms: of the sweep.
-        workers: a worker for each side; each round is measured by one entry, in turn.
-        seed: of the order of the windows.
-        judge: judges the rounds so far.
-        undecided: the thread counts that are still needed after a look; empty: everything is decided.
-        probe: measures the probe with so many threads, after each window.
-        control: measures the control workload with so many threads, after that.
-        thread_counts: those to measure; None: all of the schedule.
+        subject: what the side that is judged served.
+        points: of that side; none where nothing was measured.
+        verdicts: of the checks.
+        warnings: the doubts; not asked for in a smoke run.
+        linear_until: the largest thread count that the linear check judges, and why.
+        late: what went wrong in fresh processes after their last window, human-readable.
+        against: the other side of a comparison.
     """
-    schedule = terms.schedule
-    if thread_counts is not None:
-        schedule = dataclasses.replace(schedule, thread_counts=thread_counts)
-    try:
-        return run_rounds(
-            workers,
-            schedule,
-            np.random.default_rng(seed),
-            measure=lambda worker, stop: known_work.visit(worker, stop, terms.schedule.window, probe, control),
-            judge=judge,
-            undecided=undecided,
-            clock=time.monotonic,
-            progress=terms.progress,
-        )
-    finally:
-        terms.progress(None)
+    doubts: tuple[Warning, ...] = ()
+    if terms.smoke_reason is None:
+        doubts = (*warnings, *(Warning(kind="fork_ended_badly", text=note) for note in late))
+    return Sweep(
+        nodeid=terms.nodeid,
+        subject=subject,
+        thread_counts=terms.schedule.thread_counts if points else (),
+        limits=terms.limits,
+        linear_until=linear_until[0],
+        linear_until_reason=linear_until[1],
+        usable_cores=terms.cores.usable,
+        points=points,
+        usl=universal_scalability(points),
+        warnings=doubts,
+        verdicts=verdicts,
+        seed=terms.seed,
+        gate=terms.gate,
+        smoke_reason=terms.smoke_reason,
+        elapsed_s=time.monotonic() - terms.started_s,
+        against=against,
+    )
+
+
+def in_forks(terms: Terms, places: Mapping[Side, Place | None] | None) -> InForks:
+    """Opens as many forks for each side as the terms say, one at least; see ``InForks``."""
+    return InForks(
+        terms.item,
+        places,
+        count=max(1, terms.forks),
+        seed=terms.seed,
+        threads=terms.schedule.thread_counts[-1],
+        cores=terms.cores.usable,
+    )

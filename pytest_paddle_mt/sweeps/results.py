@@ -12,57 +12,26 @@ from pytest_paddle_mt.units import ms
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from pytest_paddle_mt.records import (
-        Cpu,
-        Interval,
-        Latencies,
-        Measured,
-        Point,
-        Ratio,
-        Round,
-        Side,
-        Status,
-        Sweep,
-        Verdict,
-    )
+    from pytest_paddle_mt.records import Against, Cpu, Interval, Latencies, Measured, Point, Ratio, Round, Sweep
 
 
 class PointResult:
     """One thread count of a sweep, for a test's own assertions."""
 
     def __init__(self, point: Point, latencies: Latencies) -> None:
-        self._point = point
+        #: Number of threads.
+        self.threads = point.threads
+        #: Throughput in queries per second of the time that other work left to the threads.
+        self.qps = point.qps
+        #: Throughput over that of one thread; None when every round was set aside.
+        self.speedup = point.speedup
+        #: Speedup over threads; None when every round was set aside.
+        self.efficiency = point.efficiency
+        #: Throughput of the slowest thread over that of the fastest, median over windows.
+        self.fairness = point.fairness
+        #: Completed queries inside the windows.
+        self.queries = point.queries
         self._latencies = latencies
-
-    @property
-    def threads(self) -> int:
-        """Number of threads."""
-        return self._point.threads
-
-    @property
-    def qps(self) -> float:
-        """Throughput in queries per second of the time that other work left to the threads."""
-        return self._point.qps
-
-    @property
-    def speedup(self) -> float | None:
-        """Throughput over that of one thread; None when every round was set aside."""
-        return self._point.speedup
-
-    @property
-    def efficiency(self) -> float | None:
-        """Speedup over threads; None when every round was set aside."""
-        return self._point.efficiency
-
-    @property
-    def fairness(self) -> float:
-        """Throughput of the slowest thread over that of the fastest, median over windows."""
-        return self._point.fairness
-
-    @property
-    def queries(self) -> int:
-        """Completed queries inside the windows."""
-        return self._point.queries
 
     def latency_ms(self, percentile: float) -> float:
         """A latency percentile in ms, over the queries of the rounds that other work left alone; of all, without one.
@@ -86,38 +55,6 @@ class PointResult:
         return ms(value_ns)
 
 
-class SweepResult:
-    """A finished sweep: what was measured and what was concluded."""
-
-    def __init__(self, sweep: Sweep, measured: Measured) -> None:
-        self.sweep = sweep
-        self.measured = measured
-
-    @property
-    def thread_counts(self) -> tuple[int, ...]:
-        """The thread counts measured, ascending."""
-        return self.sweep.thread_counts
-
-    @property
-    def status(self) -> Status:
-        """The worst of the verdicts."""
-        return self.sweep.status
-
-    @property
-    def verdicts(self) -> tuple[Verdict, ...]:
-        """What each check concluded."""
-        return self.sweep.verdicts
-
-    def at(self, threads: int) -> PointResult:
-        """What was measured with ``threads`` threads.
-
-        Raises:
-            UsageError: that thread count was not measured.
-        """
-        __tracebackhide__ = True
-        return _point_at(threads, self.sweep.points, self.measured.rounds, self.measured.cpu)
-
-
 class SideResult:
     """One side of a comparison: what was measured of it."""
 
@@ -133,7 +70,26 @@ class SideResult:
             UsageError: that thread count was not measured.
         """
         __tracebackhide__ = True
-        return _point_at(threads, self._points, self._rounds, self._cpu)
+        for point in self._points:
+            if point.threads == threads:
+                latencies = pooled_latencies(latency_rounds(self._rounds, threads, self._cpu), threads)
+                return PointResult(point, latencies)
+        raise _not_measured(threads, [point.threads for point in self._points])
+
+
+class SweepResult(SideResult):
+    """A finished sweep: what was measured and what was concluded."""
+
+    def __init__(self, sweep: Sweep, measured: Measured) -> None:
+        super().__init__(sweep.points, [one.of("this") for one in measured.rounds], measured.cpu)
+        self.sweep = sweep
+        self.measured = measured
+        #: The thread counts measured, ascending.
+        self.thread_counts = sweep.thread_counts
+        #: The worst of the verdicts.
+        self.status = sweep.status
+        #: What each check concluded.
+        self.verdicts = sweep.verdicts
 
 
 class ComparisonResult(SweepResult):
@@ -152,16 +108,14 @@ class ComparisonResult(SweepResult):
         """The side that is judged."""
         __tracebackhide__ = True
         self._need_figures()
-        return self._side("this", self.sweep.points)
+        return SideResult(self._points, self._rounds, self._cpu)
 
     @property
     def a(self) -> SideResult:
         """The side that it is compared with."""
         __tracebackhide__ = True
-        self._need_figures()
-        against = self.sweep.against
-        assert against is not None, "a comparison has two sides"
-        return self._side("other", against.points)
+        rounds = [one.of("other") for one in self.measured.rounds]
+        return SideResult(self._need_figures().points, rounds, self._cpu)
 
     def at(self, threads: int) -> PointResult:
         """What was measured of the side that is judged with ``threads`` threads.
@@ -170,7 +124,8 @@ class ComparisonResult(SweepResult):
             UsageError: that thread count was not measured.
         """
         __tracebackhide__ = True
-        return self.b.at(threads)
+        self._need_figures()
+        return super().at(threads)
 
     def ratio(self, threads: int) -> float:
         """Throughput of the side that is judged over the other's; above 1 where it is faster.
@@ -190,32 +145,20 @@ class ComparisonResult(SweepResult):
         __tracebackhide__ = True
         return self._ratio(threads).qps_interval
 
-    def _side(self, side: Side, points: Sequence[Point]) -> SideResult:
-        return SideResult(points, [one.of(side) for one in self.measured.rounds], self.measured.cpu)
-
     def _ratio(self, threads: int) -> Ratio:
         __tracebackhide__ = True
-        self._need_figures()
-        against = self.sweep.against
-        assert against is not None, "a comparison has two sides"
-        for ratio in against.ratios:
+        for ratio in self._need_figures().ratios:
             if ratio.threads == threads:
                 return ratio
         raise _not_measured(threads, self.thread_counts)
 
-    def _need_figures(self) -> None:
+    def _need_figures(self) -> Against:
         __tracebackhide__ = True
         if not self.sweep.points:
             self._unmeasured()
             raise UsageError(f"nothing was measured: {'; '.join(verdict.reason for verdict in self.verdicts)}")
-
-
-def _point_at(threads: int, points: Sequence[Point], rounds: Sequence[Round], cpu: Cpu) -> PointResult:
-    __tracebackhide__ = True
-    for point in points:
-        if point.threads == threads:
-            return PointResult(point, pooled_latencies(latency_rounds(rounds, threads, cpu), threads))
-    raise _not_measured(threads, [point.threads for point in points])
+        assert self.sweep.against is not None, "a comparison has two sides"
+        return self.sweep.against
 
 
 def _not_measured(threads: int, measured: Sequence[int]) -> UsageError:

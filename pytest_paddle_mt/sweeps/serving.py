@@ -18,15 +18,11 @@ from pytest_paddle_mt.units import NS_PER_S
 from pytest_paddle_mt.workers.in_process import InProcessWorker
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
-    import numpy.typing as npt
-
-    from pytest_paddle_mt.engines import Engine
+    from pytest_paddle_mt.engines import Engine, Query
     from pytest_paddle_mt.predictors.inputs import InputSet
-    from pytest_paddle_mt.records import Settings
-
-    Query = Callable[[Any, Mapping[str, npt.NDArray[Any]]], object]
+    from pytest_paddle_mt.settings import Settings
 
 
 class Serving:
@@ -53,18 +49,15 @@ class Serving:
             UsageError: the query cannot be called, or the engine that was asked for cannot run it.
         """
         engine = self._engine
-        engines = self._engines
-        chosen = self._settings.sources.get("engine")
         if isinstance(served, SyntheticWork):
-            return engines["synthetic"]
-        if query is None:
-            return engine
-        if not callable(query):
+            return self._engines["synthetic"]
+        if not (query is None or callable(query)):
             raise UsageError(f"query={query!r} cannot be called; give a function query(predictor, inputs)")
-        if engine.takes_query:
+        if query is None or engine.takes_query:
             return engine
+        chosen = self._settings.sources.get("engine")
         if chosen is None:
-            return engines["python"]
+            return self._engines["python"]
         raise UsageError(
             f"the {engine.name} engine cannot run a query of your own ({chosen}); measure it with "
             "--paddle-engine=python"
@@ -108,13 +101,8 @@ class Serving:
         if query is not None and not isinstance(given, DefaultInputs):
             return input_sets(given)
         if isinstance(given, DefaultInputs) and given.predictor is not pool[0]:
-            return [
-                default_inputs(
-                    pool,
-                    self._settings.batch_size,
-                    batch_size_asked="batch_size" in self._settings.sources,
-                )
-            ]
+            asked = "batch_size" in self._settings.sources
+            return [default_inputs(pool, self._settings.batch_size, batch_size_asked=asked)]
         return checked_inputs(pool, given)
 
     def _subject(
@@ -122,9 +110,7 @@ class Serving:
     ) -> Subject:
         __tracebackhide__ = True  # a query of the user's own may raise here
         if pool is None:
-            return Subject(
-                engine=engine.name, device="cpu", batch_size=None, pool=None, math_threads=None, gil=None, facts={}
-            )
+            return Subject(engine=engine.name, device="cpu", batch_size=None, pool=None, math_threads=None, gil=None)
         first = next(iter(inputs[0].values()), None)
         facts = {
             "paddle": f"paddlepaddle {paddle_version()}",

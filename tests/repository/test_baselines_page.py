@@ -26,6 +26,7 @@ MACHINE = {
 ANOTHER = {"cpu_model": "Intel Xeon Gold 6248R", "instruction_set": "avx512-vnni", "usable_cores": 8, "smt": "on"}
 
 _CONFTEST = """
+    import dataclasses
     from pathlib import Path
 
     from pytest_paddle_mt.testing import FakeEngine
@@ -35,6 +36,11 @@ _CONFTEST = """
             factor = float(Path(__file__).with_name("factor").read_text())
             self._qps = {1: 43.6 * factor, 2: 85.9 * factor}
             return super().open(workload)
+
+        def measure(self, threads, plan):
+            window = super().measure(threads, plan)
+            noise = dataclasses.replace(window.noise, peak_rss_bytes=312_000_000)
+            return dataclasses.replace(window, noise=noise)
 
     def pytest_paddle_mt_engines():
         return [Told({}, name="told")]
@@ -64,8 +70,7 @@ def story(suite: Suite, monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
     def run(factor: float, *arguments: str):
         (suite.path / "factor").write_text(str(factor))
-        told = text(suite.run("-q", *arguments)).replace(str(suite.path), "/code/serving")
-        printed.append(re.sub(r"\d+ MB", "312 MB", told))
+        printed.append(text(suite.run("-q", *arguments)).replace(str(suite.path), "/code/serving"))
 
     run(ACCEPTED[0])
     run(ACCEPTED[0], "--paddle-baseline-update")
@@ -116,7 +121,7 @@ def test_the_page_shows_every_chapter_of_the_story():
         "beyond the limit",
         "new series",
         "NOT_COMP",
-        "beside the probe",
+        "relative to the probe",
     ):
         assert word in told
 

@@ -1,4 +1,7 @@
-"""Which way imports point. Inner imports count; those that only a type checker sees do not."""
+"""Which way imports point, and who imports Paddle or uses ``pytest.Config``.
+
+Imports inside functions count; those that only a type checker sees do not.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +27,7 @@ RANKS = (
     ("engines",),
     ("predictors",),
     ("machine", "statistics"),
-    ("records",),
+    ("records", "settings"),
     ("errors", "units", "files", "_native"),
 )
 RANK_OF = {part: rank for rank, parts in enumerate(RANKS) for part in parts}
@@ -35,6 +38,13 @@ FAMILIES = {
     "engines": {"native", "python", "synthetic"},
     "reporters": {"json_file", "junit", "pytest_benchmark", "terminal"},
 }
+
+#: Who may import Paddle, and who may use ``pytest.Config``.
+MAY_IMPORT_PADDLE = ("predictors/", "plugin/configured_pool.py")
+MAY_USE_PYTEST_CONFIG = ("plugin", "workers")
+
+#: What has a ``config`` that is pytest's. (That of a pool is Paddle's.)
+OWNERS_OF_A_CONFIG = {"item", "metafunc", "node", "request", "session"}
 
 MODULES = sorted(path.relative_to(PACKAGE) for path in PACKAGE.rglob("*.py") if path != PACKAGE / "__init__.py")
 
@@ -51,23 +61,49 @@ def is_module(parts):
     return path.is_dir() or path.with_suffix(".py").exists() or parts == ("_native",)
 
 
+def running(tree):
+    """The nodes of ``tree`` that run, those inside functions too; not what only a type checker sees."""
+    yield tree
+    only_checked = isinstance(tree, ast.If) and "TYPE_CHECKING" in ast.unparse(tree.test)
+    for node in tree.orelse if only_checked else ast.iter_child_nodes(tree):
+        yield from running(node)
+
+
 def imports(tree, own):
-    """The modules of ours that ``tree``, the source of module ``own``, imports when it runs, inside functions too."""
-    if isinstance(tree, ast.If) and "TYPE_CHECKING" in ast.unparse(tree.test):
-        for node in tree.orelse:
-            yield from imports(node, own)
-        return
-    if isinstance(tree, ast.Import):
-        for alias in tree.names:
-            if alias.name.split(".")[0] == NAME:
-                yield tuple(alias.name.split(".")[1:])
-    elif isinstance(tree, ast.ImportFrom):
-        base = absolute(tree, own)
-        if base is not None:
-            for alias in tree.names:
-                yield (*base, alias.name) if is_module((*base, alias.name)) else base
-    for node in ast.iter_child_nodes(tree):
-        yield from imports(node, own)
+    """The modules of ours that ``tree``, the source of module ``own``, imports when it runs."""
+    for node in running(tree):
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                if alias.name.split(".")[0] == NAME:
+                    yield tuple(alias.name.split(".")[1:])
+        elif isinstance(node, ast.ImportFrom):
+            base = absolute(node, own)
+            if base is not None:
+                for alias in node.names:
+                    yield (*base, alias.name) if is_module((*base, alias.name)) else base
+
+
+def imports_of_paddle(tree):
+    """The lines that import Paddle when ``tree`` runs."""
+    for node in running(tree):
+        named = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+        if isinstance(node, ast.ImportFrom) and not node.level:
+            named = [node.module]
+        if isinstance(node, ast.Call) and ast.unparse(node.func).endswith(("import_module", "__import__")):
+            named = [argument.value for argument in node.args[:1] if isinstance(argument, ast.Constant)]
+        if any(name.split(".")[0] == "paddle" for name in named):
+            yield ast.unparse(node)
+
+
+def uses_of_pytest_config(tree):
+    """Where ``tree`` has ``pytest.Config``, in annotations too, or takes it from something of pytest."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Attribute):
+            owner = ast.unparse(node.value).rpartition(".")[2].lstrip("_")
+            if (owner, node.attr) == ("pytest", "Config") or (owner in OWNERS_OF_A_CONFIG and node.attr == "config"):
+                yield ast.unparse(node)
+        elif isinstance(node, ast.ImportFrom) and node.module == "pytest":
+            yield from (alias.name for alias in node.names if alias.name == "Config")
 
 
 def absolute(node, own):
@@ -97,6 +133,18 @@ def test_imports_point_down(path):
     own = module_of(path)
     objections = [objection(own, one) for one in imports(ast.parse((PACKAGE / path).read_text()), own)]
     assert [one for one in objections if one is not None] == []
+
+
+@pytest.mark.parametrize("path", MODULES, ids=str)
+def test_only_predictors_and_the_configured_pool_import_paddle(path):
+    if not str(path).startswith(MAY_IMPORT_PADDLE):
+        assert list(imports_of_paddle(ast.parse((PACKAGE / path).read_text()))) == []
+
+
+@pytest.mark.parametrize("path", MODULES, ids=str)
+def test_only_the_plugin_and_workers_use_the_config_of_pytest(path):
+    if path.parts[0] not in MAY_USE_PYTEST_CONFIG:
+        assert list(uses_of_pytest_config(ast.parse((PACKAGE / path).read_text()))) == []
 
 
 def test_every_module_has_a_rank():
@@ -138,6 +186,51 @@ def test_relative_imports_count():
 def test_imports_for_the_type_checker_only_do_not_count():
     assert found("if TYPE_CHECKING:\n    from pytest_paddle_mt.sweeps.results import SweepResult") == []
     assert found("if TYPE_CHECKING:\n    pass\nelse:\n    import pytest_paddle_mt.sweeps") == [("sweeps",)]
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "import paddle",
+        "def f():\n    from paddle import inference",
+        "import numpy, paddle.inference as inference",
+        "importlib.import_module('paddle.inference')",
+        "if TYPE_CHECKING:\n    pass\nelse:\n    import paddle",
+    ],
+)
+def test_every_import_of_paddle_is_found(source):
+    assert len(list(imports_of_paddle(ast.parse(source)))) == 1
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "if TYPE_CHECKING:\n    import paddle",
+        "importlib.util.find_spec('paddle')",
+        "from . import paddle",
+        "'paddle' in sys.modules",
+    ],
+)
+def test_what_does_not_import_paddle_is_not_taken_for_it(source):
+    assert list(imports_of_paddle(ast.parse(source))) == []
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "def f(config: pytest.Config): ...",
+        "from pytest import Config",
+        "item.config.rootpath",
+        "self._item.config",
+        "self._session.config.stash",
+    ],
+)
+def test_every_use_of_the_config_of_pytest_is_found(source):
+    assert len(list(uses_of_pytest_config(ast.parse(source)))) == 1
+
+
+def test_the_config_of_a_pool_is_not_taken_for_that_of_pytest():
+    assert list(uses_of_pytest_config(ast.parse("self.config.use_gpu()\npool.config.prog_file()"))) == []
 
 
 @pytest.mark.parametrize(

@@ -335,7 +335,9 @@ def test_time_that_other_work_took_is_taken_out_and_said(suite: Suite):
     assert sweep["points"][1]["qps"] == pytest.approx(80, rel=1e-3)
     [warning] = sweep["warnings"]
     assert warning["kind"] == "lost_time"
-    assert warning["text"].startswith("2 threads: other work took 25% of their time; throughput and efficiency are corrected")
+    assert warning["text"].startswith(
+        "2 threads: other work took 25% of their time; throughput and efficiency are corrected"
+    )
     assert f"note: {warning['text']}"[:60] in text(result)
 
 
@@ -356,9 +358,7 @@ def test_rounds_that_cannot_be_corrected_are_set_aside_and_said(suite: Suite):
     assert "other work on this machine took the cores away in 6 of 6 rounds" in text(result)
     [sweep] = json.loads((suite.path / "out.json").read_text())["sweeps"]
     [warning] = [one for one in sweep["warnings"] if one["kind"] == "preempted"]
-    assert warning["text"].startswith(
-        "2 threads: 6 of 6 rounds were set aside because other work took the cores away"
-    )
+    assert warning["text"].startswith("2 threads: 6 of 6 rounds were set aside because other work took the cores away")
 
 
 def test_rounds_on_shared_cores_are_set_aside_and_said(suite: Suite):
@@ -372,7 +372,9 @@ def test_rounds_on_shared_cores_are_set_aside_and_said(suite: Suite):
     assert [one["kind"] for one in sweep["warnings"]] == ["cores_shared"]
     assert [window["probe"] for window in sweep["windows"] if window["threads"] == 1] == [pytest.approx(500)] * 12
     [warning] = sweep["warnings"]
-    assert warning["text"].startswith("2 threads: 6 of 6 rounds were set aside because two threads shared one physical core")
+    assert warning["text"].startswith(
+        "2 threads: 6 of 6 rounds were set aside because two threads shared one physical core"
+    )
 
 
 # What is imported, measured and printed when.

@@ -169,9 +169,9 @@ def of_probed(qps, slower, **changes):
 def test_a_slower_machine_passes_while_the_figures_by_themselves_do_too():
     found = beside_probe(79, 1.2)
     assert found.status == "pass"
-    assert " beside the probe, whose time changed by " in found.reason
+    assert " relative to the probe, whose time changed by " in found.reason
     assert (
-        "of 8 accepted runs (--paddle-max-drift 10%, and a spread between runs of 0.3% beside the probe)"
+        "of 8 accepted runs (--paddle-max-drift 10%, and a spread between runs of 0.3% relative to the probe)"
         in found.reason
     )
 
@@ -179,7 +179,7 @@ def test_a_slower_machine_passes_while_the_figures_by_themselves_do_too():
 def test_what_only_a_much_slower_machine_explains_is_undecided():
     found = beside_probe(79, 2.0)
     assert found.status == "inconclusive"
-    assert found.reason.startswith("QPS with 2 threads 70.28 -> 39.5 (-43.8%), -0.7% beside the probe, whose time")
+    assert found.reason.startswith("QPS with 2 threads 70.28 -> 39.5 (-43.8%), -0.7% relative to the probe, whose time")
     assert "whose time changed by +77.1%, within the limit of" in found.reason
     assert "By itself it is beyond its limit of -21.3%: the machine was slower" in found.reason
     assert found.reason.endswith("or the test left something at work that slowed the probe, too. Run it again")

@@ -8,7 +8,7 @@ import pytest
 from pytest_paddle_mt.errors import UsageError
 from pytest_paddle_mt.plugin import options
 from pytest_paddle_mt.plugin.resolve import resolve
-from pytest_paddle_mt.records import Settings
+from pytest_paddle_mt.settings import Settings
 from tests.unit.plugin.helpers import Read
 
 ENGINES = ("native", "python", "synthetic")

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from pytest_paddle_mt.plugin.options import MARKER
-from pytest_paddle_mt.records import Settings
+from pytest_paddle_mt.settings import Settings
 
 #: Settings from command line arguments, marks and environment variables: the fixture ``read``.
 Read = Callable[..., Settings]

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from pytest_paddle_mt.records import Settings
+from pytest_paddle_mt.settings import Settings
 from tests.unit.plugin.helpers import NATIVE_TOML, Read, scaling
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from pytest_paddle_mt.plugin.options import OPTIONS
 from pytest_paddle_mt.plugin.resolve import resolve
-from pytest_paddle_mt.records import Settings
+from pytest_paddle_mt.settings import Settings
 from tests.unit.plugin.helpers import PER_TEST, Read, scaling
 
 # Defaults
