@@ -35,8 +35,6 @@ class Option(NamedTuple):
     metavar: str | None
     #: Name of the function in ``parsers`` that reads its value.
     parser: str
-    #: What it means, for the help and for docs/options.md.
-    meaning: str
     #: The default as a user would write it; None when there is no such value.
     default: str | None = None
     #: What happens when it is not given and there is no default value.
@@ -45,6 +43,12 @@ class Option(NamedTuple):
     default_two_sides: str | None = None
     #: Whether a marker argument sets it for one test.
     per_test: bool = True
+    #: For the help and for docs/options.md.
+    meaning: str = ""
+
+    def means(self, meaning: str) -> Option:
+        """The same option with this meaning."""
+        return self._replace(meaning=meaning)
 
     @property
     def ini_names(self) -> tuple[str, str]:
@@ -85,180 +89,76 @@ class MarkerArgument(NamedTuple):
 
 #: Every option, in the order of the help.
 OPTIONS: tuple[Option, ...] = (
-    Option(
-        name="--paddle-threads",
-        metavar="N|A-B|A,B,...",
-        parser="threads",
-        meaning="Thread counts: the largest (16 means 1, 2, 4, 8, 16), a range (1-16) or a list (1,3,8)",
-        unset="up to the usable cores",
+    Option("--paddle-threads", "N|A-B|A,B,...", "threads", unset="up to the usable cores").means(
+        "Thread counts: the largest (16 means 1, 2, 4, 8, 16), a range (1-16) or a list (1,3,8)"
     ),
-    Option(
-        name="--paddle-engine",
-        metavar="NAME,...",
-        parser="engines",
-        meaning="What runs the queries; with several engines, the test runs once with each",
-        default="native",
+    Option("--paddle-engine", "NAME,...", "engines", "native").means(
+        "What runs the queries; with several engines, the test runs once with each"
     ),
-    Option(
-        name="--paddle-window",
-        metavar="SECONDS|QUERIESq",
-        parser="window",
-        meaning="How long one measurement lasts: seconds, with at least "
-        f"{MIN_QUERIES} queries a thread, or 200q for 200 queries a thread",
-        default="0.25",
+    Option("--paddle-window", "SECONDS|QUERIESq", "window", "0.25").means(
+        "How long one measurement lasts: seconds, with at least "
+        f"{MIN_QUERIES} queries a thread, or 200q for 200 queries a thread"
     ),
-    Option(
-        name="--paddle-rounds",
-        metavar="MIN:MAX",
-        parser="rounds",
-        meaning="How often every thread count is measured: at least MIN times, then until the verdict is clear, "
-        "at most MAX times",
-        default="6:96",
+    Option("--paddle-rounds", "MIN:MAX", "rounds", "6:96").means(
+        "How often every thread count is measured: at least MIN times, then until the verdict is clear, "
+        "at most MAX times"
     ),
-    Option(
-        name="--paddle-warmup",
-        metavar="SECONDS",
-        parser="warmup",
-        meaning=f"How long every thread runs before its queries count; it runs at least {WARMUP_QUERIES} queries",
-        default="0.05",
+    Option("--paddle-warmup", "SECONDS", "warmup", "0.05").means(
+        f"How long every thread runs before its queries count; it runs at least {WARMUP_QUERIES} queries"
     ),
-    Option(
-        name="--paddle-seed",
-        metavar="N",
-        parser="seed",
-        meaning="Seed of the random order of measurements; it is printed",
-        unset="a new one each time",
+    Option("--paddle-seed", "N", "seed", unset="a new one each time").means(
+        "Seed of the random order of measurements; it is printed"
     ),
-    Option(
-        name="--paddle-forks",
-        metavar="N",
-        parser="forks",
-        meaning="How many fresh processes measure in turn, each running the same test; 0 measures in this process",
-        default="0",
+    Option("--paddle-forks", "N", "forks", "0").means(
+        "How many fresh processes measure in turn, each running the same test; 0 measures in this process"
     ),
-    Option(
-        name="--paddle-budget",
-        metavar="SECONDS",
-        parser="budget",
-        meaning="How long one sweep (one test with one engine) may take",
-        default="60",
-        default_two_sides="120",
+    Option("--paddle-budget", "SECONDS", "budget", "60", default_two_sides="120").means(
+        "How long one sweep (one test with one engine) may take"
     ),
-    Option(
-        name="--paddle-batch-size",
-        metavar="N",
-        parser="batch_size",
-        meaning="Batch size of inputs made from the model's own input shapes",
-        default="1",
+    Option("--paddle-batch-size", "N", "batch_size", "1").means(
+        "Batch size of inputs made from the model's own input shapes"
     ),
-    Option(
-        name="--paddle-device",
-        metavar="cpu|gpu:0",
-        parser="device",
-        meaning="Where the model runs",
-        default="cpu",
+    Option("--paddle-device", "cpu|gpu:0", "device", "cpu").means("Where the model runs"),
+    Option("--paddle-min-efficiency", "SHARE", "min_efficiency", "0.85").means(
+        "Smallest scaling efficiency (speedup over threads) that passes, above 0 and up to 1"
     ),
-    Option(
-        name="--paddle-min-efficiency",
-        metavar="SHARE",
-        parser="min_efficiency",
-        meaning="Smallest scaling efficiency (speedup over threads) that passes, above 0 and up to 1",
-        default="0.85",
+    Option("--paddle-linear-until", "auto|N", "linear_until", "auto").means(
+        "Largest thread count that must scale; auto decides by the usable cores"
     ),
-    Option(
-        name="--paddle-linear-until",
-        metavar="auto|N",
-        parser="linear_until",
-        meaning="Largest thread count that must scale; auto decides by the usable cores",
-        default="auto",
+    Option("--paddle-max-collapse", "SHARE", "max_collapse", "0.15").means(
+        "Largest loss of throughput that passes beyond that thread count, above 0 and below 1"
     ),
-    Option(
-        name="--paddle-max-collapse",
-        metavar="SHARE",
-        parser="max_collapse",
-        meaning="Largest loss of throughput that passes beyond that thread count, above 0 and below 1",
-        default="0.15",
+    # Both sides of a comparison see the same machine: there is no spread between runs to allow for.
+    Option("--paddle-max-drift", "SHARE", "drift", "0.10", default_two_sides="0.05").means(
+        "Largest growth of latency, and loss of throughput and efficiency, that passes: relative to the stored "
+        "baseline, or to the other side of a comparison"
     ),
-    Option(
-        name="--paddle-max-drift",
-        metavar="SHARE",
-        parser="drift",
-        meaning="Largest growth of latency, and loss of throughput and efficiency, that passes: relative to the stored "
-        "baseline, or to the other side of a comparison",
-        default="0.10",
-        # Both sides of a comparison see the same machine: there is no spread between runs to allow for.
-        default_two_sides="0.05",
+    Option("--paddle-max-p99-drift", "SHARE", "drift", "0.25").means(
+        "Largest growth of the 99th percentile of latency, relative to the stored baseline, that passes"
     ),
-    Option(
-        name="--paddle-max-p99-drift",
-        metavar="SHARE",
-        parser="drift",
-        meaning="Largest growth of the 99th percentile of latency, relative to the stored baseline, that passes",
-        default="0.25",
+    Option("--paddle-against", "PYTHON", "interpreter", unset="no comparison", per_test=False).means(
+        "Run the same tests with this other Python interpreter, too, and fail where this one is slower"
     ),
-    Option(
-        name="--paddle-against",
-        metavar="PYTHON",
-        parser="interpreter",
-        meaning="Run the same tests with this other Python interpreter, too, and fail where this one is slower",
-        unset="no comparison",
-        per_test=False,
+    Option("--paddle-against-rootdir", "DIR", "directory", unset="the same rootdir", per_test=False).means(
+        "Where the other interpreter finds the tests, for instance another checkout"
     ),
-    Option(
-        name="--paddle-against-rootdir",
-        metavar="DIR",
-        parser="directory",
-        meaning="Where the other interpreter finds the tests, for instance another checkout",
-        unset="the same rootdir",
-        per_test=False,
+    Option("--paddle-baselines", "DIR", "folder", "baselines", per_test=False).means(
+        "Where baselines are stored, relative to pytest's root directory"
     ),
-    Option(
-        name="--paddle-baselines",
-        metavar="DIR",
-        parser="folder",
-        meaning="Where baselines are stored, relative to pytest's root directory",
-        default="baselines",
-        per_test=False,
+    Option("--paddle-baseline-update", None, "truth", "false", per_test=False).means(
+        "Accept the new measurements of every test that passes as its baseline; drift does not fail tests"
     ),
-    Option(
-        name="--paddle-baseline-update",
-        metavar=None,
-        parser="truth",
-        meaning="Accept the new measurements of every test that passes as its baseline; drift does not fail tests",
-        default="false",
-        per_test=False,
+    Option("--paddle-baseline-update-new-only", None, "truth", "false", per_test=False).means(
+        "The same for tests without a baseline only; drift fails the others as usual"
     ),
-    Option(
-        name="--paddle-baseline-update-new-only",
-        metavar=None,
-        parser="truth",
-        meaning="The same for tests without a baseline only; drift fails the others as usual",
-        default="false",
-        per_test=False,
+    Option("--paddle-baseline-required", None, "truth", "false", per_test=False).means(
+        "Fail a test without a stored baseline on this machine, before it is measured"
     ),
-    Option(
-        name="--paddle-baseline-required",
-        metavar=None,
-        parser="truth",
-        meaning="Fail a test without a stored baseline on this machine, before it is measured",
-        default="false",
-        per_test=False,
+    Option("--paddle-strict", None, "truth", "false", per_test=False).means(
+        "Fail every test that was not gated: inconclusive, not comparable, no data"
     ),
-    Option(
-        name="--paddle-strict",
-        metavar=None,
-        parser="truth",
-        meaning="Fail every test that was not gated: inconclusive, not comparable, no data",
-        default="false",
-        per_test=False,
-    ),
-    Option(
-        name="--paddle-json",
-        metavar="FILE",
-        parser="file",
-        meaning="Write the results to this file, for programs",
-        unset="no file",
-        per_test=False,
+    Option("--paddle-json", "FILE", "file", unset="no file", per_test=False).means(
+        "Write the results to this file, for programs"
     ),
 )
 
