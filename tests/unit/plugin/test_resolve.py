@@ -26,7 +26,7 @@ def test_nothing_given_means_the_documented_defaults(read: Read) -> None:
     assert settings.window.min_queries == 20
     assert settings.window.warmup_s == 0.05
     assert settings.window.warmup_queries == 3
-    assert (settings.rounds_min, settings.rounds_max) == (12, 48)
+    assert (settings.rounds_min, settings.rounds_max) == (6, 96)
     assert settings.seed is None
     assert settings.forks == 0
     assert settings.budget_s == 60.0
