@@ -9,7 +9,7 @@ import datetime
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pytest_paddle_mt.baselines import Figures, Run, Stored, figures, report, rule, store
+from pytest_paddle_mt.baselines import Baseline, Figures, Run, Series, Stored, anchor, figures, report, rule, store
 from pytest_paddle_mt.baselines.commit import commit_of
 from pytest_paddle_mt.baselines.words import differences
 from pytest_paddle_mt.errors import BaselineError
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
-    from pytest_paddle_mt.baselines import Baseline, Fact
+    from pytest_paddle_mt.baselines import Fact
     from pytest_paddle_mt.records import Limits, Measured, Settings, Subject, Sweep, Verdict
 
 #: At most so many other machines are named in a message.
@@ -84,6 +84,7 @@ class Ledger:
         Raises:
             BaselineError: its file cannot be read, or there is none and one is required.
         """
+        update = self._settings.baseline_update
         machine = self._machine(subject.device)
         key = machine_key(machine)
         path = self._settings.baselines / key / store.file_name(test, subject.engine)
@@ -91,9 +92,8 @@ class Ledger:
         objection = None
         if baseline is not None:
             objection = _objection(baseline, machine, setting_of(subject))
-        elif self._settings.baseline_update == "none":
+        elif update == "none":
             objection = self._of_other_machines(path, test, subject.engine, machine)
-        update = self._settings.baseline_update
         accepting = gate and (update == "all" or (update == "new" and baseline is None))
         stored = Stored(baseline=baseline, path=path, objection=objection, accepting=accepting)
         if gate and self._settings.baseline_required and not accepting:
@@ -158,14 +158,8 @@ class Ledger:
             if refusal is not None:
                 self._refused.append((offer.nodeid, refusal))
                 continue
-            run = Run(
-                date=date,
-                commit=commit,
-                versions=measured_versions(),
-                points=offer.points,
-            )
             try:
-                self._accept(offer, run)
+                self._accept(offer, Run(date=date, commit=commit, versions=measured_versions(), points=offer.points))
             except BaselineError as error:
                 self._errors.append(str(error))
         return not self._errors
@@ -183,10 +177,8 @@ class Ledger:
 
     def summary_lines(self) -> list[str]:
         """What the session did with baselines, in lines for the terminal."""
-        missing = [
-            stored for stored in self._looked_up.values() if stored.baseline is None and stored.objection is None
-        ]
-        without = [stored for stored in missing if not stored.accepting]
+        looked_up = self._looked_up.values()
+        without = [one for one in looked_up if not (one.baseline or one.objection or one.accepting)]
         lines = []
         if without:
             lines.append(
@@ -229,28 +221,19 @@ class Ledger:
         )
 
     def _accept(self, offer: Offer, run: Run) -> None:
-        only_new = self._settings.baseline_update == "new"
-        found: list[Baseline | None] = []
+        series = Series(setting=offer.setting, anchor=anchor.of_runs((run,)), runs=(run,))
+        new = Baseline(test=offer.test, engine=offer.engine, machine=offer.machine, series=series, before=None)
 
         def changed(current: Baseline | None) -> Baseline:
-            found[:] = [current]
-            if current is not None and only_new:  # another process was faster
+            if current is not None and self._settings.baseline_update == "new":  # another process was faster
                 return current
-            return rule.accepted(
-                current,
-                run,
-                test=offer.test,
-                engine=offer.engine,
-                machine=offer.machine,
-                setting=offer.setting,
-                limits=offer.limits,
-            )
+            return rule.accepted(current, new, offer.limits)
 
-        after = store.change(offer.path, offer.test, offer.engine, changed)
-        if found[0] is not None and only_new:
+        before, after = store.change(offer.path, offer.test, offer.engine, changed)
+        if after is before:
             self._kept.append(offer.nodeid)
         else:
-            self._accepted.append(Accepted(offer=offer, before=found[0], after=after))
+            self._accepted.append(Accepted(offer=offer, before=before, after=after))
 
 
 def setting_of(subject: Subject) -> dict[str, Fact]:
