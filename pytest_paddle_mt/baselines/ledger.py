@@ -6,6 +6,7 @@ Nothing is written before the session ends, nor without an update having been as
 from __future__ import annotations
 
 import datetime
+import functools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -64,7 +65,7 @@ class Ledger:
         self._settings = settings
         self._rootdir = rootdir
         self._looked_up: dict[str, Stored] = {}
-        self._machines: dict[str, Mapping[str, Fact]] = {}
+        self._machine = functools.cache(machine_facts)
         self._offers: dict[str, Offer] = {}
         self._accepted: list[Accepted] = []
         self._refused: list[tuple[str, str]] = []
@@ -103,14 +104,10 @@ class Ledger:
         return stored
 
     def measured(self, sweep: Sweep, measured: Measured, test: str, stored: Stored | None, *, complete: bool) -> None:
-        """Record a finished sweep; where an update was asked for, its run is offered.
+        """Offers the run of a finished sweep, where an update was asked for.
 
-        Args:
-            sweep: what was concluded.
-            measured: what was measured.
-            test: its key in the store.
-            stored: what ``look_up`` returned; None in a smoke run.
-            complete: whether the rounds reached the first look.
+        ``stored`` is what ``look_up`` returned for ``test``, None in a smoke run; ``complete`` is whether the rounds
+        reached the first look.
         """
         if not self.updates or (stored is not None and sweep.gate and not stored.accepting):
             if self.updates:
@@ -145,9 +142,8 @@ class Ledger:
     def accept_offers(self, reason: str | None, failure_of: Callable[[str], str | None]) -> bool:
         """Accepts every offered run that may be accepted; returns whether every file could be written.
 
-        Args:
-            reason: why no run may be accepted, human-readable; None where runs may be.
-            failure_of: given a node id, why that test did not pass, human-readable; None where it passed.
+        Both reasons are human-readable: ``reason``, why no run may be accepted, and what ``failure_of`` returns for a
+        node id, why that test did not pass. They are None where runs may be accepted, and where the test passed.
         """
         self._closed = reason
         offers, self._offers = self._offers, {}
@@ -194,11 +190,6 @@ class Ledger:
             lines += [f"paddle-mt: baseline not updated: {nodeid}: {reason}" for nodeid, reason in self._refused]
         lines += [f"paddle-mt: ERROR: {error}" for error in self._errors]
         return lines
-
-    def _machine(self, device: str) -> Mapping[str, Fact]:
-        if device not in self._machines:
-            self._machines[device] = machine_facts(device)
-        return self._machines[device]
 
     def _of_other_machines(self, path: Path, test: str, engine: str, machine: Mapping[str, Fact]) -> str | None:
         """Why baselines of other machines cannot be used, human-readable; None where there are none."""

@@ -105,12 +105,9 @@ def _pointer(instance: Any, typeinfo: int) -> int:
 def input_specs(predictor: Any, program: str | None) -> tuple[InputSpec, ...]:
     """The inputs that the model declares, in the order of ``predictor.get_input_names()``.
 
-    If this Paddle cannot be driven natively, shapes are unknown, and so are types unless the program file has them.
-
-    Args:
-        predictor: a predictor of the model.
-        program: the model's program file; None when unknown. Paddle (3.2.2, 3.3.1) reports float32 for every input of a
-            ``.json`` model, so the types are read from the file; without the file, float32 counts as unknown.
+    If this Paddle cannot be driven natively, shapes are unknown, and so are types unless the model's ``program`` file
+    has them. Paddle (3.2.2, 3.3.1) reports float32 for every input of a ``.json`` model, so the types are read from the
+    file; where the file is unknown, None, float32 counts as unknown.
     """
     shapes: Mapping[str, Sequence[int]] = {}
     types: Mapping[str, int | None] = {}
