@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from pytest_paddle_mt.baselines import ANCHOR_RUNS, Anchor, AnchorFigures, ProbeFigures
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from pytest_paddle_mt.baselines import Figures, Run
 
@@ -35,32 +35,24 @@ def completed(anchor: Anchor, runs: Sequence[Run]) -> Anchor:
     then compared with this point of the anchor without the probe, until a new series begins.
     """
     known = {point.threads: point for point in anchor.points}
-    points = []
-    for threads in sorted({*known, *(point.threads for run in runs for point in run.points)}):
-        measured = [point for run in runs for point in run.points if point.threads == threads]
-        point = _filled(known.get(threads), _missing(known.get(threads), measured))
-        if point is not None:
-            points.append(point)
-    return Anchor(runs=anchor.runs, points=tuple(points))
+    measured = [point for run in runs for point in run.points]
+    found = (
+        _completed(known.get(threads), [point for point in measured if point.threads == threads])
+        for threads in sorted({*known, *(point.threads for point in measured)})
+    )
+    return Anchor(runs=anchor.runs, points=tuple(point for point in found if point is not None))
 
 
-def _missing(own: AnchorFigures | None, measured: Sequence[Figures]) -> dict[str, list[Figures]]:
-    """By figure that ``own`` lacks: the first ``ANCHOR_RUNS`` points that have it, where there are as many."""
-    found = {}
-    for key in _KEYS:
-        having = [point for point in measured if getattr(point, key) is not None][:ANCHOR_RUNS]
-        if len(having) == ANCHOR_RUNS and (own is None or getattr(own, key) is None):
-            found[key] = having
-    return found
-
-
-def _filled(own: AnchorFigures | None, missing: Mapping[str, Sequence[Figures]]) -> AnchorFigures | None:
-    """``own`` with the means of what was missing, and then without a probe; None where there is no throughput yet."""
-    if own is None and "qps" in missing:
-        own = _means(missing["qps"])
-    if own is None:
+def _completed(own: AnchorFigures | None, measured: Sequence[Figures]) -> AnchorFigures | None:
+    """``own`` with the means that it lacks, and then without a probe; None where there is no throughput yet."""
+    if own is None and len(measured) < ANCHOR_RUNS:
         return None
-    added: dict[str, Any] = {key: _mean(points, key) for key, points in missing.items() if getattr(own, key) is None}
+    own = own or _means(measured[:ANCHOR_RUNS])
+    added: dict[str, Any] = {}
+    for key in (key for key in _KEYS if getattr(own, key) is None):
+        having = [point for point in measured if getattr(point, key) is not None][:ANCHOR_RUNS]
+        if len(having) == ANCHOR_RUNS:
+            added[key] = _mean(having, key)
     return dataclasses.replace(own, probe=None, **added) if added else own
 
 

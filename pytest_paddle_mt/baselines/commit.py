@@ -16,18 +16,9 @@ _VARIABLES = ("GITHUB_SHA", "CI_COMMIT_SHA", "BUILD_SOURCEVERSION", "GIT_COMMIT"
 def commit_of(rootdir: Path) -> str | None:
     """The commit that is checked out in ``rootdir``; None where neither git nor the CI service knows it."""
     try:
-        done = subprocess.run(
-            ["git", "rev-parse", "--verify", "HEAD"],
-            cwd=rootdir,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            timeout=10,
-            check=False,
-            text=True,
+        found = subprocess.check_output(
+            ["git", "rev-parse", "--verify", "HEAD"], cwd=rootdir, stderr=subprocess.DEVNULL, timeout=10, text=True
         )
-        if done.returncode == 0 and done.stdout.strip():
-            return done.stdout.strip()
-    except (OSError, subprocess.TimeoutExpired):
-        pass
-    return next((os.environ[name] for name in _VARIABLES if os.environ.get(name)), None)
+    except (OSError, subprocess.SubprocessError):
+        return next((os.environ[name] for name in _VARIABLES if os.environ.get(name)), None)
+    return found.strip()

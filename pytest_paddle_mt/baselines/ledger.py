@@ -6,10 +6,11 @@ Nothing is written before the session ends, nor without an update having been as
 from __future__ import annotations
 
 import datetime
+import functools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pytest_paddle_mt.baselines import Figures, Run, Stored, figures, report, rule, store
+from pytest_paddle_mt.baselines import Baseline, Figures, Run, Series, Stored, anchor, figures, report, rule, store
 from pytest_paddle_mt.baselines.commit import commit_of
 from pytest_paddle_mt.baselines.words import differences
 from pytest_paddle_mt.errors import BaselineError
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
-    from pytest_paddle_mt.baselines import Baseline, Fact
+    from pytest_paddle_mt.baselines import Fact
     from pytest_paddle_mt.records import Limits, Measured, Subject, Sweep, Verdict
     from pytest_paddle_mt.settings import Settings
 
@@ -65,7 +66,7 @@ class Ledger:
         self._settings = settings
         self._rootdir = rootdir
         self._looked_up: dict[str, Stored] = {}
-        self._machines: dict[str, Mapping[str, Fact]] = {}
+        self._machine = functools.cache(machine_facts)
         self._offers: dict[str, Offer] = {}
         self._accepted: list[Accepted] = []
         self._refused: list[tuple[str, str]] = []
@@ -85,6 +86,7 @@ class Ledger:
         Raises:
             BaselineError: its file cannot be read, or there is none and one is required.
         """
+        update = self._settings.baseline_update
         machine = self._machine(subject.device)
         key = machine_key(machine)
         path = self._settings.baselines / key / store.file_name(test, subject.engine)
@@ -92,9 +94,8 @@ class Ledger:
         objection = None
         if baseline is not None:
             objection = _objection(baseline, machine, setting_of(subject))
-        elif self._settings.baseline_update == "none":
+        elif update == "none":
             objection = self._of_other_machines(path, test, subject.engine, machine)
-        update = self._settings.baseline_update
         accepting = gate and (update == "all" or (update == "new" and baseline is None))
         stored = Stored(baseline=baseline, path=path, objection=objection, accepting=accepting)
         if gate and self._settings.baseline_required and not accepting:
@@ -104,14 +105,10 @@ class Ledger:
         return stored
 
     def measured(self, sweep: Sweep, measured: Measured, test: str, stored: Stored | None, *, complete: bool) -> None:
-        """Record a finished sweep; where an update was asked for, its run is offered.
+        """Offers the run of a finished sweep, where an update was asked for.
 
-        Args:
-            sweep: what was concluded.
-            measured: what was measured.
-            test: its key in the store.
-            stored: what ``look_up`` returned; None in a smoke run.
-            complete: whether the rounds reached the first look.
+        ``stored`` is what ``look_up`` returned for ``test``, None in a smoke run; ``complete`` is whether the rounds
+        reached the first look.
         """
         if not self.updates or (stored is not None and sweep.gate and not stored.accepting):
             if self.updates:
@@ -146,9 +143,8 @@ class Ledger:
     def accept_offers(self, reason: str | None, failure_of: Callable[[str], str | None]) -> bool:
         """Accepts every offered run that may be accepted; returns whether every file could be written.
 
-        Args:
-            reason: why no run may be accepted, human-readable; None where runs may be.
-            failure_of: given a node id, why that test did not pass, human-readable; None where it passed.
+        Both reasons are human-readable: ``reason``, why no run may be accepted, and what ``failure_of`` returns for a
+        node id, why that test did not pass. They are None where runs may be accepted, and where the test passed.
         """
         self._closed = reason
         offers, self._offers = self._offers, {}
@@ -159,14 +155,8 @@ class Ledger:
             if refusal is not None:
                 self._refused.append((offer.nodeid, refusal))
                 continue
-            run = Run(
-                date=date,
-                commit=commit,
-                versions=measured_versions(),
-                points=offer.points,
-            )
             try:
-                self._accept(offer, run)
+                self._accept(offer, Run(date=date, commit=commit, versions=measured_versions(), points=offer.points))
             except BaselineError as error:
                 self._errors.append(str(error))
         return not self._errors
@@ -184,10 +174,8 @@ class Ledger:
 
     def summary_lines(self) -> list[str]:
         """What the session did with baselines, in lines for the terminal."""
-        missing = [
-            stored for stored in self._looked_up.values() if stored.baseline is None and stored.objection is None
-        ]
-        without = [stored for stored in missing if not stored.accepting]
+        looked_up = self._looked_up.values()
+        without = [one for one in looked_up if not (one.baseline or one.objection or one.accepting)]
         lines = []
         if without:
             lines.append(
@@ -203,11 +191,6 @@ class Ledger:
             lines += [f"paddle-mt: baseline not updated: {nodeid}: {reason}" for nodeid, reason in self._refused]
         lines += [f"paddle-mt: ERROR: {error}" for error in self._errors]
         return lines
-
-    def _machine(self, device: str) -> Mapping[str, Fact]:
-        if device not in self._machines:
-            self._machines[device] = machine_facts(device)
-        return self._machines[device]
 
     def _of_other_machines(self, path: Path, test: str, engine: str, machine: Mapping[str, Fact]) -> str | None:
         """Why baselines of other machines cannot be used, human-readable; None where there are none."""
@@ -230,28 +213,19 @@ class Ledger:
         )
 
     def _accept(self, offer: Offer, run: Run) -> None:
-        only_new = self._settings.baseline_update == "new"
-        found: list[Baseline | None] = []
+        series = Series(setting=offer.setting, anchor=anchor.of_runs((run,)), runs=(run,))
+        new = Baseline(test=offer.test, engine=offer.engine, machine=offer.machine, series=series, before=None)
 
         def changed(current: Baseline | None) -> Baseline:
-            found[:] = [current]
-            if current is not None and only_new:  # another process was faster
+            if current is not None and self._settings.baseline_update == "new":  # another process was faster
                 return current
-            return rule.accepted(
-                current,
-                run,
-                test=offer.test,
-                engine=offer.engine,
-                machine=offer.machine,
-                setting=offer.setting,
-                limits=offer.limits,
-            )
+            return rule.accepted(current, new, offer.limits)
 
-        after = store.change(offer.path, offer.test, offer.engine, changed)
-        if found[0] is not None and only_new:
+        before, after = store.change(offer.path, offer.test, offer.engine, changed)
+        if after is before:
             self._kept.append(offer.nodeid)
         else:
-            self._accepted.append(Accepted(offer=offer, before=found[0], after=after))
+            self._accepted.append(Accepted(offer=offer, before=before, after=after))
 
 
 def setting_of(subject: Subject) -> dict[str, Fact]:

@@ -13,12 +13,10 @@ if TYPE_CHECKING:
     from pytest_paddle_mt.baselines import Figures, Series
     from pytest_paddle_mt.baselines.ledger import Accepted
 
-#: Columns of the terminal that lines are wrapped to.
-_WIDTH = 80
-
 
 def accepted_lines(one: Accepted) -> list[str]:
     """What became of the baseline, its file, and old -> new of every figure."""
+    lines = textwrap.TextWrapper(80, initial_indent="  ", subsequent_indent="    ", break_on_hyphens=False)
     series = one.after.series
     limit = "" if len(series.runs) >= drift.FULL_RUNS else f"; the limit is wide until there are {drift.FULL_RUNS}"
     if one.before is None:
@@ -31,12 +29,8 @@ def accepted_lines(one: Accepted) -> list[str]:
     return [
         f"paddle-mt: baseline of {one.offer.nodeid} ({one.offer.engine}): {head}",
         f"  in {one.offer.path}",
-        *(line for point in one.offer.points for line in _wrapped(_old_to_new(old, point))),
+        *(line for point in one.offer.points for line in lines.wrap(_old_to_new(old, point))),
     ]
-
-
-def _wrapped(text: str) -> list[str]:
-    return textwrap.wrap(text, _WIDTH, initial_indent="  ", subsequent_indent="    ", break_on_hyphens=False)
 
 
 def _old_to_new(old: Series | None, point: Figures) -> str:

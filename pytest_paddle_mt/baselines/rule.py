@@ -17,9 +17,9 @@ from pytest_paddle_mt.baselines import ANCHOR_RUNS, WINDOW_RUNS, Baseline, Serie
 from pytest_paddle_mt.statistics import drift
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
-    from pytest_paddle_mt.baselines import AnchorFigures, Fact, Figures, Run
+    from pytest_paddle_mt.baselines import AnchorFigures, Figures
     from pytest_paddle_mt.records import Limits
 
     AnyFigures = Figures | AnchorFigures
@@ -131,31 +131,23 @@ def compare(series: Series, figures: Sequence[Figures], limits: Limits) -> tuple
     )
 
 
-def accepted(
-    baseline: Baseline | None,
-    run: Run,
-    *,
-    test: str,
-    engine: str,
-    machine: Mapping[str, Fact],
-    setting: Mapping[str, Fact],
-    limits: Limits,
-) -> Baseline:
-    """``baseline`` with ``run`` accepted: added to its series, or as the first of a new series.
+def accepted(baseline: Baseline | None, new: Baseline, limits: Limits) -> Baseline:
+    """``baseline`` with the one run of ``new`` accepted: added to its series, or as the first of a new series.
 
     A new series begins where the setting or the machine differs, or where a quantity is beyond its limit, for better or
     worse. The series that it replaces is kept as ``before``.
     """
     if baseline is None:
-        return Baseline(test=test, engine=engine, machine=machine, series=_new_series(run, setting), before=None)
-    old = baseline.series
-    same = dict(old.setting) == dict(setting) and dict(baseline.machine) == dict(machine)
+        return new
+    old, setting = baseline.series, new.series.setting
+    (run,) = new.series.runs
+    same = dict(old.setting) == dict(setting) and dict(baseline.machine) == dict(new.machine)
     if not same or any(one.drifted or one.improved for one in compare(old, run.points, limits)):
-        return Baseline(test=test, engine=engine, machine=machine, series=_new_series(run, setting), before=old)
+        return dataclasses.replace(new, before=old)
     runs = (*old.runs, run)
     of_series = anchor.completed(old.anchor, runs) if old.anchor.runs >= ANCHOR_RUNS else anchor.of_runs(runs)
     series = Series(setting=setting, anchor=of_series, runs=runs[-WINDOW_RUNS:])
-    return Baseline(test=test, engine=engine, machine=machine, series=series, before=baseline.before)
+    return dataclasses.replace(new, series=series, before=baseline.before)
 
 
 def runs_with(series: Series, threads: int) -> int:
@@ -182,10 +174,6 @@ def linear_up_to(series: Series, thread_counts: Sequence[int], min_efficiency: f
         if efficiency is not None:
             reached = threads
     return reached
-
-
-def _new_series(run: Run, setting: Mapping[str, Fact]) -> Series:
-    return Series(setting=setting, anchor=anchor.of_runs((run,)), runs=(run,))
 
 
 def _value(figures: AnyFigures, quantity: Quantity) -> float | None:

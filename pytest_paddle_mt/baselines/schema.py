@@ -26,12 +26,17 @@ from pytest_paddle_mt.baselines import (
     Run,
     Series,
 )
-from pytest_paddle_mt.units import NS_PER_MS, counted, ms
+from pytest_paddle_mt.units import NS_PER_MS, counted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 SCHEMA = 1
+
+#: What to do about a file that is no baseline.
+RESTORE = "restore it from version control, or delete it and record a new one with --paddle-baseline-update"
+
+_PERCENTILES = ("p5_ms", "p50_ms", "p90_ms", "p99_ms")
 
 _CONFLICT = re.compile(r"^(<<<<<<<|=======|>>>>>>>|\|\|\|\|\|\|\|)( |$)", re.MULTILINE)
 
@@ -46,12 +51,8 @@ class _Wrong(Exception):
 
 def to_text(baseline: Baseline) -> str:
     """The text of the file of ``baseline``."""
-    document = {
-        "schema": SCHEMA,
-        **_written(baseline, _TEST),
-        **_written(baseline.series, SERIES),
-        **_written(baseline, _BEFORE),
-    }
+    members = _written(baseline, _TEST) | _written(baseline.series, SERIES) | _written(baseline, _BEFORE)
+    document = {"schema": SCHEMA, **members}
     return json.dumps(document, indent=2, allow_nan=False, ensure_ascii=False) + "\n"
 
 
@@ -68,23 +69,22 @@ def from_text(text: str) -> Baseline:
             f"line {line} is a mark that a merge left ({conflict[1]}); keep one of the two sides as it was, for "
             "instance with git checkout --ours or --theirs"
         )
-    restore = "restore it from version control, or delete it and record a new one with --paddle-baseline-update"
     try:
         return _baseline(json.loads(text, object_pairs_hook=_without_twins, parse_constant=_no_constant))
     except json.JSONDecodeError as error:
-        raise Unreadable(f"it is not JSON ({error}), perhaps cut short; {restore}") from None
+        raise Unreadable(f"it is not JSON ({error}), perhaps cut short; {RESTORE}") from None
     except (_Wrong, RecursionError, ValueError) as error:
-        raise Unreadable(f"{error}; {restore}") from None
+        raise Unreadable(f"{error}; {RESTORE}") from None
 
 
 def _baseline(document: object) -> Baseline:
     schema = document.get("schema") if isinstance(document, dict) else None
-    if isinstance(schema, int) and not isinstance(schema, bool) and schema > SCHEMA:
+    if type(schema) is int and schema > SCHEMA:
         raise Unreadable(
             f"it has schema {schema}, and this version of pytest-paddle-mt reads schema {SCHEMA}; install the newer "
             "version that wrote it"
         )
-    if schema != SCHEMA or isinstance(schema, bool):
+    if type(schema) is not int or schema != SCHEMA:
         raise _Wrong(f"it has no schema {SCHEMA}")
     found = _members(document, "", FILE)
     _check_series(document, "")
@@ -187,57 +187,36 @@ def _path(where: str, key: str) -> str:
 # What a value may be.
 
 
-def _read_text(value: object, where: str) -> str:
-    if isinstance(value, str) and value:
-        return value
-    raise _Wrong(f"{where} is {_shown(value)}, not text")
+def _scalar(expected: str, fits: Callable[[Any], bool], unit: float | None = None) -> _Kind:
+    """A value for which ``fits``; with a ``unit``, a figure in it, which the record has as a multiple of 1."""
 
+    def read(value: Any, where: str) -> Any:
+        if not fits(value):
+            raise _Wrong(f"{where} is {_shown(value)}, not {expected}")
+        return value if unit is None else value * unit
 
-def _read_date(value: object, where: str) -> str:
-    text = _read_text(value, where)
-    if re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", text):
-        return text
-    raise _Wrong(f"{where} is {_shown(value)}, not a time such as 2026-01-31T12:00:00Z")
-
-
-def _read_count(value: object, where: str) -> int:
-    if not isinstance(value, int) or isinstance(value, bool):
-        raise _Wrong(f"{where} is {_shown(value)}, not a whole number")
-    if value < 1:
-        raise _Wrong(f"{where} is {value}, below 1")
-    return value
-
-
-def _read_figure(value: object, where: str) -> float:
-    if isinstance(value, (int, float)) and not isinstance(value, bool) and 0 < value <= sys.float_info.max:
-        return float(value)
-    raise _Wrong(f"{where} is {_shown(value)}, not a number above 0")
-
-
-def _read_fact(value: object, where: str) -> Fact:
-    if value is None or (isinstance(value, (str, int, float)) and not isinstance(value, bool)):
-        return value
-    raise _Wrong(f"{where} is {_shown(value)}, not text, a number or null")
+    return _Kind(read=read) if unit is None else _Kind(read=read, write=lambda value: float(f"{value / unit:.5g}"))
 
 
 def _read_versions(value: object, where: str) -> dict[str, str | None]:
     return _members(value, where, dict.fromkeys(value if isinstance(value, dict) else (), _optional(_TEXT)))
 
 
-def _rounded(value: float) -> float:
-    return float(f"{value:.5g}")
+def _is_figure(value: Any) -> bool:
+    return type(value) in (int, float) and 0 < value <= sys.float_info.max
 
 
-_TEXT = _Kind(read=_read_text)
-_DATE = _Kind(read=_read_date)
-_COUNT = _Kind(read=_read_count)
-_FACT = _Kind(read=_read_fact)
-_VERSIONS = _Kind(read=_read_versions, write=dict)
-_FIGURE = _Kind(read=_read_figure, write=_rounded)
-_LATENCY = _Kind(
-    read=lambda value, where: _read_figure(value, where) * NS_PER_MS,
-    write=lambda latency_ns: _rounded(ms(latency_ns)),
+# By type(), as isinstance() takes a bool for an int.
+_TEXT = _scalar("text", lambda value: isinstance(value, str) and value != "")
+_DATE = _scalar(
+    "a time such as 2026-01-31T12:00:00Z",
+    lambda value: isinstance(value, str) and re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", value) is not None,
 )
+_COUNT = _scalar("a whole number above 0", lambda value: type(value) is int and value > 0)
+_FACT = _scalar("text, a number or null", lambda value: value is None or type(value) in (str, int, float))
+_FIGURE = _scalar("a number above 0", _is_figure, unit=1.0)
+_LATENCY = _scalar("a number above 0", _is_figure, unit=float(NS_PER_MS))
+_VERSIONS = _Kind(read=_read_versions, write=dict)
 
 
 # What must hold between values.
@@ -256,7 +235,7 @@ def _check_points(points: Any, where: str) -> None:
 
 
 def _check_percentiles(point: Any, where: str) -> None:
-    known = [(key, point[key]) for key in ("p5_ms", "p50_ms", "p90_ms", "p99_ms") if point[key] is not None]
+    known = [(key, point[key]) for key in _PERCENTILES if point[key] is not None]
     for (lower, low), (higher, high) in itertools.pairwise(known):
         if low > high:
             raise _Wrong(f"{where}.{lower} is {low} and {higher} is {high}: percentiles do not fall")
@@ -264,11 +243,11 @@ def _check_percentiles(point: Any, where: str) -> None:
 
 def _check_series(series: Any, where: str) -> None:
     runs, anchored = len(series["runs"]), series["anchor"]["runs"]
+    expected = min(runs, ANCHOR_RUNS)
     if not 1 <= runs <= WINDOW_RUNS:
         raise _Wrong(f"{_path(where, 'runs')} has {runs} entries, not 1 to {WINDOW_RUNS}")
-    if anchored != min(runs, ANCHOR_RUNS):
-        path, expected = _path(where, "anchor.runs"), min(runs, ANCHOR_RUNS)
-        raise _Wrong(f"{path} is {anchored} with {counted(runs, 'run')}, not {expected}")
+    if anchored != expected:
+        raise _Wrong(f"{_path(where, 'anchor.runs')} is {anchored} with {counted(runs, 'run')}, not {expected}")
 
 
 # The tables: one for each record, in the order of the file.
@@ -281,10 +260,7 @@ POINT: _Table = {
     "queries": _COUNT,
     "qps": _FIGURE,
     "efficiency": _optional(_FIGURE),
-    "p5_ms": _optional(_LATENCY),
-    "p50_ms": _optional(_LATENCY),
-    "p90_ms": _optional(_LATENCY),
-    "p99_ms": _optional(_LATENCY),
+    **dict.fromkeys(_PERCENTILES, _optional(_LATENCY)),
     "probe": _optional(_record(ProbeFigures, PROBE)),
     "peak_rss_bytes": _optional(_COUNT),
     "forks": _list_of(_record(ForkFigures, FORK)),

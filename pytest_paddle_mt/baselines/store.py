@@ -54,22 +54,18 @@ def load(path: Path, test: str, engine: str) -> Baseline | None:
     """
     try:
         mode = os.lstat(path).st_mode
+        if not stat.S_ISREG(mode):
+            what = {stat.S_IFLNK: "a symbolic link", stat.S_IFDIR: "a directory"}.get(
+                stat.S_IFMT(mode), "no regular file"
+            )
+            raise BaselineError(f"{path} should be the baseline of {test!r} and is {what}; move it out of the way")
+        baseline = schema.from_text(path.read_text(encoding="utf-8"))
     except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as error:
-        raise _unreadable(path, error) from error
-    if not stat.S_ISREG(mode):
-        what = "a symbolic link" if stat.S_ISLNK(mode) else "a directory" if stat.S_ISDIR(mode) else "no regular file"
-        raise BaselineError(f"{path} should be the baseline of {test!r} and is {what}; move it out of the way")
-    try:
-        baseline = schema.from_text(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise _unreadable(path, error) from error
+        raise BaselineError(f"{path} cannot be read: {error.strerror or error}; check its permissions") from error
     except UnicodeDecodeError as error:
-        raise BaselineError(
-            f"{path} is no baseline: {error}; restore it from version control, or delete it and record a new one with "
-            "--paddle-baseline-update"
-        ) from None
+        raise BaselineError(f"{path} is no baseline: {error}; {schema.RESTORE}") from None
     except schema.Unreadable as error:
         raise BaselineError(f"{path} is no baseline: {error}") from None
     if (baseline.test, baseline.engine) != (test, engine):
@@ -81,17 +77,13 @@ def load(path: Path, test: str, engine: str) -> Baseline | None:
     return baseline
 
 
-def change(path: Path, test: str, engine: str, changed: Callable[[Baseline | None], Baseline]) -> Baseline:
-    """Replaces the baseline in a file under a lock, so that no other process changes it meanwhile.
-
-    Args:
-        path: the file.
-        test: node id of the test that the baseline is of.
-        engine: its engine.
-        changed: given the baseline that is there now, returns the one to write.
+def change(
+    path: Path, test: str, engine: str, changed: Callable[[Baseline | None], Baseline]
+) -> tuple[Baseline | None, Baseline]:
+    """Replaces the baseline in a file by ``changed`` of it, under a lock that keeps other processes out.
 
     Returns:
-        The baseline that was written.
+        The baseline that was there, and the one that was written.
 
     Raises:
         BaselineError: the file is no such baseline, or cannot be written; it is unchanged.
@@ -99,14 +91,15 @@ def change(path: Path, test: str, engine: str, changed: Callable[[Baseline | Non
     try:
         make_directory(path.parent)
         with _locked(path.parent):
-            baseline = changed(load(path, test, engine))
-            write_atomically(path, schema.to_text(baseline))
+            before = load(path, test, engine)
+            after = changed(before)
+            write_atomically(path, schema.to_text(after))
     except OSError as error:
         raise BaselineError(
             f"{path} could not be written: {error.strerror or error}; its previous content is unchanged. Check "
             "free space and permissions there, or give another folder with --paddle-baselines"
         ) from error
-    return baseline
+    return before, after
 
 
 def elsewhere(directory: Path, machine: str, name: str) -> list[Path]:
@@ -138,7 +131,3 @@ def _locked(directory: Path) -> Iterator[None]:
         yield
     finally:
         os.close(descriptor)
-
-
-def _unreadable(path: Path, error: OSError) -> BaselineError:
-    return BaselineError(f"{path} cannot be read: {error.strerror or error}; check its permissions")

@@ -11,17 +11,11 @@ if TYPE_CHECKING:
 
     from pytest_paddle_mt.baselines import Fact
 
-#: Human-readable, by the name in ``Series.setting`` and ``Baseline.machine``.
+#: Facts of ``Series.setting`` and ``Baseline.machine`` that are not printed by their names.
 _FACT_NAMES: Mapping[str, str] = {
-    "batch_size": "batch size",
     "pool": "pool method",
-    "math_threads": "math threads",
     "onednn": "oneDNN",
-    "idle_math_threads": "idle math threads",
-    "math_libraries": "math libraries",
     "cpu_model": "CPU",
-    "instruction_set": "instruction set",
-    "usable_cores": "usable cores",
     "quota_cores": "CPU quota",
     "smt": "SMT",
     "gpu_model": "GPU",
@@ -54,7 +48,7 @@ def _shown(key: str, value: float) -> str:
 def differences(stored: Mapping[str, Fact], now: Mapping[str, Fact]) -> list[str]:
     """``batch size 1 there and 8 here`` for every fact that differs."""
     return [
-        f"{_FACT_NAMES.get(name, name)} {_fact(name, stored)} there and {_fact(name, now)} here"
+        f"{_FACT_NAMES.get(name, name.replace('_', ' '))} {_fact(name, stored)} there and {_fact(name, now)} here"
         for name in dict.fromkeys((*stored, *now))
         if stored.get(name) != now.get(name)
     ]

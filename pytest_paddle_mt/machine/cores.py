@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_paddle_mt.machine.kernel import lines_of
+from pytest_paddle_mt.units import counted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -37,14 +38,13 @@ class Cores:
     @property
     def text(self) -> str:
         """Human-readable: ``2 usable cores``, and what limits them."""
-        plural = "s" if self.usable > 1 else ""
         limits = []
         if self.physical is not None and self.physical < self.affinity:
             limits.append(f"{self.affinity} hardware threads of {self.physical}")
         if self.quota is not None:
             limits.append(f"CPU quota {self.quota:g} of {self.affinity}")
         limit = f" ({'; '.join(limits)})" if limits else ""
-        return f"{self.usable} usable core{plural}{limit}"
+        return counted(self.usable, "usable core") + limit
 
 
 def available_cores() -> Cores:
@@ -78,8 +78,7 @@ def _cgroup_quota(root: Path, membership: Path) -> float | None:
 
 def _quotas_above(mount: Path, path: str, read: Callable[[Path], float | None]) -> list[float]:
     relative = Path(path.lstrip("/"))
-    groups = [mount / ancestor for ancestor in (relative, *relative.parents)]  # the last one is the mount itself
-    found = [read(group) for group in groups]
+    found = [read(mount / ancestor) for ancestor in (relative, *relative.parents)]  # the last one is the mount itself
     return [quota for quota in found if quota is not None]
 
 

@@ -64,10 +64,8 @@ def smt() -> str | None:
 def machine_facts(device: str = "cpu") -> dict[str, str | int | float | None]:
     """Lasting facts that decide whether figures of two machines may be compared.
 
-    They contain no current frequency, no host name, and on a CPU nothing that an update of Paddle changes.
-
-    Args:
-        device: where the model runs, ``cpu`` or ``gpu:`` and a number.
+    They contain no current frequency, no host name, and on a CPU nothing that an update of Paddle changes. The model
+    runs on ``device``, ``cpu`` or ``gpu:`` and a number.
     """
     here = available_cores()
     facts: dict[str, str | int | float | None] = {

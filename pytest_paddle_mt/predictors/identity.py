@@ -34,11 +34,8 @@ def describe(
 ) -> dict[str, str]:
     """What is served and by what, as text by name, in the order in which it is printed.
 
-    Args:
-        subject: what is known of it without reading files.
-        pool: the predictors; None for an engine that has none.
-        inputs: the input sets.
-        work: what runs instead of the predictor: a user's own query, or known work; None: the predictor itself.
+    ``pool`` is None for an engine without predictors; ``work`` is what runs instead of the predictor, a user's own
+    query or known work, None for the predictor itself.
 
     Raises:
         OSError: a file of the model cannot be read.

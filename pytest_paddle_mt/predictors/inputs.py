@@ -131,13 +131,11 @@ def _checked_array(spec: InputSpec, given: Any) -> npt.NDArray[Any]:
             "what the model was exported with"
         )
     if spec.data_type is not None and array.dtype != dtype:
-        carrier, step = "", f"convert it with .astype({dtype.name!r})"
+        wanted, step = type_name, f"convert it with .astype({dtype.name!r})"
         if type_name == "bfloat16":
-            carrier, step = (
-                " (its bits as uint16)",
-                'convert float32 with (array.view("uint32") >> 16).astype("uint16")',
-            )
-        raise InputError(f"input {spec.name!r} is {array.dtype}, the model wants {type_name}{carrier}; {step}")
+            wanted += " (its bits as uint16)"
+            step = 'convert float32 with (array.view("uint32") >> 16).astype("uint16")'
+        raise InputError(f"input {spec.name!r} is {array.dtype}, the model wants {wanted}; {step}")
     if spec.shape is not None:
         _check_shape(spec.name, spec.shape, array)
     if array.size == 0:
@@ -169,7 +167,7 @@ def _shape(spec: InputSpec, batch_size: int, batch_size_asked: bool) -> tuple[in
         )
     if not spec.shape:
         return ()
-    first, rest = spec.shape[0], spec.shape[1:]
+    first, *rest = spec.shape
     if any(extent < 0 for extent in rest):
         raise InputError(
             f"input {spec.name!r} has the shape {_shape_text(spec.shape)}: only the first open dimension, the batch, "

@@ -20,15 +20,10 @@ if TYPE_CHECKING:
 
 #: Paddle's name of a data type and NumPy's, by Paddle's number of it. NumPy has no bfloat16: uint16 carries its bits.
 DATA_TYPES: dict[int, tuple[str, np.dtype[Any]]] = {
-    0: ("float32", np.dtype(np.float32)),
-    1: ("int64", np.dtype(np.int64)),
-    2: ("int32", np.dtype(np.int32)),
-    3: ("uint8", np.dtype(np.uint8)),
-    4: ("int8", np.dtype(np.int8)),
-    5: ("float16", np.dtype(np.float16)),
-    6: ("bool", np.dtype(np.bool_)),
-    7: ("float64", np.dtype(np.float64)),
-    8: ("bfloat16", np.dtype(np.uint16)),
+    number: (name, np.dtype("uint16" if name == "bfloat16" else name))
+    for number, name in enumerate(
+        ("float32", "int64", "int32", "uint8", "int8", "float16", "bool", "float64", "bfloat16")
+    )
 }
 
 _USE_PYTHON_ENGINE = "measure the stock Python way instead with --paddle-engine=python"
@@ -66,8 +61,7 @@ def library_path() -> str:
     """Path of the loaded libpaddle."""
     import paddle
 
-    path = paddle.base.libpaddle.__file__
-    return str(path)
+    return str(paddle.base.libpaddle.__file__)
 
 
 @lru_cache(maxsize=1)
@@ -78,7 +72,7 @@ def _abis() -> tuple[str, ...]:
     """
     names = [*vars(builtins), *_native.interpreter_state_names()]
     matches = (re.fullmatch(r"__pybind11_internals_v\d+(.*?)__", name) for name in names)
-    return tuple(match.group(1) for match in matches if match)
+    return tuple(match[1] for match in matches if match)
 
 
 def predictor_pointer(predictor: Any) -> int:
@@ -97,7 +91,8 @@ def _pointer(instance: Any, typeinfo: int) -> int:
         pointer = _native.pointer_by_conduit(instance, abi, typeinfo)
         if pointer is not None:
             return pointer
-    if not hasattr(type(instance), "_pybind11_conduit_v1_") and _is_pybind11(instance):
+    bases = type(instance).__mro__
+    if not hasattr(bases[0], "_pybind11_conduit_v1_") and any(base.__name__ == "pybind11_object" for base in bases):
         pointer = _native.pointer_by_layout(instance)
         if pointer is not None:
             return pointer
@@ -107,19 +102,12 @@ def _pointer(instance: Any, typeinfo: int) -> int:
     )
 
 
-def _is_pybind11(instance: Any) -> bool:
-    return any(base.__name__ == "pybind11_object" for base in type(instance).__mro__)
-
-
 def input_specs(predictor: Any, program: str | None) -> tuple[InputSpec, ...]:
     """The inputs that the model declares, in the order of ``predictor.get_input_names()``.
 
-    If this Paddle cannot be driven natively, shapes are unknown, and so are types unless the program file has them.
-
-    Args:
-        predictor: a predictor of the model.
-        program: the model's program file; None when unknown. Paddle (3.2.2, 3.3.1) reports float32 for every input of a
-            ``.json`` model, so the types are read from the file; without the file, float32 counts as unknown.
+    If this Paddle cannot be driven natively, shapes are unknown, and so are types unless the model's ``program`` file
+    has them. Paddle (3.2.2, 3.3.1) reports float32 for every input of a ``.json`` model, so the types are read from the
+    file; where the file is unknown, None, float32 counts as unknown.
     """
     shapes: Mapping[str, Sequence[int]] = {}
     types: Mapping[str, int | None] = {}

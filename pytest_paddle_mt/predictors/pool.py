@@ -79,16 +79,10 @@ class PredictorPool:
         if method == "predictor_pool" and size is None:
             raise UsageError("paddle.inference.PredictorPool needs its size beforehand; give size=...")
         _check_config(config)
-        self._set_up(config=config, method=method, size=size, allow_nonfinite=allow_nonfinite, progress=progress)
+        self._set_up(config, method, size, allow_nonfinite, progress)
 
     def _set_up(
-        self,
-        *,
-        config: Any,
-        method: PoolMethod | None,
-        size: int | None,
-        allow_nonfinite: bool,
-        progress: Progress | None,
+        self, config: Any, method: PoolMethod | None, size: int | None, allow_nonfinite: bool, progress: Progress | None
     ) -> None:
         #: The ``paddle.inference.Config``; None for given predictors.
         self.config = config
@@ -102,9 +96,10 @@ class PredictorPool:
         self._progress = progress
         self._paddle_pool: Any = None
         self._predictors: list[Any] = []
-        self._handles: list[Handles | None] = []
+        self._handles: dict[int, Handles] = {}
         self._shared: list[Any] = []
-        self._closed = False
+        #: Whether the pool has dropped its predictors.
+        self.closed = False
         self._users = 0
 
     def __len__(self) -> int:
@@ -142,15 +137,9 @@ class PredictorPool:
         if not predictors:
             raise UsageError("an empty list of predictors serves nothing; give one predictor per thread")
         pool = cls.__new__(cls)
-        pool._set_up(config=None, method=None, size=len(predictors), allow_nonfinite=allow_nonfinite, progress=None)
+        pool._set_up(None, None, len(predictors), allow_nonfinite, None)
         pool._predictors = list(predictors)
-        pool._handles = [None] * len(predictors)
         return pool
-
-    @property
-    def closed(self) -> bool:
-        """Whether the pool has dropped its predictors."""
-        return self._closed
 
     @property
     def device(self) -> str | None:
@@ -174,21 +163,18 @@ class PredictorPool:
         while len(self._predictors) < count:
             with _paddle_errors(f"predictor {len(self._predictors)} of", self.config):
                 self._predictors.append(self._make(len(self._predictors)))
-            self._handles.append(None)
             if self._progress is not None:
                 self._progress(len(self._predictors), count, time.monotonic() - started_s)
 
     def handles(self, index: int) -> Handles:
         """The tensor handles of predictor ``index``, the same objects at every call."""
         predictor = self[index]
-        handles = self._handles[index]
-        if handles is None:
-            handles = Handles(
+        if index not in self._handles:
+            self._handles[index] = Handles(
                 inputs={name: predictor.get_input_handle(name) for name in predictor.get_input_names()},
                 outputs={name: predictor.get_output_handle(name) for name in predictor.get_output_names()},
             )
-            self._handles[index] = handles
-        return handles
+        return self._handles[index]
 
     def input_specs(self) -> tuple[libpaddle.InputSpec, ...]:
         """The inputs that the model declares, in its own order."""
@@ -234,9 +220,9 @@ class PredictorPool:
         """
         if self._users:
             raise UsageError("the predictor pool is in use by a running sweep; close it afterwards")
-        if self._closed:
+        if self.closed:
             return
-        self._closed = True
+        self.closed = True
         self._handles.clear()
         if _held_elsewhere(self._predictors):
             _kept_alive.append((self._predictors, self._paddle_pool, self._shared))
@@ -274,19 +260,17 @@ class PredictorPool:
         return copy_in
 
     def _check_open(self) -> None:
-        if self._closed:
+        if self.closed:
             raise UsageError("the predictor pool is closed; use it inside the test, or make one with a wider scope")
 
     def _check_finite(self, inputs: Mapping[str, npt.NDArray[Any]], outputs: Mapping[str, npt.NDArray[Any]]) -> None:
-        if not all(_is_finite(array) for array in inputs.values()):
-            return
-        for name, array in outputs.items():
-            if not _is_finite(array):
-                raise ModelError(
-                    f"the model {model_name(self.config)!r} answers NaN or inf in output {name!r} to finite input. "
-                    "Paddle does that silently when a parameters file is missing or damaged: check it. If that is what "
-                    "the model should answer, allow it with @pytest.mark.paddle_scaling(allow_nonfinite=True)"
-                )
+        bad = next((name for name, array in outputs.items() if not _is_finite(array)), None)
+        if bad is not None and all(_is_finite(array) for array in inputs.values()):
+            raise ModelError(
+                f"the model {model_name(self.config)!r} answers NaN or inf in output {bad!r} to finite input. Paddle "
+                "does that silently when a parameters file is missing or damaged: check it. If that is what the model "
+                "should answer, allow it with @pytest.mark.paddle_scaling(allow_nonfinite=True)"
+            )
 
 
 def _held_elsewhere(objects: list[Any]) -> bool:

@@ -7,6 +7,7 @@ one single value, and every other bin is at most 1/128 of its values wide: its c
 
 from __future__ import annotations
 
+import bisect
 import math
 from typing import TYPE_CHECKING
 
@@ -94,17 +95,8 @@ def minimum_queries(q: float) -> int:
     def supported(n: int) -> bool:
         return n * (1 - tail) * tail ** (n - 1) + tail**n <= 1 - _SUPPORT
 
-    enough = 2
-    while not supported(enough):
-        enough *= 2
-    too_few = enough // 2
-    while enough - too_few > 1:
-        middle = (enough + too_few) // 2
-        if supported(middle):
-            enough = middle
-        else:
-            too_few = middle
-    return enough
+    candidates = range(2, 2**62)
+    return candidates[bisect.bisect_left(candidates, True, key=supported)]
 
 
 def percentile(latencies: Latencies, q: float) -> float | None:

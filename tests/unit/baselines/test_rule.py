@@ -24,15 +24,8 @@ def at(comparisons, key, *, anchored=False):
 
 
 def accept(stored, *points, machine=MACHINE, setting=SETTING):
-    return rule.accepted(
-        stored,
-        run_of(*points),
-        test="test_scaling.py::test_serving_scales",
-        engine="native",
-        machine=machine,
-        setting=setting,
-        limits=limits(),
-    )
+    series = series_of(run_of(*points), setting=setting)
+    return rule.accepted(stored, dataclasses.replace(baseline(series=series), machine=machine), limits())
 
 
 # What is compared.
