@@ -9,6 +9,7 @@ from pytest_paddle_mt.errors import QueryFailed
 from pytest_paddle_mt.machine.noise import NoiseSensor
 from pytest_paddle_mt.records import Latencies, ThreadWindow, Window
 from pytest_paddle_mt.statistics import latency
+from pytest_paddle_mt.statistics.counting import fraction_inside
 from pytest_paddle_mt.units import NS_PER_S
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ def measure(loop: _native.ClosedLoop, threads: int, plan: WindowPlan, max_stored
         threads,
         window_ns=round(plan.window_s * NS_PER_S),
         min_queries=plan.min_queries,
+        expected_queries=plan.expected_queries,
         warmup_ns=round(plan.warmup_s * NS_PER_S),
         warmup_queries=plan.warmup_queries,
         max_stored=max_stored,
@@ -38,13 +40,16 @@ def measure(loop: _native.ClosedLoop, threads: int, plan: WindowPlan, max_stored
         threads=threads,
         opened_ns=window.opened_ns,
         open_ns=window.closed_ns - window.opened_ns,
-        per_thread=tuple(_thread_window(thread) for thread in window.threads),
+        per_thread=tuple(_thread_window(thread, window.opened_ns, window.closed_ns) for thread in window.threads),
         noise=sensor.read(),
     )
 
 
-def _thread_window(thread: _native.ThreadRecord) -> ThreadWindow:
+def _thread_window(thread: _native.ThreadRecord, opened_ns: int, closed_ns: int) -> ThreadWindow:
+    edges = (thread.at_opening_ns, thread.at_closing_ns)
     return ThreadWindow(
+        open_ns=closed_ns - opened_ns,
+        completed=thread.queries + sum(fraction_inside(*query, opened_ns, closed_ns) for query in edges),
         queries=thread.queries,
         first_completion_ns=thread.first_completion_ns,
         last_completion_ns=thread.last_completion_ns,
