@@ -60,6 +60,7 @@ struct alignas(kCacheLine) Slot {
   Recorder recorder;
   Interval at_opening;
   Interval at_closing;
+  std::int64_t served_until_ns = 0;
   ThreadUsage before;
   ThreadUsage after;
   std::optional<Failure> failure;
@@ -233,7 +234,8 @@ class ClosedLoop::Crew {
     for (std::size_t i = 0; i < active_; ++i) {
       const Slot& slot = slots_[i];
       window.threads.push_back(
-          {slot.recorder.counted(), used_between(slot.before, slot.after), slot.at_opening, slot.at_closing});
+          {slot.recorder.counted(), used_between(slot.before, slot.after), slot.at_opening, slot.at_closing,
+           slot.served_until_ns});
     }
     return window;
   }
@@ -280,6 +282,7 @@ class ClosedLoop::Crew {
     slot.after = usage_of_this_thread();
     count_complete();
     while (phase_ != Phase::kStopped) serve(slot, query);
+    slot.served_until_ns = monotonic_ns();
   }
 
   static Interval serve(Slot& slot, std::uint64_t& query) {

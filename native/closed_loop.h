@@ -52,6 +52,7 @@ struct Interval {
 struct ThreadRecord : CountedQueries, ThreadUsage {
   Interval at_opening;  // the query that was under way when the window opened
   Interval at_closing;  // the query that ended first after it closed; it may have started after that too
+  std::int64_t served_until_ns = 0;  // when it stopped to keep up the load of the others
 };
 
 struct Failure {

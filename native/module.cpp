@@ -160,6 +160,7 @@ NB_MODULE(_native, m) {
       .def_prop_ro("bins", &view<&ThreadRecord::bins>)
       .def_prop_ro("at_opening_ns", [](const ThreadRecord& thread) { return as_pair(thread.at_opening); })
       .def_prop_ro("at_closing_ns", [](const ThreadRecord& thread) { return as_pair(thread.at_closing); })
+      .def_ro("served_until_ns", &ThreadRecord::served_until_ns)
       .def_ro("wall_ns", &ThreadRecord::wall_ns)
       .def_ro("cpu_ns", &ThreadRecord::cpu_ns)
       .def_ro("voluntary_switches", &ThreadRecord::voluntary_switches)

@@ -161,7 +161,6 @@ def test_the_queries_at_the_edges_of_a_window_are_those_next_to_the_counted_ones
 
 
 def test_every_thread_serves_until_the_last_query_under_way_at_the_close_has_completed(make_loop):
-    """A thread whose queries fail after the close still fails: it serves as long as the others."""
     loop = make_loop(3, spin_ns=2e5, exponential=True)
     for _ in range(20):
         window = measure(loop, 3, window_ns=MS, min_queries=2)
