@@ -96,7 +96,7 @@ class WindowPlan:
     warmup_s: float
     #: Every thread completes at least this many queries before the window may open.
     warmup_queries: int
-    #: The window lasts at least as long as this many queries of the slowest thread, by the mean of its warm-up; 0: none.
+    #: The window lasts at least this many queries of the slowest thread, by the mean of its warm-up; 0: none.
     expected_queries: int = 0
 
 

@@ -1,9 +1,9 @@
 """The closed loop on Python threads.
 
-It is the native one, written again in Python: warm up on the measuring threads, open some queries after all are steady,
-close while all still run, count what starts and completes inside, and keep up the load until the queries that were under
-way at the close have completed. A query starts when the one before it has ended: whatever a
-thread spends between the two, waiting for the GIL above all, is what its client waits for too.
+It is the native one, written again in Python: warm up on the measuring threads, open some queries after all are
+steady, close while all still run, count what starts and completes inside, and keep up the load until the queries that
+were under way at the close have completed. A query starts when the one before it has ended: whatever a thread spends
+between the two, waiting for the GIL above all, is what its client waits for too.
 """
 
 from __future__ import annotations

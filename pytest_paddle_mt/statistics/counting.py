@@ -10,6 +10,6 @@ from __future__ import annotations
 
 
 def fraction_inside(start_ns: int, end_ns: int, opened_ns: int, closed_ns: int) -> float:
-    """The share of the query from ``start_ns`` to ``end_ns`` that lies inside the window, by time; 0 for an empty one."""
+    """The share of a query's time that lies inside the window; 0 for a query that takes none."""
     overlap_ns = min(end_ns, closed_ns) - max(start_ns, opened_ns)
     return overlap_ns / (end_ns - start_ns) if overlap_ns > 0 else 0.0

@@ -43,7 +43,17 @@ def make_loop():
         loop.close()
 
 
-def measure(loop, threads, *, window_ns=20 * MS, min_queries=20, expected_queries=0, warmup_ns=0, warmup_queries=1, max_stored=1_000_000):
+def measure(
+    loop,
+    threads,
+    *,
+    window_ns=20 * MS,
+    min_queries=20,
+    expected_queries=0,
+    warmup_ns=0,
+    warmup_queries=1,
+    max_stored=1_000_000,
+):
     return loop.measure(
         threads,
         window_ns=window_ns,
