@@ -8,6 +8,7 @@
 #include <chrono>
 #include <condition_variable>
 #include <exception>
+#include <limits>
 #include <mutex>
 #include <stdexcept>
 #include <thread>
@@ -22,7 +23,17 @@ constexpr std::size_t kCacheLine = 64;
 constexpr auto kPollInterval = std::chrono::milliseconds(50);
 constexpr std::int64_t kLongestNs = 1'000'000'000'000'000'000;  // 30 years; no sum with a clock reading overflows
 
-enum class Phase : int { kWarmUp, kOpen, kClosed };
+// The window opens this many queries of the slowest thread after the last thread has become steady, but not sooner than
+// kSettleNs. That moment is the end of a query; counted from there, a window of k exponential queries holds 1 / (2 k) too
+// many. After two queries less than 0.2 % of that is left for k = 4, and threads read their counters before the opening.
+constexpr double kSettleQueries = 2;
+constexpr double kSettleNs = 100'000;
+
+constexpr std::int64_t kUndecided = std::numeric_limits<std::int64_t>::max();
+constexpr std::int64_t kDeciding = 0;
+
+// kOpen: it is decided when the window opens, or opened.
+enum class Phase : int { kWarmUp, kOpen, kStopped };
 
 // Blocks signals in the calling thread, and so in the threads that it starts, as long as this exists. Asynchronous ones
 // stay with the caller's thread, where Python handles them. Faults are not blocked: where the faulting thread blocks
@@ -47,9 +58,11 @@ class AsynchronousSignalsBlocked {
 struct alignas(kCacheLine) Slot {
   std::shared_ptr<Target> target;
   Recorder recorder;
+  Interval at_opening;
+  Interval at_closing;
+  std::int64_t served_until_ns = 0;
   ThreadUsage before;
   ThreadUsage after;
-  bool saw_open = false;
   std::optional<Failure> failure;
 };
 
@@ -91,7 +104,7 @@ class ClosedLoop::Crew {
   void stop_and_join() {
     std::unique_lock<std::mutex> lock(mutex_);
     closed_ = true;
-    phase_ = Phase::kClosed;
+    phase_ = Phase::kStopped;
     window_started_.notify_all();
     caller_left_.wait(lock, [this] { return !caller_; });
     // Takes the turn, and joins without the lock: threads that end still take that.
@@ -169,7 +182,7 @@ class ClosedLoop::Crew {
     for (std::size_t i = 0; i < threads; ++i) {
       Slot& slot = slots_[i];
       slot.recorder.reset(capacity);
-      slot.saw_open = false;
+      slot.at_opening = slot.at_closing = Interval();
       slot.failure.reset();
     }
     {
@@ -177,34 +190,25 @@ class ClosedLoop::Crew {
       if (closed_) throw std::logic_error("this closed loop was closed; make a new one");
       plan_ = plan;
       steady_ = 0;
+      slowest_query_ns_ = 0;
       served_ = 0;
+      complete_ = 0;
       active_ = threads;
       finished_ = 0;
       opened_ns_ = 0;
-      closed_ns_ = 0;
+      closed_ns_ = kUndecided;
       ++generation_;
       phase_ = Phase::kWarmUp;
     }
     window_started_.notify_all();
   }
 
-  // Closes the window when it has lasted long enough, and waits until no thread runs a query any more.
+  // Waits until no thread runs a query any more.
   void supervise(const std::function<void()>& poll) {
     std::exception_ptr interruption;
     std::unique_lock<std::mutex> lock(mutex_);
     while (finished_ < active_) {
-      auto wait = kPollInterval;
-      if (phase_ == Phase::kOpen) {
-        const std::int64_t left_ns = opened_ns_ + plan_.window_ns - monotonic_ns();
-        if (left_ns <= 0 && served_ == active_) {
-          phase_ = Phase::kClosed;
-          closed_ns_ = monotonic_ns();  // after the flag: closed_loop.h has how exact that is
-        } else if (left_ns > 0) {
-          const auto left = std::chrono::milliseconds(left_ns / 1'000'000 + 1);
-          if (left < wait) wait = left;
-        }
-      }
-      progress_.wait_for(lock, wait);
+      progress_.wait_for(lock, kPollInterval);
       if (interruption || closed_) continue;
       lock.unlock();
       try {
@@ -213,7 +217,7 @@ class ClosedLoop::Crew {
         interruption = std::current_exception();
       }
       lock.lock();
-      if (interruption) phase_ = Phase::kClosed;
+      if (interruption) phase_ = Phase::kStopped;
     }
     if (interruption) std::rethrow_exception(interruption);
     if (closed_) throw std::runtime_error("this closed loop was closed while it measured");
@@ -229,7 +233,9 @@ class ClosedLoop::Crew {
     window.closed_ns = closed_ns_;
     for (std::size_t i = 0; i < active_; ++i) {
       const Slot& slot = slots_[i];
-      window.threads.push_back({slot.recorder.counted(), used_between(slot.before, slot.after)});
+      window.threads.push_back(
+          {slot.recorder.counted(), used_between(slot.before, slot.after), slot.at_opening, slot.at_closing,
+           slot.served_until_ns});
     }
     return window;
   }
@@ -268,63 +274,121 @@ class ClosedLoop::Crew {
   }
 
   void loop(Slot& slot, std::uint64_t& query) {
-    Target& target = *slot.target;
-    Recorder& recorder = slot.recorder;
-    const std::uint64_t warmup_queries = plan_.warmup_queries;
-    const std::uint64_t min_queries = plan_.min_queries;
+    Interval last = serve_until_open(slot, query);
+    if (phase_ == Phase::kStopped) return;
+    last = serve_while_open(slot, query, last);
+    if (phase_ == Phase::kStopped) return;
+    slot.at_closing = last;
+    slot.after = usage_of_this_thread();
+    count_complete();
+    while (phase_ != Phase::kStopped) serve(slot, query);
+    slot.served_until_ns = monotonic_ns();
+  }
+
+  static Interval serve(Slot& slot, std::uint64_t& query) {
+    Interval served;
+    served.start_ns = monotonic_ns();
+    slot.target->query(query);
+    served.end_ns = monotonic_ns();
+    ++query;
+    return served;
+  }
+
+  // Warms up until the window is open, and returns the first query that ended inside.
+  Interval serve_until_open(Slot& slot, std::uint64_t& query) {
     const std::int64_t warm_ns = monotonic_ns() + plan_.warmup_ns;
+    std::int64_t first_end_ns = 0;
     bool steady = false;
-    for (;; ++query) {
-      const Phase before = phase_;
-      if (before == Phase::kClosed) break;
-      if (before == Phase::kOpen && !slot.saw_open) {
-        slot.saw_open = true;
-        slot.before = usage_of_this_thread();
+    bool read_usage = false;
+    Interval last;
+    for (;;) {
+      const Phase phase = phase_;
+      if (phase == Phase::kStopped) return last;
+      if (phase == Phase::kOpen) {
+        if (last.end_ns > opened_ns_) break;
+        if (!read_usage) {
+          slot.before = usage_of_this_thread();
+          read_usage = true;
+        }
       }
-      const std::int64_t start_ns = monotonic_ns();
-      target.query(query);
-      const std::int64_t end_ns = monotonic_ns();
-      if (before == Phase::kOpen) {
-        if (phase_ != Phase::kOpen) break;
-        recorder.add(start_ns, end_ns);
-        if (recorder.queries() == min_queries) count_served();
-      } else if (!steady && query + 1 >= warmup_queries && end_ns >= warm_ns) {
+      last = serve(slot, query);
+      if (query == 1) first_end_ns = last.end_ns;
+      if (!steady && query >= plan_.warmup_queries && last.end_ns >= warm_ns) {
         steady = true;
-        count_steady();
+        const auto later = static_cast<double>(query - 1);  // the first query is slower than the others
+        count_steady(query == 1 ? static_cast<double>(last.end_ns - last.start_ns)
+                                : static_cast<double>(last.end_ns - first_end_ns) / later);
       }
     }
-    slot.after = usage_of_this_thread();
+    if (!read_usage) slot.before = usage_of_this_thread();
+    return last;
   }
 
-  void count_steady() {
-    if (steady_.fetch_add(1) + 1 < active_) return;
-    std::lock_guard<std::mutex> lock(mutex_);
-    Phase expected = Phase::kWarmUp;  // a failure in another thread may have closed the window already
-    opened_ns_ = monotonic_ns();
+  // Counts queries, from `first`, until the window is closed, and returns the one that was under way then.
+  Interval serve_while_open(Slot& slot, std::uint64_t& query, const Interval& first) {
+    Recorder& recorder = slot.recorder;
+    const std::uint64_t min_queries = plan_.min_queries;
+    if (first.start_ns < opened_ns_) {
+      slot.at_opening = first;
+    } else {
+      recorder.add(first.start_ns, first.end_ns);  // fewer than min_queries, so the window cannot have closed
+    }
+    Interval last;
+    while (phase_ != Phase::kStopped) {
+      last = serve(slot, query);
+      if (last.end_ns > closed_ns_ && last.end_ns > decided_close()) break;
+      recorder.add(last.start_ns, last.end_ns);
+      if (recorder.queries() == min_queries) count_served();
+    }
+    return last;
+  }
+
+  // The last thread to become steady decides when the window opens.
+  void count_steady(double query_ns) {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    slowest_query_ns_ = std::max(slowest_query_ns_, query_ns);
+    if (++steady_ < active_) return;
+    const auto rounded = [](double ns) { return static_cast<std::int64_t>(std::min(ns, double{kLongestNs})); };
+    opened_ns_ = monotonic_ns() + rounded(std::max(kSettleQueries * slowest_query_ns_, kSettleNs));
+    length_ns_ = std::max(plan_.window_ns, rounded(static_cast<double>(plan_.expected_queries) * slowest_query_ns_));
+    Phase expected = Phase::kWarmUp;  // a failure in another thread may have stopped the window already
     phase_.compare_exchange_strong(expected, Phase::kOpen);
-    progress_.notify_one();
   }
 
+  // The last thread to complete its queries decides when the window closes: when its time is over, or now.
   void count_served() {
     if (served_.fetch_add(1) + 1 < active_) return;
-    std::lock_guard<std::mutex> lock(mutex_);
-    progress_.notify_one();
+    const std::lock_guard<std::mutex> lock(mutex_);
+    closed_ns_ = kDeciding;  // before the clock is read: whoever ends a query meanwhile waits in decided_close()
+    closed_ns_ = std::max(opened_ns_ + length_ns_, monotonic_ns());
+  }
+
+  std::int64_t decided_close() {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    return closed_ns_;
+  }
+
+  // Until every thread has completed the query that was under way at the close, the others keep up the load.
+  void count_complete() {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    if (++complete_ == active_) phase_ = Phase::kStopped;
   }
 
   void fail(Slot& slot, std::size_t index, std::uint64_t query, const char* message) {
     slot.failure = Failure{index, query, message};
-    phase_ = Phase::kClosed;
+    phase_ = Phase::kStopped;
   }
 
   std::vector<Slot> slots_;        // its length never changes
   std::vector<std::thread> crew_;  // of whoever has the turn
   WindowPlan plan_;                // written between windows only
 
-  // Sequentially consistent, as atomics are unless told otherwise: on x86-64 such a load is a plain one. Nothing but
-  // the values of these three passes through them; what threads hand over, they hand over under mutex_.
-  alignas(kCacheLine) std::atomic<Phase> phase_{Phase::kClosed};  // read by every thread twice a query
-  alignas(kCacheLine) std::atomic<std::size_t> steady_{0};        // written once a thread and window
-  std::atomic<std::size_t> served_{0};                            // written once a thread and window
+  // Sequentially consistent, as atomics are unless told otherwise: on x86-64 such a load is a plain one. phase_ hands over
+  // opened_ns_; whatever else threads hand over, they hand over under mutex_.
+  alignas(kCacheLine) std::atomic<Phase> phase_{Phase::kStopped};  // read by every thread once a query, like the next
+  std::atomic<std::int64_t> closed_ns_{kUndecided};                // written twice a window, under mutex_
+  std::int64_t opened_ns_ = 0;                                     // written before phase_ becomes kOpen
+  alignas(kCacheLine) std::atomic<std::size_t> served_{0};         // written once a thread and window
 
   alignas(kCacheLine) std::mutex mutex_;  // guards what follows; never taken between two counted queries but once
   std::condition_variable window_started_;
@@ -334,8 +398,10 @@ class ClosedLoop::Crew {
   std::size_t active_ = 0;
   std::size_t finished_ = 0;
   std::uint64_t generation_ = 0;
-  std::int64_t opened_ns_ = 0;
-  std::int64_t closed_ns_ = 0;
+  std::size_t steady_ = 0;
+  std::size_t complete_ = 0;
+  double slowest_query_ns_ = 0;  // mean over the warm-up of the slowest thread
+  std::int64_t length_ns_ = 0;
   bool closed_ = false;
 };
 

@@ -3,11 +3,13 @@
 // Guarantees
 //   * Thread i drives target i and nothing else does. Threads live as long as the loop, so a target always meets the
 //     thread that warmed it up.
-//   * A window opens when all of its threads are steady (warmed up) and closes while all of them still run; only
-//     queries that start and complete between the two are counted. A processor may read the clock and the flag that
-//     closes a window in either order, so the timestamp of a counted query's end may lie some ns after closed_ns; the
-//     tests allow a microsecond.
-//   * Nothing is shared between threads on the path of a query but one read-mostly flag: slot i is written by thread i
+//   * A window opens some queries after all of its threads are steady (warmed up). How long it lasts is fixed before it
+//     opens; only where a thread has not completed min_queries by then, it goes on until every thread has. Queries that
+//     start and complete inside are counted. A processor may read the clock and the time of the close in either order,
+//     so the timestamp of a counted query's end may lie some ns after closed_ns; the tests allow a microsecond.
+//   * The queries under way when it opens and when it closes are reported with their timestamps. Threads issue queries
+//     until the last of those has completed, so each of them ran under the load of the window.
+//   * Nothing is shared between threads on the path of a query but a flag and a time, both read-mostly: slot i is written by thread i
 //     while a window runs and read by the caller after that thread has reported the window finished.
 //   * measure() returns or throws only when no query is running any more. After a failure, an interruption or a close()
 //     nothing of that window is returned.
@@ -33,14 +35,25 @@ namespace paddle_mt {
 
 struct WindowPlan {
   std::int64_t window_ns = 0;
-  std::uint64_t min_queries = 2;  // per thread; throughput is taken between completions, so it needs two
+  std::uint64_t min_queries = 2;       // per thread
+  std::uint64_t expected_queries = 0;  // the window lasts as long as these in the slowest thread, by its warm-up
   std::int64_t warmup_ns = 0;
   std::uint64_t warmup_queries = 0;  // per thread
   std::size_t max_stored = 0;        // queries kept with their timestamps, all threads together
 };
 
-// What one thread counted, and what it used from when it first saw the window open to when it saw it closed.
-struct ThreadRecord : CountedQueries, ThreadUsage {};
+// Start and end of a query, monotonic; both 0 where there was none.
+struct Interval {
+  std::int64_t start_ns = 0;
+  std::int64_t end_ns = 0;
+};
+
+// What one thread counted, and what it used from about when the window opened to when it had completed its last query.
+struct ThreadRecord : CountedQueries, ThreadUsage {
+  Interval at_opening;  // the query that was under way when the window opened
+  Interval at_closing;  // the query that ended first after it closed; it may have started after that too
+  std::int64_t served_until_ns = 0;  // when it stopped to keep up the load of the others
+};
 
 struct Failure {
   std::size_t thread = 0;

@@ -33,11 +33,15 @@ Int64Array view(nb::handle_t<ThreadRecord> owner) {
   return Int64Array(values.empty() ? &kNothing : values.data(), {values.size()}, owner);
 }
 
+std::pair<std::int64_t, std::int64_t> as_pair(const Interval& query) { return {query.start_ns, query.end_ns}; }
+
 WindowRecord measure(ClosedLoop& loop, std::size_t threads, std::int64_t window_ns, std::uint64_t min_queries,
-                     std::int64_t warmup_ns, std::uint64_t warmup_queries, std::size_t max_stored) {
+                     std::uint64_t expected_queries, std::int64_t warmup_ns, std::uint64_t warmup_queries,
+                     std::size_t max_stored) {
   WindowPlan plan;
   plan.window_ns = window_ns;
   plan.min_queries = min_queries;
+  plan.expected_queries = expected_queries;
   plan.warmup_ns = warmup_ns;
   plan.warmup_queries = warmup_queries;
   plan.max_stored = max_stored;
@@ -154,6 +158,9 @@ NB_MODULE(_native, m) {
       .def_prop_ro("starts_ns", &view<&ThreadRecord::starts_ns>)
       .def_prop_ro("ends_ns", &view<&ThreadRecord::ends_ns>)
       .def_prop_ro("bins", &view<&ThreadRecord::bins>)
+      .def_prop_ro("at_opening_ns", [](const ThreadRecord& thread) { return as_pair(thread.at_opening); })
+      .def_prop_ro("at_closing_ns", [](const ThreadRecord& thread) { return as_pair(thread.at_closing); })
+      .def_ro("served_until_ns", &ThreadRecord::served_until_ns)
       .def_ro("wall_ns", &ThreadRecord::wall_ns)
       .def_ro("cpu_ns", &ThreadRecord::cpu_ns)
       .def_ro("voluntary_switches", &ThreadRecord::voluntary_switches)
@@ -173,8 +180,8 @@ NB_MODULE(_native, m) {
 
   nb::class_<ClosedLoop>(m, "ClosedLoop")
       .def(nb::init<std::vector<std::shared_ptr<Target>>>(), "targets"_a)
-      .def("measure", &measure, "threads"_a, nb::kw_only(), "window_ns"_a, "min_queries"_a, "warmup_ns"_a,
-           "warmup_queries"_a, "max_stored"_a)
+      .def("measure", &measure, "threads"_a, nb::kw_only(), "window_ns"_a, "min_queries"_a,
+           "expected_queries"_a = 0, "warmup_ns"_a, "warmup_queries"_a, "max_stored"_a)
       .def("close", &ClosedLoop::close, nb::call_guard<nb::gil_scoped_release>())
       .def("__len__", &ClosedLoop::size);
 }

@@ -86,6 +86,12 @@ class ThreadRecord:
     @property
     def ends_ns(self) -> npt.NDArray[np.int64]: ...
     @property
+    def at_opening_ns(self) -> tuple[int, int]: ...
+    @property
+    def at_closing_ns(self) -> tuple[int, int]: ...
+    @property
+    def served_until_ns(self) -> int: ...
+    @property
     def bins(self) -> npt.NDArray[np.int64]: ...
 
 class Failure:
@@ -114,6 +120,7 @@ class ClosedLoop:
         *,
         window_ns: int,
         min_queries: int,
+        expected_queries: int = 0,
         warmup_ns: int,
         warmup_queries: int,
         max_stored: int,

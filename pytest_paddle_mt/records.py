@@ -95,6 +95,8 @@ class WindowPlan:
     warmup_s: float
     #: Every thread completes at least this many queries before the window may open.
     warmup_queries: int
+    #: The window lasts at least this many queries of the slowest thread, by the mean of its warm-up; 0: none.
+    expected_queries: int = 0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -121,6 +123,10 @@ class Latencies:
 class ThreadWindow:
     """What one thread did during one window."""
 
+    #: How long the window was open, in ns.
+    open_ns: int
+    #: Queries inside the window, those under way at its edges by the share of their time that lies inside.
+    completed: float
     #: Queries that started and completed inside the window.
     queries: int
     #: Monotonic time of the first of those completions, in ns.
@@ -144,8 +150,8 @@ class ThreadWindow:
 
     @property
     def qps(self) -> float:
-        """Throughput: completion intervals over the time they span, which needs two completions."""
-        return (self.queries - 1) / (self.last_completion_ns - self.first_completion_ns) * 1e9
+        """Throughput: queries inside the window over the time it was open; see ``statistics/counting.py``."""
+        return self.completed / self.open_ns * 1e9
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -179,7 +185,7 @@ class Window:
 
     @property
     def qps(self) -> float:
-        """Throughput in queries per second: the sum over threads of completion intervals over their span."""
+        """Throughput in queries per second: queries inside, all threads together, over the time it was open."""
         return sum(thread.qps for thread in self.per_thread)
 
     @property

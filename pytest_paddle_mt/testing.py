@@ -63,6 +63,8 @@ def window(
         own = max(2, round(queries * share))
         busy_ns = round(query_ns * (1 - outside))
         return ThreadWindow(
+            open_ns=wall_ns,
+            completed=wall_ns / query_ns,
             queries=own,
             first_completion_ns=round(query_ns),
             last_completion_ns=round(own * query_ns),

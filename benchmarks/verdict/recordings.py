@@ -6,7 +6,7 @@ Of a thread's latencies only their 10 % quantile is kept: the shipped rule reads
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from internals import Latencies, Noise, Round, ThreadWindow, Visit, Window
@@ -72,7 +72,7 @@ def load(path: Path) -> tuple[Round, ...]:
             threads=threads,
             opened_ns=opened_ns,
             open_ns=open_ns,
-            per_thread=tuple(_thread(row) for row in counters[at : at + threads]),
+            per_thread=tuple(_thread(row, open_ns) for row in counters[at : at + threads]),
             noise=Noise(steal_ns=None if steal_ns < 0 else steal_ns, process_cpu_ns=process_cpu_ns, wall_ns=wall_ns),
         )
         made.setdefault(index, []).append(window)
@@ -82,10 +82,13 @@ def load(path: Path) -> tuple[Round, ...]:
     )
 
 
-def _thread(row: list[int]) -> ThreadWindow:
-    values = dict(zip(_OF_THREAD, row[:-1], strict=True))
+def _thread(row: list[int], open_ns: int) -> ThreadWindow:
+    values: dict[str, Any] = dict(zip(_OF_THREAD, row[:-1], strict=True))
     delay_ns = values.pop("run_delay_ns")
     kept = Latencies(values_ns=np.array(row[-1:], dtype=np.int64), counts=None)
+    # The recordings are older than the count of queries at the edges: their rate is that between completions.
+    span_ns = values["last_completion_ns"] - values["first_completion_ns"]
+    values["open_ns"], values["completed"] = open_ns, (values["queries"] - 1) / span_ns * open_ns
     return ThreadWindow(latencies=kept, run_delay_ns=None if delay_ns < 0 else delay_ns, **values)
 
 

@@ -11,6 +11,7 @@ from pytest_paddle_mt.errors import QueryFailed
 from pytest_paddle_mt.machine.noise import NoiseSensor
 from pytest_paddle_mt.records import Latencies, ThreadWindow, Window
 from pytest_paddle_mt.statistics import latency
+from pytest_paddle_mt.statistics.counting import fraction_inside
 from pytest_paddle_mt.units import NS_PER_S
 
 if TYPE_CHECKING:
@@ -65,6 +66,7 @@ def measure(loop: _native.ClosedLoop, threads: int, plan: WindowPlan, max_stored
         threads,
         window_ns=round(plan.window_s * NS_PER_S),
         min_queries=plan.min_queries,
+        expected_queries=plan.expected_queries,
         warmup_ns=round(plan.warmup_s * NS_PER_S),
         warmup_queries=plan.warmup_queries,
         max_stored=max_stored,
@@ -76,14 +78,21 @@ def measure(loop: _native.ClosedLoop, threads: int, plan: WindowPlan, max_stored
         threads=threads,
         opened_ns=window.opened_ns,
         open_ns=window.closed_ns - window.opened_ns,
-        per_thread=tuple(_thread_window(thread) for thread in window.threads),
+        per_thread=tuple(_thread_window(thread, window.opened_ns, window.closed_ns) for thread in window.threads),
         noise=sensor.read(),
     )
 
 
-def _thread_window(thread: _native.ThreadRecord) -> ThreadWindow:
-    names = (field.name for field in dataclasses.fields(ThreadWindow) if field.name != "latencies")
-    return ThreadWindow(latencies=_latencies(thread), **{name: getattr(thread, name) for name in names})
+def _thread_window(thread: _native.ThreadRecord, opened_ns: int, closed_ns: int) -> ThreadWindow:
+    made_here = {"latencies", "open_ns", "completed"}
+    names = (field.name for field in dataclasses.fields(ThreadWindow) if field.name not in made_here)
+    edges = (thread.at_opening_ns, thread.at_closing_ns)
+    return ThreadWindow(
+        open_ns=closed_ns - opened_ns,
+        completed=thread.queries + sum(fraction_inside(*query, opened_ns, closed_ns) for query in edges),
+        latencies=_latencies(thread),
+        **{name: getattr(thread, name) for name in names},
+    )
 
 
 def _latencies(thread: _native.ThreadRecord) -> Latencies:

@@ -1,13 +1,15 @@
 """The closed loop on Python threads.
 
-It is the native one, written again in Python: warm up on the measuring threads, open when all are steady, close while
-all still run, count what starts and completes inside. A query starts when the one before it has ended: whatever a
-thread spends between the two, waiting for the GIL above all, is what its client waits for too.
+It is the native one, written again in Python: warm up on the measuring threads, open some queries after all are
+steady, close while all still run, count what starts and completes inside, and keep up the load until the queries that
+were under way at the close have completed. A query starts when the one before it has ended: whatever a thread spends
+between the two, waiting for the GIL above all, is what its client waits for too.
 """
 
 from __future__ import annotations
 
 import dataclasses
+import math
 import threading
 import time
 from typing import TYPE_CHECKING
@@ -19,6 +21,7 @@ from pytest_paddle_mt.errors import QueryFailed
 from pytest_paddle_mt.machine.noise import NoiseSensor
 from pytest_paddle_mt.records import ThreadWindow, Window
 from pytest_paddle_mt.statistics import latency
+from pytest_paddle_mt.statistics.counting import fraction_inside
 from pytest_paddle_mt.units import NS_PER_S
 
 if TYPE_CHECKING:
@@ -27,8 +30,12 @@ if TYPE_CHECKING:
     from pytest_paddle_mt.engines.thread_usage import ThreadUsage
     from pytest_paddle_mt.records import WindowPlan
 
-#: The supervisor looks for the end of the window, and for Ctrl-C, this often.
+#: The supervisor looks for Ctrl-C this often.
 _POLL_S = 0.05
+#: The window opens this many queries of the slowest thread after the last thread has become steady, but not sooner than
+#: the time below; ``native/closed_loop.cpp`` has the reason.
+_SETTLE_QUERIES = 2
+_SETTLE_NS = 100_000
 
 
 class PythonLoop:
@@ -45,11 +52,14 @@ class PythonLoop:
         self._lock = threading.Lock()
         self._steady = 0
         self._served = 0
-        self._all_served = threading.Event()
-        self._opened = threading.Event()
-        self._closed = False
-        self._opened_ns = 0
-        self._closed_ns = 0
+        self._complete = 0
+        self._slowest_query_ns = 0.0
+        self._over = threading.Event()  # every thread has completed its queries, or one has failed
+        self._stopped = False
+        # Infinite until they are decided.
+        self._opened_ns: float = math.inf
+        self._closed_ns: float = math.inf
+        self._length_ns = 0
 
     def run(self) -> Window:
         """Measure the window.
@@ -65,9 +75,10 @@ class PythonLoop:
         try:
             for thread in threads:
                 thread.start()
-            self._supervise()
+            while not self._over.wait(_POLL_S):
+                pass  # a wait without end would not let Ctrl-C in
         finally:
-            self._closed = True
+            self._stopped = True
             for thread in threads:
                 if thread.ident is not None:  # None: it could not be started
                     thread.join()
@@ -79,27 +90,14 @@ class PythonLoop:
                     threads=len(self._calls),
                     message=f"{type(slot.error).__name__}: {slot.error}",
                 ) from slot.error
+        opened_ns, closed_ns = int(self._opened_ns), int(self._closed_ns)
         return Window(
             threads=len(self._calls),
-            opened_ns=self._opened_ns,
-            open_ns=self._closed_ns - self._opened_ns,
-            per_thread=tuple(slot.thread_window() for slot in self._slots),
+            opened_ns=opened_ns,
+            open_ns=closed_ns - opened_ns,
+            per_thread=tuple(slot.thread_window(opened_ns, closed_ns) for slot in self._slots),
             noise=sensor.read(),
         )
-
-    def _supervise(self) -> None:
-        while not self._opened.wait(_POLL_S):
-            if self._closed:
-                return
-        deadline_ns = self._opened_ns + round(self._plan.window_s * NS_PER_S)
-        while not self._closed:
-            left_s = (deadline_ns - time.monotonic_ns()) / NS_PER_S
-            if left_s > 0:
-                time.sleep(min(left_s, _POLL_S))
-            elif self._all_served.wait(_POLL_S):
-                break
-        self._closed = True
-        self._closed_ns = time.monotonic_ns()  # after it was closed: no counted query ended later
 
     def _serve(self, index: int) -> None:
         slot = self._slots[index]
@@ -107,49 +105,91 @@ class PythonLoop:
             self._loop(slot, self._calls[index])
         except BaseException as error:  # a thread must not die unseen, whatever a user's query raises
             slot.error = error
-            self._closed = True
+            self._stopped = True
+            self._over.set()
 
     def _loop(self, slot: _Slot, call: Callable[[int], None]) -> None:
+        start_ns, end_ns = self._serve_until_open(slot, call)
+        starts, ends = slot.starts_ns, slot.ends_ns
+        if start_ns < self._opened_ns:
+            slot.edges.append((start_ns, end_ns))
+        else:
+            starts.append(start_ns)
+            ends.append(end_ns)
+        clock = time.monotonic_ns
+        min_queries = self._plan.min_queries
+        while not self._stopped:
+            start_ns = end_ns
+            call(slot.query)
+            end_ns = clock()
+            slot.query += 1
+            if end_ns > self._closed_ns and end_ns > self._decided_close():
+                slot.edges.append((start_ns, end_ns))
+                break
+            starts.append(start_ns)
+            ends.append(end_ns)
+            if len(ends) == min_queries:
+                self._count_served()
+        slot.after = usage_of_this_thread()
+        self._count_complete()
+        while not self._stopped:
+            call(slot.query)
+            slot.query += 1
+
+    def _serve_until_open(self, slot: _Slot, call: Callable[[int], None]) -> tuple[int, int]:
+        """Warm up until the window is open; start and end of the first query that ended inside."""
         plan = self._plan
         clock = time.monotonic_ns
-        is_open = self._opened.is_set
-        starts, ends = slot.starts_ns, slot.ends_ns
-        warm_ns = clock() + round(plan.warmup_s * NS_PER_S)
+        start_ns = end_ns = first_end_ns = clock()
+        warm_ns = end_ns + round(plan.warmup_s * NS_PER_S)
         steady = False
-        end_ns = clock()
-        while not self._closed:
-            was_open = is_open()
-            if was_open and slot.before is None:
+        while end_ns <= self._opened_ns and not self._stopped:
+            if slot.before is None and self._opened_ns < math.inf:
                 slot.before = usage_of_this_thread()
                 end_ns = clock()
             start_ns = end_ns
             call(slot.query)
             end_ns = clock()
             slot.query += 1
-            if was_open:
-                if self._closed:
-                    break
-                starts.append(start_ns)
-                ends.append(end_ns)
-                if len(ends) == plan.min_queries:
-                    self._count_served()
-            elif not steady and slot.query >= plan.warmup_queries and end_ns >= warm_ns:
+            if slot.query == 1:
+                first_end_ns = end_ns
+            if not steady and slot.query >= plan.warmup_queries and end_ns >= warm_ns:
                 steady = True
-                self._count_steady()
-        slot.after = usage_of_this_thread()
+                later = slot.query - 1  # the first query is slower than the others
+                self._count_steady((end_ns - first_end_ns) / later if later else end_ns - start_ns)
+        slot.before = slot.before or usage_of_this_thread()
+        return start_ns, end_ns
 
-    def _count_steady(self) -> None:
+    def _count_steady(self, query_ns: float) -> None:
+        """The last thread to become steady decides when the window opens."""
         with self._lock:
+            self._slowest_query_ns = max(self._slowest_query_ns, query_ns)
             self._steady += 1
             if self._steady == len(self._calls):
-                self._opened_ns = time.monotonic_ns()
-                self._opened.set()
+                expected_ns = round(self._plan.expected_queries * self._slowest_query_ns)
+                self._length_ns = max(round(self._plan.window_s * NS_PER_S), expected_ns)
+                settle_ns = max(round(_SETTLE_QUERIES * self._slowest_query_ns), _SETTLE_NS)
+                self._opened_ns = time.monotonic_ns() + settle_ns
 
     def _count_served(self) -> None:
+        """The last thread to complete its queries decides when the window closes: when its time is over, or now."""
         with self._lock:
             self._served += 1
             if self._served == len(self._calls):
-                self._all_served.set()
+                self._closed_ns = 0  # whoever ends a query meanwhile waits in _decided_close
+                self._closed_ns = max(self._opened_ns + self._length_ns, time.monotonic_ns())
+
+    def _decided_close(self) -> float:
+        with self._lock:
+            return self._closed_ns
+
+    def _count_complete(self) -> None:
+        """Until every thread has completed the query that was under way at the close, the others keep up the load."""
+        with self._lock:
+            self._complete += 1
+            if self._complete == len(self._calls):
+                self._stopped = True
+                self._over.set()
 
 
 class _Slot:
@@ -157,16 +197,21 @@ class _Slot:
 
     def __init__(self) -> None:
         self.query = 0
+        #: Start and end of each counted query.
         self.starts_ns: list[int] = []
         self.ends_ns: list[int] = []
+        #: Start and end of the queries that were under way when the window opened and when it closed.
+        self.edges: list[tuple[int, int]] = []
         self.before: ThreadUsage | None = None
         self.after: ThreadUsage | None = None
         self.error: BaseException | None = None
 
-    def thread_window(self) -> ThreadWindow:
+    def thread_window(self, opened_ns: int, closed_ns: int) -> ThreadWindow:
         assert self.before is not None and self.after is not None
         latencies_ns = np.array(self.ends_ns, dtype=np.int64) - np.array(self.starts_ns, dtype=np.int64)
         return ThreadWindow(
+            open_ns=closed_ns - opened_ns,
+            completed=len(self.ends_ns) + sum(fraction_inside(*query, opened_ns, closed_ns) for query in self.edges),
             queries=len(self.ends_ns),
             first_completion_ns=self.ends_ns[0],
             last_completion_ns=self.ends_ns[-1],

@@ -301,7 +301,7 @@ class ForkWorker:
     def _deadline_s(self, threads: int, plan: WindowPlan) -> float:
         """How long a window may take: its own seconds, and the time of its queries, which may be slow."""
         query_s = UNKNOWN_QUERY_S if self._query_s is None else self._query_s
-        queries = plan.min_queries + plan.warmup_queries
+        queries = max(plan.min_queries, plan.expected_queries) + plan.warmup_queries
         return SLACK_S + plan.window_s + plan.warmup_s + SLOWER * threads * queries * query_s
 
     def _send(self, message: object) -> None:

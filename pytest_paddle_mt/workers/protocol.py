@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 #: Version of everything below ``Hello``.
-PROTOCOL = 2
+PROTOCOL = 3
 
 _MAGIC = b"PMT\n"
 #: Before each frame: the magic, the number of bytes of JSON, the number of bytes of everything else.

@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+import itertools
 import os
 import signal
 import threading
+import time
 
 import numpy as np
 import pytest
@@ -57,6 +59,56 @@ def test_input_sets_are_taken_in_turn(pool, inputs):
     sets = [dict(inputs), dict(inputs), dict(inputs)]
     open_session(pool, sets, lambda predictor, given: seen.append(given)).measure(1, PLAN)
     assert all(given is sets[query % 3] for query, given in enumerate(seen))
+
+
+def test_a_thread_serves_on_until_the_query_that_another_has_under_way_at_the_close_has_ended(pool, inputs):
+    calls = {"paddle-mt-0": 0, "paddle-mt-1": 0}
+    more_than_a_window = threading.Event()
+    waited = []
+
+    def query(predictor, given):
+        time.sleep(0.001)
+        name = threading.current_thread().name
+        calls[name] += 1
+        if name == "paddle-mt-0" and waited:
+            waited[0] -= 1
+            if waited[0] == 0:
+                more_than_a_window.set()
+        if name == "paddle-mt-1" and calls[name] == 12:
+            waited.append(100)  # queries of 1 ms, twice the window
+            waited.append(more_than_a_window.wait(10))
+
+    plan = WindowPlan(window_s=0.05, min_queries=2, warmup_s=0.0, warmup_queries=2)
+    open_session(pool, [inputs], query).measure(2, plan)
+    assert waited[1]
+
+
+def test_the_queries_at_the_edges_count_by_their_share_inside(pool, inputs):
+    calls = []
+
+    def query(predictor, given):
+        time.sleep(0.002)
+        calls.append(time.monotonic_ns())
+
+    plan = WindowPlan(window_s=0.011, min_queries=2, warmup_s=0.0, warmup_queries=2)
+    for _ in range(5):
+        calls.clear()
+        window = open_session(pool, [inputs], query).measure(1, plan)
+        closed_ns = window.opened_ns + window.open_ns
+        recount = sum(
+            max(0, min(end_ns, closed_ns) - max(start_ns, window.opened_ns)) / (end_ns - start_ns)
+            for start_ns, end_ns in itertools.pairwise(calls)
+        )
+        assert window.per_thread[0].completed == pytest.approx(recount, abs=0.2)  # a query ends a little later
+        assert window.queries < window.per_thread[0].completed < window.queries + 2
+
+
+def test_a_window_lasts_the_expected_queries_of_its_slowest_thread(pool, inputs):
+    def query(predictor, given):
+        time.sleep(0.004 if threading.current_thread().name == "paddle-mt-1" else 0.001)
+
+    plan = WindowPlan(window_s=0.0, min_queries=2, warmup_s=0.0, warmup_queries=3, expected_queries=6)
+    assert open_session(pool, [inputs], query).measure(2, plan).open_ns >= 6 * 4_000_000
 
 
 def test_what_the_users_own_query_raises_is_the_cause_of_the_failure(pool, inputs, measuring_threads):

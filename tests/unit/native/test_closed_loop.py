@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import itertools
 import os
 import re
 import signal
@@ -15,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_paddle_mt import _native
-from pytest_paddle_mt.records import ThreadWindow
+from pytest_paddle_mt.engines import closed_loop
 from pytest_paddle_mt.statistics import latency
 
 MS = 1_000_000
@@ -44,29 +43,25 @@ def make_loop():
         loop.close()
 
 
-def measure(loop, threads, *, window_ns=20 * MS, min_queries=20, warmup_ns=0, warmup_queries=1, max_stored=1_000_000):
+def measure(
+    loop,
+    threads,
+    *,
+    window_ns=20 * MS,
+    min_queries=20,
+    expected_queries=0,
+    warmup_ns=0,
+    warmup_queries=1,
+    max_stored=1_000_000,
+):
     return loop.measure(
         threads,
         window_ns=window_ns,
         min_queries=min_queries,
+        expected_queries=expected_queries,
         warmup_ns=warmup_ns,
         warmup_queries=warmup_queries,
         max_stored=max_stored,
-    )
-
-
-def as_record(thread):
-    return ThreadWindow(
-        queries=thread.queries,
-        first_completion_ns=thread.first_completion_ns,
-        last_completion_ns=thread.last_completion_ns,
-        busy_ns=thread.busy_ns,
-        latencies=latency.exact(thread.ends_ns - thread.starts_ns),
-        wall_ns=thread.wall_ns,
-        cpu_ns=thread.cpu_ns,
-        voluntary_switches=thread.voluntary_switches,
-        involuntary_switches=thread.involuntary_switches,
-        run_delay_ns=thread.run_delay_ns,
     )
 
 
@@ -140,12 +135,63 @@ def test_threads_run_side_by_side(make_loop):
     assert any(side_by_side() for _ in range(20))  # a busy machine may let one of them start late
 
 
-def test_throughput_by_the_record_equals_a_slow_recount_of_the_timestamps(make_loop):
-    for thread in measure(make_loop(3, spin_ns=2e4), 3).threads:
-        ends_ns = [int(end) for end in thread.ends_ns]
-        intervals_ns = [later - earlier for earlier, later in itertools.pairwise(ends_ns)]
-        recount = 1e9 / (sum(intervals_ns) / len(intervals_ns))
-        assert as_record(thread).qps == pytest.approx(recount, rel=1e-12)
+def share_by_sampling(query, window):
+    """The share of a query that lies inside the window: of ten thousand moments spread over it."""
+    moments = np.linspace(*query, 10_001)
+    return np.mean((moments >= window.opened_ns) & (moments <= window.closed_ns))
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+def test_what_a_thread_completed_equals_a_slow_recount_of_the_timestamps(make_loop, threads):
+    loop = make_loop(threads, spin_ns=2e5, exponential=True)
+    for _ in range(20):
+        window = measure(loop, threads, window_ns=MS, min_queries=2)
+        for thread in window.threads:
+            record = closed_loop._thread_window(thread, window.opened_ns, window.closed_ns)
+            queries = [*zip(thread.starts_ns, thread.ends_ns, strict=True), thread.at_opening_ns, thread.at_closing_ns]
+            recount = sum(share_by_sampling(query, window) for query in queries if query != (0, 0))
+            assert record.completed == pytest.approx(recount, abs=0.01)
+            assert record.qps == pytest.approx(recount / (window.closed_ns - window.opened_ns) * 1e9, rel=0.01)
+
+
+def test_the_queries_at_the_edges_of_a_window_are_those_next_to_the_counted_ones(make_loop):
+    loop = make_loop(3, spin_ns=5e4)
+    seen = 0
+    for _ in range(20):
+        window = measure(loop, 3, window_ns=MS, min_queries=2)
+        for thread in window.threads:
+            if thread.at_opening_ns != (0, 0):  # a thread between two queries has none
+                start_ns, end_ns = thread.at_opening_ns
+                assert start_ns < window.opened_ns < end_ns <= thread.starts_ns[0]
+                seen += 1
+            start_ns, end_ns = thread.at_closing_ns
+            assert thread.ends_ns[-1] <= start_ns
+            assert end_ns > window.closed_ns
+    assert seen > 30
+
+
+def test_every_thread_serves_until_the_last_query_under_way_at_the_close_has_completed(make_loop):
+    loop = make_loop(3, spin_ns=2e5, exponential=True)
+    for _ in range(20):
+        window = measure(loop, 3, window_ns=MS, min_queries=2)
+        last_ns = max(thread.at_closing_ns[1] for thread in window.threads)
+        for thread in window.threads:
+            assert thread.served_until_ns >= last_ns
+
+
+def test_a_window_lasts_as_long_as_asked_whatever_completes_in_it(make_loop):
+    loop = make_loop(2, spin_ns=1e4, exponential=True)
+    for _ in range(20):
+        window = measure(loop, 2, window_ns=5 * MS, min_queries=2)
+        if all(thread.ends_ns[1] < window.opened_ns + 5 * MS for thread in window.threads):
+            assert window.closed_ns - window.opened_ns == 5 * MS
+
+
+def test_a_window_lasts_the_expected_queries_of_its_slowest_thread(make_loop):
+    loop = make_loop(1, spin_ns=1e6)
+    window = measure(loop, 1, window_ns=0, min_queries=2, expected_queries=30, warmup_queries=10)
+    shortest_ns = (window.threads[0].ends_ns - window.threads[0].starts_ns).min()
+    assert window.closed_ns - window.opened_ns > 0.5 * 30 * shortest_ns
 
 
 def test_totals_equal_a_slow_recount_of_the_timestamps(make_loop):

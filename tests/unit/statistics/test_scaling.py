@@ -18,6 +18,8 @@ NO_LATENCIES = Latencies(values_ns=np.empty(0, dtype=np.int64), counts=None)
 def window(threads: int, qps: float) -> Window:
     """A window whose threads share ``qps`` evenly."""
     one = ThreadWindow(
+        open_ns=1_000_000_000,
+        completed=qps / threads,
         queries=101,
         first_completion_ns=0,
         last_completion_ns=round(100 / (qps / threads) * 1e9),

@@ -41,6 +41,8 @@ def ends():
 
 def window(latencies: Latencies) -> Window:
     thread = ThreadWindow(
+        open_ns=35,
+        completed=3.5,
         queries=3,
         first_completion_ns=10,
         last_completion_ns=30,
@@ -80,7 +82,9 @@ MESSAGES = [
         side="other",
         describe=True,
     ),
-    Measure(threads=4, plan=WindowPlan(window_s=0.5, min_queries=20, warmup_s=0.1, warmup_queries=3)),
+    Measure(
+        threads=4, plan=WindowPlan(window_s=0.5, min_queries=20, warmup_s=0.1, warmup_queries=3, expected_queries=6)
+    ),
     Measured(window=window(Latencies(values_ns=np.array([8, 9, 12]), counts=None))),
     Measured(window=window(Latencies(values_ns=np.array([8, 9]), counts=np.array([1, 2])))),
     Measured(window=window(Latencies(values_ns=np.arange(500_000), counts=None))),
