@@ -127,6 +127,8 @@ class ThreadWindow:
     open_ns: int
     #: Queries inside the window, those under way at its edges by the share of their time that lies inside.
     completed: float
+    #: Time inside queries while the window was open, in ns.
+    inside_ns: int
     #: Queries that started and completed inside the window.
     queries: int
     #: Monotonic time of the first of those completions, in ns.

@@ -65,6 +65,7 @@ def window(
         return ThreadWindow(
             open_ns=wall_ns,
             completed=wall_ns / query_ns,
+            inside_ns=round(wall_ns * share * (1 - outside)),
             queries=own,
             first_completion_ns=round(query_ns),
             last_completion_ns=round(own * query_ns),

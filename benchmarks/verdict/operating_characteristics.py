@@ -68,7 +68,7 @@ def slowed(one: Round, efficiency: float) -> Round:
 
     def thread(kept: ThreadWindow) -> ThreadWindow:
         values = {name: getattr(kept, name) for name in kept.__dataclass_fields__}
-        for name in ("open_ns", "first_completion_ns", "last_completion_ns", "busy_ns"):
+        for name in ("open_ns", "first_completion_ns", "last_completion_ns", "busy_ns", "inside_ns"):
             values[name] = round(values[name] / efficiency)
         return ThreadWindow(**values)
 

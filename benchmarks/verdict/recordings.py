@@ -89,6 +89,7 @@ def _thread(row: list[int], open_ns: int) -> ThreadWindow:
     # The recordings are older than the count of queries at the edges: their rate is that between completions.
     span_ns = values["last_completion_ns"] - values["first_completion_ns"]
     values["open_ns"], values["completed"] = open_ns, (values["queries"] - 1) / span_ns * open_ns
+    values["inside_ns"] = round(values["busy_ns"] * values["completed"] / values["queries"])
     return ThreadWindow(latencies=kept, run_delay_ns=None if delay_ns < 0 else delay_ns, **values)
 
 

@@ -11,7 +11,7 @@ from pytest_paddle_mt.errors import QueryFailed
 from pytest_paddle_mt.machine.noise import NoiseSensor
 from pytest_paddle_mt.records import Latencies, ThreadWindow, Window
 from pytest_paddle_mt.statistics import latency
-from pytest_paddle_mt.statistics.counting import fraction_inside
+from pytest_paddle_mt.statistics.counting import fraction_inside, time_inside_ns
 from pytest_paddle_mt.units import NS_PER_S
 
 if TYPE_CHECKING:
@@ -84,12 +84,13 @@ def measure(loop: _native.ClosedLoop, threads: int, plan: WindowPlan, max_stored
 
 
 def _thread_window(thread: _native.ThreadRecord, opened_ns: int, closed_ns: int) -> ThreadWindow:
-    made_here = {"latencies", "open_ns", "completed"}
+    made_here = {"latencies", "open_ns", "completed", "inside_ns"}
     names = (field.name for field in dataclasses.fields(ThreadWindow) if field.name not in made_here)
     edges = (thread.at_opening_ns, thread.at_closing_ns)
     return ThreadWindow(
         open_ns=closed_ns - opened_ns,
         completed=thread.queries + sum(fraction_inside(*query, opened_ns, closed_ns) for query in edges),
+        inside_ns=thread.busy_ns + sum(time_inside_ns(*query, opened_ns, closed_ns) for query in edges),
         latencies=_latencies(thread),
         **{name: getattr(thread, name) for name in names},
     )

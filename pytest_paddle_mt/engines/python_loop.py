@@ -21,7 +21,7 @@ from pytest_paddle_mt.errors import QueryFailed
 from pytest_paddle_mt.machine.noise import NoiseSensor
 from pytest_paddle_mt.records import ThreadWindow, Window
 from pytest_paddle_mt.statistics import latency
-from pytest_paddle_mt.statistics.counting import fraction_inside
+from pytest_paddle_mt.statistics.counting import fraction_inside, time_inside_ns
 from pytest_paddle_mt.units import NS_PER_S
 
 if TYPE_CHECKING:
@@ -209,13 +209,15 @@ class _Slot:
     def thread_window(self, opened_ns: int, closed_ns: int) -> ThreadWindow:
         assert self.before is not None and self.after is not None
         latencies_ns = np.array(self.ends_ns, dtype=np.int64) - np.array(self.starts_ns, dtype=np.int64)
+        busy_ns = int(latencies_ns.sum())
         return ThreadWindow(
             open_ns=closed_ns - opened_ns,
             completed=len(self.ends_ns) + sum(fraction_inside(*query, opened_ns, closed_ns) for query in self.edges),
+            inside_ns=busy_ns + sum(time_inside_ns(*query, opened_ns, closed_ns) for query in self.edges),
             queries=len(self.ends_ns),
             first_completion_ns=self.ends_ns[0],
             last_completion_ns=self.ends_ns[-1],
-            busy_ns=int(latencies_ns.sum()),
+            busy_ns=busy_ns,
             latencies=latency.exact(latencies_ns),
             **dataclasses.asdict(used_between(self.before, self.after)),
         )

@@ -17,8 +17,8 @@ import pytest
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-#: A window given in seconds lasts at least this many queries of every thread.
-MIN_QUERIES = 20
+#: A window given in seconds lasts at least as long as this many queries are expected to take.
+EXPECTED_QUERIES = 5
 #: Every thread completes this many queries before a window may open.
 WARMUP_QUERIES = 3
 
@@ -95,15 +95,15 @@ OPTIONS: tuple[Option, ...] = (
     Option("--paddle-engine", "NAME,...", "engines", "native").means(
         "What runs the queries; with several engines, the test runs once with each"
     ),
-    Option("--paddle-window", "SECONDS|QUERIESq", "window", "0.25").means(
-        "How long one measurement lasts: seconds, with at least "
-        f"{MIN_QUERIES} queries a thread, or 200q for 200 queries a thread"
+    Option("--paddle-window", "SECONDS|QUERIESq", "window", "0.1").means(
+        "How long one measurement lasts: seconds, but at least as long as "
+        f"{EXPECTED_QUERIES} queries take, or 200q for 200 queries a thread"
     ),
     Option("--paddle-rounds", "MIN:MAX", "rounds", "6:96").means(
         "How often every thread count is measured: at least MIN times, then until the verdict is clear, "
         "at most MAX times"
     ),
-    Option("--paddle-warmup", "SECONDS", "warmup", "0.05").means(
+    Option("--paddle-warmup", "SECONDS", "warmup", "0.02").means(
         f"How long every thread runs before its queries count; it runs at least {WARMUP_QUERIES} queries"
     ),
     Option("--paddle-seed", "N", "seed", unset="a new one each time").means(

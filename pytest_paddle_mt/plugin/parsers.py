@@ -14,7 +14,6 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pytest_paddle_mt.plugin.options import MIN_QUERIES
 from pytest_paddle_mt.records import POOL_METHODS
 
 if TYPE_CHECKING:
@@ -144,7 +143,7 @@ def window(value: object) -> tuple[float, int]:
     seconds = _number(value, step)
     if seconds <= 0:
         raise Refused(f"a window of {seconds:g} s measures nothing; {step}")
-    return seconds, MIN_QUERIES
+    return seconds, FEWEST_QUERIES
 
 
 def rounds(value: object) -> tuple[int, int]:

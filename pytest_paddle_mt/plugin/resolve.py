@@ -17,7 +17,16 @@ import pytest
 
 from pytest_paddle_mt.errors import UsageError
 from pytest_paddle_mt.plugin import parsers
-from pytest_paddle_mt.plugin.options import BY_KEY, MARKER, MARKER_ONLY, OPTIONS, WARMUP_QUERIES, MarkerArgument, Option
+from pytest_paddle_mt.plugin.options import (
+    BY_KEY,
+    EXPECTED_QUERIES,
+    MARKER,
+    MARKER_ONLY,
+    OPTIONS,
+    WARMUP_QUERIES,
+    MarkerArgument,
+    Option,
+)
 from pytest_paddle_mt.records import Limits, WindowPlan
 from pytest_paddle_mt.settings import Settings
 
@@ -122,6 +131,7 @@ def _settings(chosen: Mapping[str, Any], sources: dict[str, str], rootdir: Path)
         "window": WindowPlan(
             window_s=window_s,
             min_queries=min_queries,
+            expected_queries=EXPECTED_QUERIES if window_s else 0,
             warmup_s=chosen["warmup"],
             warmup_queries=WARMUP_QUERIES,
         ),

@@ -11,5 +11,10 @@ from __future__ import annotations
 
 def fraction_inside(start_ns: int, end_ns: int, opened_ns: int, closed_ns: int) -> float:
     """The share of a query's time that lies inside the window; 0 for a query that takes none."""
-    overlap_ns = min(end_ns, closed_ns) - max(start_ns, opened_ns)
-    return overlap_ns / (end_ns - start_ns) if overlap_ns > 0 else 0.0
+    inside_ns = time_inside_ns(start_ns, end_ns, opened_ns, closed_ns)
+    return inside_ns / (end_ns - start_ns) if inside_ns else 0.0
+
+
+def time_inside_ns(start_ns: int, end_ns: int, opened_ns: int, closed_ns: int) -> int:
+    """How much of a query's time lies inside the window, in ns."""
+    return max(0, min(end_ns, closed_ns) - max(start_ns, opened_ns))

@@ -179,17 +179,13 @@ def undisturbed(round_: Round, threads: int, cpu: Cpu) -> bool:
 
 
 def outside_share(window: Window) -> float:
-    """Share of a thread's time that passed between queries: n / (QPS x mean latency) - 1 (Little's law)."""
-    return window.threads / (window.qps * window.mean_latency_ns / NS_PER_S) - 1
+    """Time between queries over time inside them, of the thread that was inside them for longest."""
+    return window.open_ns / max(thread.inside_ns for thread in window.per_thread) - 1
 
 
 def overlap(window: Window) -> float:
-    """The share of the window over which its least present thread was seen at work."""
-    spans = (
-        (thread.last_completion_ns - thread.first_completion_ns) * thread.queries / (thread.queries - 1)
-        for thread in window.per_thread
-    )
-    return min(spans) / window.open_ns
+    """The share of the window that its least present thread was inside queries."""
+    return min(thread.inside_ns for thread in window.per_thread) / window.open_ns
 
 
 def objection(rounds: Iterable[Round], threads: int) -> str | None:

@@ -22,9 +22,9 @@ def test_nothing_given_means_the_documented_defaults(read: Read) -> None:
     assert settings.thread_counts is None
     assert settings.threads_note is None
     assert settings.engines == ("native",)
-    assert settings.window.window_s == 0.25
-    assert settings.window.min_queries == 20
-    assert settings.window.warmup_s == 0.05
+    assert settings.window.window_s == 0.1
+    assert (settings.window.min_queries, settings.window.expected_queries) == (2, 5)
+    assert settings.window.warmup_s == 0.02
     assert settings.window.warmup_queries == 3
     assert (settings.rounds_min, settings.rounds_max) == (6, 96)
     assert settings.seed is None
@@ -192,6 +192,7 @@ def flat(settings: Settings) -> list[object]:
         settings.engines,
         window.window_s,
         window.min_queries,
+        window.expected_queries,
         window.warmup_s,
         settings.rounds_min,
         settings.rounds_max,

@@ -20,6 +20,7 @@ def window(threads: int, qps: float) -> Window:
     one = ThreadWindow(
         open_ns=1_000_000_000,
         completed=qps / threads,
+        inside_ns=1_000_000_000,
         queries=101,
         first_completion_ns=0,
         last_completion_ns=round(100 / (qps / threads) * 1e9),

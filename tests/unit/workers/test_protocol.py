@@ -43,6 +43,7 @@ def window(latencies: Latencies) -> Window:
     thread = ThreadWindow(
         open_ns=35,
         completed=3.5,
+        inside_ns=900,
         queries=3,
         first_completion_ns=10,
         last_completion_ns=30,
