@@ -112,4 +112,4 @@ def test_memory_is_that_of_the_largest_process():
 
 
 def test_unknown_memory_is_none():
-    assert [one.peak_rss_bytes for one in of(rounds_of({1: 40, 2: 76}, 2, peak_rss_bytes=None))] == [None, None]
+    assert [one.peak_rss_bytes for one in of(with_peaks(rounds_of({1: 40, 2: 76}, 2), *[None] * 8))] == [None, None]
