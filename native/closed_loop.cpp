@@ -24,8 +24,9 @@ constexpr auto kPollInterval = std::chrono::milliseconds(50);
 constexpr std::int64_t kLongestNs = 1'000'000'000'000'000'000;  // 30 years; no sum with a clock reading overflows
 
 // The window opens this many queries of the slowest thread after the last thread has become steady, but not sooner than
-// kSettleNs. That moment is the end of a query; counted from there, a window of k exponential queries holds 1 / (2 k) too
-// many. After two queries less than 0.2 % of that is left for k = 4, and threads read their counters before the opening.
+// kSettleNs. That moment is the end of a query; counted from there, a window of k exponential queries holds 1 / (2 k)
+// too many. After two queries less than 0.2 % of that is left for k = 4, and threads read their counters before the
+// opening.
 constexpr double kSettleQueries = 2;
 constexpr double kSettleNs = 100'000;
 
@@ -233,9 +234,8 @@ class ClosedLoop::Crew {
     window.closed_ns = closed_ns_;
     for (std::size_t i = 0; i < active_; ++i) {
       const Slot& slot = slots_[i];
-      window.threads.push_back(
-          {slot.recorder.counted(), used_between(slot.before, slot.after), slot.at_opening, slot.at_closing,
-           slot.served_until_ns});
+      window.threads.push_back({slot.recorder.counted(), used_between(slot.before, slot.after), slot.at_opening,
+                                slot.at_closing, slot.served_until_ns});
     }
     return window;
   }
@@ -383,8 +383,8 @@ class ClosedLoop::Crew {
   std::vector<std::thread> crew_;  // of whoever has the turn
   WindowPlan plan_;                // written between windows only
 
-  // Sequentially consistent, as atomics are unless told otherwise: on x86-64 such a load is a plain one. phase_ hands over
-  // opened_ns_; whatever else threads hand over, they hand over under mutex_.
+  // Sequentially consistent, as atomics are unless told otherwise: on x86-64 such a load is a plain one. phase_ hands
+  // over opened_ns_; whatever else threads hand over, they hand over under mutex_.
   alignas(kCacheLine) std::atomic<Phase> phase_{Phase::kStopped};  // read by every thread once a query, like the next
   std::atomic<std::int64_t> closed_ns_{kUndecided};                // written twice a window, under mutex_
   std::int64_t opened_ns_ = 0;                                     // written before phase_ becomes kOpen

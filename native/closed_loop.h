@@ -9,7 +9,8 @@
 //     so the timestamp of a counted query's end may lie some ns after closed_ns; the tests allow a microsecond.
 //   * The queries under way when it opens and when it closes are reported with their timestamps. Threads issue queries
 //     until the last of those has completed, so each of them ran under the load of the window.
-//   * Nothing is shared between threads on the path of a query but a flag and a time, both read-mostly: slot i is written by thread i
+//   * Nothing is shared between threads on the path of a query but a flag and a time, both read-mostly: slot i is
+//   written by thread i
 //     while a window runs and read by the caller after that thread has reported the window finished.
 //   * measure() returns or throws only when no query is running any more. After a failure, an interruption or a close()
 //     nothing of that window is returned.
@@ -50,8 +51,8 @@ struct Interval {
 
 // What one thread counted, and what it used from about when the window opened to when it had completed its last query.
 struct ThreadRecord : CountedQueries, ThreadUsage {
-  Interval at_opening;  // the query that was under way when the window opened
-  Interval at_closing;  // the query that ended first after it closed; it may have started after that too
+  Interval at_opening;               // the query that was under way when the window opened
+  Interval at_closing;               // the query that ended first after it closed; it may have started after that too
   std::int64_t served_until_ns = 0;  // when it stopped to keep up the load of the others
 };
 

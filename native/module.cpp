@@ -180,8 +180,8 @@ NB_MODULE(_native, m) {
 
   nb::class_<ClosedLoop>(m, "ClosedLoop")
       .def(nb::init<std::vector<std::shared_ptr<Target>>>(), "targets"_a)
-      .def("measure", &measure, "threads"_a, nb::kw_only(), "window_ns"_a, "min_queries"_a,
-           "expected_queries"_a = 0, "warmup_ns"_a, "warmup_queries"_a, "max_stored"_a)
+      .def("measure", &measure, "threads"_a, nb::kw_only(), "window_ns"_a, "min_queries"_a, "expected_queries"_a = 0,
+           "warmup_ns"_a, "warmup_queries"_a, "max_stored"_a)
       .def("close", &ClosedLoop::close, nb::call_guard<nb::gil_scoped_release>())
       .def("__len__", &ClosedLoop::size);
 }

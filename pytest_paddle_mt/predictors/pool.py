@@ -63,6 +63,9 @@ class PredictorPool:
         ModelError: the model does not exist or Paddle cannot load it.
     """
 
+    #: Whether the predictors were let go; a closed pool serves nothing.
+    closed: bool
+
     def __init__(
         self,
         config: Any,
