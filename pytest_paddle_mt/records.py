@@ -51,8 +51,7 @@ WarningKind = Literal[
 
 GilState = Literal["held", "released", "unknown"]
 
-#: How the predictors of a pool are made.
-PoolMethod = Literal["clone", "predictor_pool"]
+PoolMethod = Literal["clone", "predictor_pool"]  #: How the predictors of a pool are made.
 
 POOL_METHODS: tuple[PoolMethod, ...] = ("clone", "predictor_pool")
 
@@ -64,10 +63,8 @@ Side = Literal["this", "other"]
 class Interval:
     """A two-sided confidence interval."""
 
-    #: Lower bound, in the unit of the estimate.
-    low: float
-    #: Upper bound, in the unit of the estimate.
-    high: float
+    low: float  #: Lower bound, in the unit of the estimate.
+    high: float  #: Upper bound, in the unit of the estimate.
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -75,8 +72,7 @@ class Cpu:
     """How many threads can run at once."""
 
     usable_cores: int
-    #: Math threads of each predictor.
-    math_threads: int
+    math_threads: int  #: Math threads of each predictor.
 
     def fits(self, threads: int) -> bool:
         """Whether ``threads`` predictors find a core for each of their math threads."""
@@ -87,14 +83,10 @@ class Cpu:
 class WindowPlan:
     """What a worker is asked for when it measures one window."""
 
-    #: The window lasts at least this long, in seconds.
-    window_s: float
-    #: The window lasts until every thread has completed at least this many queries in it.
-    min_queries: int
-    #: Every thread warms up for at least this long before the window may open, in seconds.
-    warmup_s: float
-    #: Every thread completes at least this many queries before the window may open.
-    warmup_queries: int
+    window_s: float  #: The window lasts at least this long, in seconds.
+    min_queries: int  #: The window lasts until every thread has completed at least this many queries in it.
+    warmup_s: float  #: Every thread warms up for at least this long before the window may open, in seconds.
+    warmup_queries: int  #: Every thread completes at least this many queries before the window may open.
     #: The window lasts at least this many queries of the slowest thread, by the mean of its warm-up; 0: none.
     expected_queries: int = 0
 
@@ -123,30 +115,19 @@ class Latencies:
 class ThreadWindow:
     """What one thread did during one window."""
 
-    #: How long the window was open, in ns.
-    open_ns: int
+    open_ns: int  #: How long the window was open, in ns.
     #: Queries inside the window, those under way at its edges by the share of their time that lies inside.
     completed: float
-    #: Time inside queries while the window was open, in ns.
-    inside_ns: int
-    #: Queries that started and completed inside the window.
-    queries: int
-    #: Monotonic time of the first of those completions, in ns.
-    first_completion_ns: int
-    #: Monotonic time of the last of those completions, in ns.
-    last_completion_ns: int
-    #: Sum of the latencies of those queries, in ns.
-    busy_ns: int
-    #: Their latencies.
-    latencies: Latencies
-    #: Wall time over which the four figures below were taken, in ns.
-    wall_ns: int
-    #: CPU time of this thread, in ns.
-    cpu_ns: int
-    #: Voluntary context switches: the thread waited for something.
-    voluntary_switches: int
-    #: Involuntary context switches: the thread was preempted.
-    involuntary_switches: int
+    inside_ns: int  #: Time inside queries while the window was open, in ns.
+    queries: int  #: Queries that started and completed inside the window.
+    first_completion_ns: int  #: Monotonic time of the first of those completions, in ns.
+    last_completion_ns: int  #: Monotonic time of the last of those completions, in ns.
+    busy_ns: int  #: Sum of the latencies of those queries, in ns.
+    latencies: Latencies  #: Their latencies.
+    wall_ns: int  #: Wall time over which the four figures below were taken, in ns.
+    cpu_ns: int  #: CPU time of this thread, in ns.
+    voluntary_switches: int  #: Voluntary context switches: the thread waited for something.
+    involuntary_switches: int  #: Involuntary context switches: the thread was preempted.
     #: Time this thread was ready to run but had no core, in ns; None where the kernel does not say.
     run_delay_ns: int | None
 
@@ -162,10 +143,8 @@ class Noise:
 
     #: CPU time that the hypervisor gave to others while this machine wanted it, in ns; None where unknown.
     steal_ns: int | None
-    #: CPU time of this whole process, in ns.
-    process_cpu_ns: int
-    #: Wall time of the observation, in ns.
-    wall_ns: int
+    process_cpu_ns: int  #: CPU time of this whole process, in ns.
+    wall_ns: int  #: Wall time of the observation, in ns.
     #: Peak resident memory (VmHWM) of the process when the window ended, in bytes; None if unknown.
     peak_rss_bytes: int | None = None
 
@@ -174,16 +153,11 @@ class Noise:
 class Window:
     """One measurement: threads in a closed loop, all warm before it opened, all still running when it closed."""
 
-    #: Number of threads.
-    threads: int
-    #: When it opened, monotonic, in ns.
-    opened_ns: int
-    #: How long it was open, in ns.
-    open_ns: int
-    #: One entry per thread.
-    per_thread: tuple[ThreadWindow, ...]
-    #: What the rest of the machine did meanwhile; None where the engine has no sensor.
-    noise: Noise | None
+    threads: int  #: Number of threads.
+    opened_ns: int  #: When it opened, monotonic, in ns.
+    open_ns: int  #: How long it was open, in ns.
+    per_thread: tuple[ThreadWindow, ...]  #: One entry per thread.
+    noise: Noise | None  #: What the rest of the machine did meanwhile; None where the engine has no sensor.
 
     @property
     def qps(self) -> float:
@@ -221,10 +195,8 @@ class Window:
 class Visit:
     """One stop of a round: a window of one side, and the known work that was measured right after it."""
 
-    #: Whose window it is; ``this`` where there is one side.
-    side: Side
-    #: Which fresh process measured it; 0: this process.
-    fork: int
+    side: Side  #: Whose window it is; ``this`` where there is one side.
+    fork: int  #: Which fresh process measured it; 0: this process.
     window: Window
     #: A short window of work that fills a core, with as many threads; None where there was none.
     probe: Window | None = None
@@ -236,10 +208,8 @@ class Visit:
 class Round:
     """One pass over every thread count, of every side."""
 
-    #: Position in the sweep, from 0.
-    index: int
-    #: In the order in which they were measured.
-    visits: tuple[Visit, ...]
+    index: int  #: Position in the sweep, from 0.
+    visits: tuple[Visit, ...]  #: In the order in which they were measured.
 
     @property
     def fork(self) -> int:
@@ -262,8 +232,7 @@ class LatencySummary:
     mean_ns: float
     min_ns: float
     max_ns: float
-    #: Percentiles are None when the sample cannot support them.
-    p50_ns: float | None
+    p50_ns: float | None  #: Percentiles are None when the sample cannot support them.
     p90_ns: float | None
     p99_ns: float | None
 
@@ -273,21 +242,16 @@ class Point:
     """One thread count of a sweep, all its windows together."""
 
     threads: int
-    #: Throughput in queries per second: geometric mean over windows.
-    qps: float
-    #: Its confidence interval; None below the rounds that an interval needs.
-    qps_interval: Interval | None
+    qps: float  #: Throughput in queries per second: geometric mean over windows.
+    qps_interval: Interval | None  #: Its confidence interval; None below the rounds that an interval needs.
     #: Scaling efficiency, QPS(n) / (n QPS(1)), from bracketed rounds; None when no round could be used.
     efficiency: float | None
     #: Its confidence interval; None below the rounds that an interval needs.
     efficiency_interval: Interval | None
     latency: LatencySummary
-    #: Completed queries inside the windows.
-    queries: int
-    #: Median over windows of the slowest thread's throughput over the fastest's.
-    fairness: float
-    #: Rounds in which this thread count was measured.
-    rounds: int
+    queries: int  #: Completed queries inside the windows.
+    fairness: float  #: Median over windows of the slowest thread's throughput over the fastest's.
+    rounds: int  #: Rounds in which this thread count was measured.
     #: Rounds of those in which the machine disturbed it by an unknown amount, so that they were set aside.
     set_aside_rounds: int
     #: Rounds of those in which two threads had one core between them, as the control workload shows.
@@ -310,14 +274,10 @@ class Ratio:
     """One thread count of a comparison: this side over the other."""
 
     threads: int
-    #: Throughput over throughput: geometric mean over rounds.
-    qps: float
-    #: Its confidence interval; None below the rounds that an interval needs.
-    qps_interval: Interval | None
-    #: Median latency over median latency; None when a sample cannot support one.
-    p50: float | None
-    #: Rounds in which this thread count was measured.
-    rounds: int
+    qps: float  #: Throughput over throughput: geometric mean over rounds.
+    qps_interval: Interval | None  #: Its confidence interval; None below the rounds that an interval needs.
+    p50: float | None  #: Median latency over median latency; None when a sample cannot support one.
+    rounds: int  #: Rounds in which this thread count was measured.
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -333,42 +293,33 @@ class Warning:
     """A doubt about a measurement, with advice."""
 
     kind: WarningKind
-    #: The fact, the value and the advice, human-readable.
-    text: str
+    text: str  #: The fact, the value and the advice, human-readable.
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class Verdict:
     """What one check concluded, about one thread count or about the sweep."""
 
-    #: Name of the check, for instance ``linear``.
-    check: str
-    #: The thread count judged; None when the whole sweep was.
-    threads: int | None
+    check: str  #: Name of the check, for instance ``linear``.
+    threads: int | None  #: The thread count judged; None when the whole sweep was.
     status: Status
-    #: The estimate that was judged; None without one.
-    observed: float | None
-    #: The limit it was judged against; None without one.
-    limit: float | None
-    #: One human-readable sentence.
-    reason: str
+    observed: float | None  #: The estimate that was judged; None without one.
+    limit: float | None  #: The limit it was judged against; None without one.
+    reason: str  #: One human-readable sentence.
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class Limits:
     """What the checks judge against."""
 
-    #: Smallest accepted scaling efficiency, in (0, 1].
-    min_efficiency: float
-    #: Largest accepted loss of throughput beyond ``linear_until``, in (0, 1).
-    max_collapse: float
+    min_efficiency: float  #: Smallest accepted scaling efficiency, in (0, 1].
+    max_collapse: float  #: Largest accepted loss of throughput beyond ``linear_until``, in (0, 1).
     #: Largest thread count that the linear check judges; None: decide by the usable cores.
     linear_until: int | None
     #: Largest accepted growth of latency, and loss of throughput and efficiency, over a stored baseline or the other
     #: side of a comparison: 0.1 is 10 %.
     max_drift: float
-    #: The same for the 99th percentile of latency.
-    max_p99_drift: float
+    max_p99_drift: float  #: The same for the 99th percentile of latency.
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -377,12 +328,10 @@ class Subject:
 
     engine: str
     device: str
-    #: First dimension of the first input; None when the engine has no inputs.
-    batch_size: int | None
+    batch_size: int | None  #: First dimension of the first input; None when the engine has no inputs.
     #: How the predictors were made: ``clone``, ``predictor_pool``; None when the engine has none.
     pool: str | None
-    #: Math threads of each predictor; None when the engine has none.
-    math_threads: int | None
+    math_threads: int | None  #: Math threads of each predictor; None when the engine has none.
     #: Whether ``Predictor.run()`` of this Paddle holds the GIL; None when the engine has no predictor.
     gil: GilState | None
     #: Facts that reporters print: versions, the libpaddle that was measured, what was set for the user.
@@ -395,28 +344,20 @@ class Subject:
 class Against:
     """The other side of a comparison, and how this side compares with it."""
 
-    #: What the sides are called: this one, the other.
-    names: tuple[str, str]
-    #: What they are, in a human-readable line each.
-    described: tuple[str, str]
-    #: What the other side served; None when it never reported that.
-    subject: Subject | None
-    #: What differs between the sides, human-readable.
-    differences: tuple[str, ...]
-    #: The other side's points.
-    points: tuple[Point, ...]
-    #: One per thread count that was measured.
-    ratios: tuple[Ratio, ...]
+    names: tuple[str, str]  #: What the sides are called: this one, the other.
+    described: tuple[str, str]  #: What they are, in a human-readable line each.
+    subject: Subject | None  #: What the other side served; None when it never reported that.
+    differences: tuple[str, ...]  #: What differs between the sides, human-readable.
+    points: tuple[Point, ...]  #: The other side's points.
+    ratios: tuple[Ratio, ...]  #: One per thread count that was measured.
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class Measured:
     """What was measured in one sweep: every window, with every latency."""
 
-    #: How many threads can run at once; of two sides, of the one whose predictors need more cores.
-    cpu: Cpu
-    #: The rounds that were judged.
-    rounds: tuple[Round, ...]
+    cpu: Cpu  #: How many threads can run at once; of two sides, of the one whose predictors need more cores.
+    rounds: tuple[Round, ...]  #: The rounds that were judged.
     #: The rounds that measured a failure again, with controls; empty when nothing had failed.
     confirmation: tuple[Round, ...] = ()
 
@@ -431,22 +372,16 @@ class Sweep:
     limits: Limits
     #: Largest thread count that the linear check judges; None in a comparison, which does not judge scaling.
     linear_until: int | None
-    #: Why it is that one, human-readable.
-    linear_until_reason: str
+    linear_until_reason: str  #: Why it is that one, human-readable.
     usable_cores: int
     points: tuple[Point, ...]
-    #: Fit of the Universal Scalability Law; None below three thread counts.
-    usl: UniversalScalability | None
+    usl: UniversalScalability | None  #: Fit of the Universal Scalability Law; None below three thread counts.
     warnings: tuple[Warning, ...]
     verdicts: tuple[Verdict, ...]
-    #: Seed of the order of the windows.
-    seed: int
-    #: Whether the verdicts gate the test.
-    gate: bool
-    #: Why nothing was gated, when measuring is off (a smoke run); None otherwise.
-    smoke_reason: str | None
-    #: Wall time of the sweep, in seconds.
-    elapsed_s: float
+    seed: int  #: Seed of the order of the windows.
+    gate: bool  #: Whether the verdicts gate the test.
+    smoke_reason: str | None  #: Why nothing was gated, when measuring is off (a smoke run); None otherwise.
+    elapsed_s: float  #: Wall time of the sweep, in seconds.
     #: The other side of a comparison; None when there was none. The points above are then this side's.
     against: Against | None = None
 

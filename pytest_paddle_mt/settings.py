@@ -10,8 +10,7 @@ if TYPE_CHECKING:
 
     from pytest_paddle_mt.records import Limits, PoolMethod, WindowPlan
 
-#: Whose baselines are updated.
-BaselineUpdate = Literal["none", "new", "all"]
+BaselineUpdate = Literal["none", "new", "all"]  #: Whose baselines are updated.
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -20,46 +19,29 @@ class Settings:
 
     #: Thread counts, ascending, 1 among them; None: not asked, so up to the usable cores.
     thread_counts: tuple[int, ...] | None
-    #: Says that 1 was added to the thread counts; None when it was not.
-    threads_note: str | None
-    #: Names of the engines, in the order given, none twice.
-    engines: tuple[str, ...]
+    threads_note: str | None  #: Says that 1 was added to the thread counts; None when it was not.
+    engines: tuple[str, ...]  #: Names of the engines, in the order given, none twice.
     window: WindowPlan
-    #: Fewest rounds of a sweep.
-    rounds_min: int
-    #: Most rounds of a sweep.
-    rounds_max: int
-    #: Seed of the order of the windows; None: draw one.
-    seed: int | None
-    #: Fresh processes that measure in turn; 0: this process does.
-    forks: int
-    #: Wall time that one sweep may take, in seconds.
-    budget_s: float
-    #: Wall time that one comparison of two sides may take, in seconds.
-    budget_two_sides_s: float
-    #: First dimension of inputs made from the model's own specification.
-    batch_size: int
-    #: ``cpu``, or ``gpu:`` and the number of the GPU.
-    device: str
+    rounds_min: int  #: Fewest rounds of a sweep.
+    rounds_max: int  #: Most rounds of a sweep.
+    seed: int | None  #: Seed of the order of the windows; None: draw one.
+    forks: int  #: Fresh processes that measure in turn; 0: this process does.
+    budget_s: float  #: Wall time that one sweep may take, in seconds.
+    budget_two_sides_s: float  #: Wall time that one comparison of two sides may take, in seconds.
+    batch_size: int  #: First dimension of inputs made from the model's own specification.
+    device: str  #: ``cpu``, or ``gpu:`` and the number of the GPU.
     limits: Limits
     #: The limits of a comparison of two sides, whose two sides see the same machine.
     limits_two_sides: Limits
-    #: How the predictors of ``paddle_config`` are made.
-    pool: PoolMethod
-    #: Whether the model may answer NaN or infinity to finite input.
-    allow_nonfinite: bool
-    #: Whether a test that was not gated fails.
-    strict: bool
+    pool: PoolMethod  #: How the predictors of ``paddle_config`` are made.
+    allow_nonfinite: bool  #: Whether the model may answer NaN or infinity to finite input.
+    strict: bool  #: Whether a test that was not gated fails.
     #: The other interpreter of a comparison, absolute, links not followed; None: no comparison.
     against: Path | None
-    #: Rootdir of the other side, absolute; None: the same.
-    against_rootdir: Path | None
-    #: Where results for programs go, absolute; None: nowhere.
-    json_path: Path | None
-    #: Where baselines are stored, absolute.
-    baselines: Path
+    against_rootdir: Path | None  #: Rootdir of the other side, absolute; None: the same.
+    json_path: Path | None  #: Where results for programs go, absolute; None: nowhere.
+    baselines: Path  #: Where baselines are stored, absolute.
     baseline_update: BaselineUpdate
-    #: Whether a test without a stored baseline fails.
-    baseline_required: bool
+    baseline_required: bool  #: Whether a test without a stored baseline fails.
     #: Where each value that was given came from, as the user wrote it, by marker argument (``strict``, ``json`` too).
     sources: dict[str, str]

@@ -60,35 +60,39 @@ def window(
     wall_ns = round(queries * query_ns)
 
     def thread(share: float) -> ThreadWindow:
-        own = max(2, round(queries * share))
-        busy_ns = round(query_ns * (1 - outside))
-        return ThreadWindow(
+        return _thread_window(
+            query_ns,
+            max(2, round(queries * share)),
+            round(query_ns * (1 - outside)),
             open_ns=wall_ns,
+            wall_ns=wall_ns,
             completed=wall_ns / query_ns,
             inside_ns=round(wall_ns * share * (1 - outside)),
-            queries=own,
-            first_completion_ns=round(query_ns),
-            last_completion_ns=round(own * query_ns),
-            busy_ns=own * busy_ns,
-            latencies=latency.exact(np.full(own, busy_ns)),
-            wall_ns=wall_ns,
             cpu_ns=round(wall_ns * cpu_share),
-            voluntary_switches=round(sleeps_per_query * own),
+            voluntary_switches=round(sleeps_per_query * queries * share),
             involuntary_switches=round(switches_per_s * wall_ns / NS_PER_S),
             run_delay_ns=None if delay_share is None else round(wall_ns * delay_share),
         )
 
-    return Window(
-        threads=threads,
-        opened_ns=0,
-        open_ns=wall_ns,
-        per_thread=(thread(at_work), *(thread(1.0) for _ in range(threads - 1))),
-        noise=Noise(
-            steal_ns=None if stolen_cores is None else round(wall_ns * stolen_cores),
-            process_cpu_ns=round(wall_ns * (cpu_share * threads + other_cores)),
-            wall_ns=wall_ns,
-            peak_rss_bytes=peak_rss_bytes,
-        ),
+    noise = Noise(
+        steal_ns=None if stolen_cores is None else round(wall_ns * stolen_cores),
+        process_cpu_ns=round(wall_ns * (cpu_share * threads + other_cores)),
+        wall_ns=wall_ns,
+        peak_rss_bytes=peak_rss_bytes,
+    )
+    per_thread = (thread(at_work), *(thread(1.0) for _ in range(threads - 1)))
+    return Window(threads=threads, opened_ns=0, open_ns=wall_ns, per_thread=per_thread, noise=noise)
+
+
+def _thread_window(query_ns: float, queries: int, latency_ns: int, **of_thread: Any) -> ThreadWindow:
+    """A thread that begins a query every ``query_ns``, each of which takes ``latency_ns``."""
+    return ThreadWindow(
+        queries=queries,
+        first_completion_ns=round(query_ns),
+        last_completion_ns=round(queries * query_ns),
+        busy_ns=queries * latency_ns,
+        latencies=latency.exact(np.full(queries, latency_ns)),
+        **of_thread,
     )
 
 
@@ -120,8 +124,7 @@ class FakeEngine:
         self._swing = swing
         self._at = at
         self._disturbed = disturbed
-        #: The thread counts of the windows since ``open``, in their order.
-        self.asked: list[int] = []
+        self.asked: list[int] = []  #: The thread counts of the windows since ``open``, in their order.
 
     def open(self, workload: Workload) -> FakeEngine:
         """Start work: the engine is its own session."""

@@ -14,37 +14,28 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-#: A fact about the machine or the setting, as in JSON.
-Fact = str | int | float | None
+Fact = str | int | float | None  #: A fact about the machine or the setting, as in JSON.
 
-#: A file keeps this many accepted runs, the latest.
-WINDOW_RUNS = 30
-#: The anchor is the mean of this many accepted runs, the first, and fixed from then on.
-ANCHOR_RUNS = 8
+WINDOW_RUNS = 30  #: A file keeps this many accepted runs, the latest.
+ANCHOR_RUNS = 8  #: The anchor is the mean of this many accepted runs, the first, and fixed from then on.
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class ForkFigures:
     """What one fresh process measured with one thread count."""
 
-    #: Its number, from 1.
-    fork: int
-    #: Rounds that it measured.
-    rounds: int
-    #: Throughput in queries per second, geometric mean over its rounds.
-    qps: float
-    #: Median latency in ns; None where there were too few queries.
-    p50_ns: float | None
+    fork: int  #: Its number, from 1.
+    rounds: int  #: Rounds that it measured.
+    qps: float  #: Throughput in queries per second, geometric mean over its rounds.
+    p50_ns: float | None  #: Median latency in ns; None where there were too few queries.
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class ProbeFigures:
     """Throughput of the probe, known work that is the same in every run: how fast the machine was."""
 
-    #: Which work, and what compiled it; only figures of the same work are compared.
-    work: str
-    #: Throughput in queries per second, geometric mean over rounds.
-    qps: float
+    work: str  #: Which work, and what compiled it; only figures of the same work are compared.
+    qps: float  #: Throughput in queries per second, geometric mean over rounds.
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -52,14 +43,10 @@ class Figures:
     """What one run measured with one thread count."""
 
     threads: int
-    #: Rounds that were measured.
-    rounds: int
-    #: Queries completed inside the windows.
-    queries: int
-    #: Throughput in queries per second, geometric mean over rounds.
-    qps: float
-    #: Scaling efficiency; None where no round could be used.
-    efficiency: float | None
+    rounds: int  #: Rounds that were measured.
+    queries: int  #: Queries completed inside the windows.
+    qps: float  #: Throughput in queries per second, geometric mean over rounds.
+    efficiency: float | None  #: Scaling efficiency; None where no round could be used.
     #: Latency percentiles in ns; None where there were too few queries, or other work disturbed every round.
     p5_ns: float | None
     p50_ns: float | None
@@ -69,22 +56,18 @@ class Figures:
     probe: ProbeFigures | None
     #: Peak resident memory (VmHWM) after the first window with this thread count, in bytes; None if unknown.
     peak_rss_bytes: int | None
-    #: One entry for each fresh process; empty where this process measured.
-    forks: tuple[ForkFigures, ...]
+    forks: tuple[ForkFigures, ...]  #: One entry for each fresh process; empty where this process measured.
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class Run:
     """One accepted run: one pytest session in which the test passed."""
 
-    #: When it was accepted, in UTC: ``2026-01-31T12:00:00Z``.
-    date: str
-    #: The commit of the user's own code; None if unknown.
-    commit: str | None
+    date: str  #: When it was accepted, in UTC: ``2026-01-31T12:00:00Z``.
+    commit: str | None  #: The commit of the user's own code; None if unknown.
     #: Versions by name, of this plugin, Paddle and Python; None where not installed.
     versions: Mapping[str, str | None]
-    #: One entry for each thread count, ascending.
-    points: tuple[Figures, ...]
+    points: tuple[Figures, ...]  #: One entry for each thread count, ascending.
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -100,16 +83,14 @@ class AnchorFigures:
     p5_ns: float | None
     p50_ns: float | None
     p99_ns: float | None
-    #: None also where those runs had different ones, or a figure was added later.
-    probe: ProbeFigures | None
+    probe: ProbeFigures | None  #: None also where those runs had different ones, or a figure was added later.
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class Anchor:
     """Geometric means of the first accepted runs of a series."""
 
-    #: How many runs it is the mean of, at most ``ANCHOR_RUNS``.
-    runs: int
+    runs: int  #: How many runs it is the mean of, at most ``ANCHOR_RUNS``.
     #: Ascending; one entry for each thread count that all of them have, or that ``ANCHOR_RUNS`` runs have by now.
     points: tuple[AnchorFigures, ...]
 
@@ -129,25 +110,19 @@ class Series:
 class Baseline:
     """What is stored for one test and engine on one machine."""
 
-    #: Node id of the test, without the engine.
-    test: str
+    test: str  #: Node id of the test, without the engine.
     engine: str
-    #: Facts about the machine, see ``environment.machine_facts``.
-    machine: Mapping[str, Fact]
+    machine: Mapping[str, Fact]  #: Facts about the machine, see ``environment.machine_facts``.
     series: Series
-    #: The series that ``series`` replaced; None where that is the first.
-    before: Series | None
+    before: Series | None  #: The series that ``series`` replaced; None where that is the first.
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class Stored:
     """What is stored for a test that is measured now, and how it may be used."""
 
-    #: None where nothing is stored for this machine.
-    baseline: Baseline | None
-    #: Its file, which may not exist yet.
-    path: Path
+    baseline: Baseline | None  #: None where nothing is stored for this machine.
+    path: Path  #: Its file, which may not exist yet.
     #: Why this run cannot be compared with what is stored, human-readable; None where it can, or nothing is stored.
     objection: str | None
-    #: Whether this run is to be accepted whatever its figures, so that drift does not gate.
-    accepting: bool
+    accepting: bool  #: Whether this run is to be accepted whatever its figures, so that drift does not gate.

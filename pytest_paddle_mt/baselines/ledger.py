@@ -26,11 +26,9 @@ if TYPE_CHECKING:
     from pytest_paddle_mt.records import Limits, Measured, Subject, Sweep, Verdict
     from pytest_paddle_mt.settings import Settings
 
-#: At most so many other machines are named in a message.
-_NAMED = 3
+_NAMED = 3  #: At most so many other machines are named in a message.
 
-#: Statuses of a verdict under which a run may be accepted.
-_ACCEPTABLE = frozenset({"pass", "calibrating"})
+_ACCEPTABLE = frozenset({"pass", "calibrating"})  #: Statuses of a verdict under which a run may be accepted.
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -38,16 +36,14 @@ class Offer:
     """A sweep whose run may be accepted when the session has ended."""
 
     nodeid: str
-    #: The key of the test in the store: its node id without the engine.
-    test: str
+    test: str  #: The key of the test in the store: its node id without the engine.
     engine: str
     path: Path
     machine: Mapping[str, Fact]
     setting: Mapping[str, Fact]
     limits: Limits
     points: tuple[Figures, ...]
-    #: Why it cannot be accepted even if its test passes; None where it can.
-    refusal: str | None
+    refusal: str | None  #: Why it cannot be accepted even if its test passes; None where it can.
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)

@@ -29,12 +29,9 @@ if TYPE_CHECKING:
 class Quantity:
     """A figure that may drift."""
 
-    #: Its attribute in ``Figures``.
-    key: str
-    #: Human-readable.
-    name: str
-    #: True for latencies; False for throughput and efficiency.
-    more_is_worse: bool
+    key: str  #: Its attribute in ``Figures``.
+    name: str  #: Human-readable.
+    more_is_worse: bool  #: True for latencies; False for throughput and efficiency.
 
     def margin(self, limits: Limits) -> float:
         """Accepted drift."""
@@ -68,27 +65,20 @@ class Comparison:
 
     threads: int
     quantity: Quantity
-    #: Geometric mean of the accepted runs, in the unit of the quantity.
-    old: float
+    old: float  #: Geometric mean of the accepted runs, in the unit of the quantity.
     new: float
-    #: How many runs ``old`` is the mean of.
-    runs: int
-    #: Whether ``old`` is the anchor, not the mean of the rolling window.
-    anchored: bool
-    #: How much worse the new value is than expected, as a logarithm; negative: better.
-    worse: float
-    #: How much worse it may be, as a logarithm.
-    limit: float
+    runs: int  #: How many runs ``old`` is the mean of.
+    anchored: bool  #: Whether ``old`` is the anchor, not the mean of the rolling window.
+    worse: float  #: How much worse the new value is than expected, as a logarithm; negative: better.
+    limit: float  #: How much worse it may be, as a logarithm.
     #: Standard deviation of the logarithms of the accepted runs, for the anchor between neighbours; relative to the
     #: probe, it is that around the prediction.
     spread: float
-    #: The drift that is found 19 times in 20, as a logarithm.
-    detectable: float
+    detectable: float  #: The drift that is found 19 times in 20, as a logarithm.
     #: How much slower the probe was than in the accepted runs, as a factor; below 1: faster. None where the comparison
     #: is not relative to the probe.
     slower: float | None
-    #: The same comparison without the probe; None where this one is without it.
-    alone: Comparison | None
+    alone: Comparison | None  #: The same comparison without the probe; None where this one is without it.
 
     @property
     def drifted(self) -> bool:

@@ -105,13 +105,11 @@ class _Kind:
 
     #: From the file's value and its path to the record's; raises ``_Wrong``.
     read: Callable[[object, str], Any]
-    #: From the record's value to the file's.
-    write: Callable[[Any], Any] = _unchanged
+    write: Callable[[Any], Any] = _unchanged  #: From the record's value to the file's.
 
 
 if TYPE_CHECKING:
-    #: What each member of an object may be, by its key in the file.
-    _Table = Mapping[str, _Kind]
+    _Table = Mapping[str, _Kind]  #: What each member of an object may be, by its key in the file.
     #: Given a value of the file that has been read, and its path; raises ``_Wrong``.
     _Check = Callable[[Any, str], None]
 

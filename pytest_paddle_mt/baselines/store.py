@@ -26,8 +26,7 @@ if TYPE_CHECKING:
 
     from pytest_paddle_mt.baselines import Baseline
 
-#: Length of the readable part of a file's name, so that the whole fits a file name.
-_READABLE = 100
+_READABLE = 100  #: Length of the readable part of a file's name, so that the whole fits a file name.
 
 
 def file_name(test: str, engine: str) -> str:

@@ -19,10 +19,8 @@ if TYPE_CHECKING:
 class OtherSide:
     """The other side of a comparison, measured in the same rounds."""
 
-    #: What this side and the other are called.
-    names: tuple[str, str]
-    #: The rounds, with the visits of both sides.
-    both: tuple[Round, ...]
+    names: tuple[str, str]  #: What this side and the other are called.
+    both: tuple[Round, ...]  #: The rounds, with the visits of both sides.
     points: tuple[Point, ...]
 
 
@@ -30,24 +28,17 @@ class OtherSide:
 class Evidence:
     """What a check judges on."""
 
-    #: The rounds of the side that is judged.
-    rounds: tuple[Round, ...]
-    #: What these rounds show, one per thread count.
-    points: tuple[Point, ...]
-    #: Ascending; the first is 1.
-    thread_counts: tuple[int, ...]
+    rounds: tuple[Round, ...]  #: The rounds of the side that is judged.
+    points: tuple[Point, ...]  #: What these rounds show, one per thread count.
+    thread_counts: tuple[int, ...]  #: Ascending; the first is 1.
     limits: Limits
-    #: Largest thread count that the linear check judges.
-    linear_until: int
+    linear_until: int  #: Largest thread count that the linear check judges.
     cpu: Cpu
-    #: Confidence of each interval, looks and comparisons accounted for.
-    confidence: float
+    confidence: float  #: Confidence of each interval, looks and comparisons accounted for.
     #: Divide every throughput by that of the control workload, measured next to it.
     relative_to_control: bool = False
-    #: What is stored for this test; None where nothing was looked up.
-    stored: Stored | None = None
-    #: The other side of a comparison; None where there is one side.
-    other: OtherSide | None = None
+    stored: Stored | None = None  #: What is stored for this test; None where nothing was looked up.
+    other: OtherSide | None = None  #: The other side of a comparison; None where there is one side.
     #: Versions of what the measurement depends on, by name.
     versions: Mapping[str, str | None] = field(default_factory=dict)
 

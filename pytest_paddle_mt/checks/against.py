@@ -14,8 +14,7 @@ if TYPE_CHECKING:
     from pytest_paddle_mt.checks import Evidence, OtherSide
     from pytest_paddle_mt.records import Side, Status
 
-#: Name of the check.
-NAME = "against"
+NAME = "against"  #: Name of the check.
 
 
 def limit(max_drift: float) -> float:

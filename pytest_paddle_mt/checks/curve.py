@@ -16,8 +16,7 @@ if TYPE_CHECKING:
     from pytest_paddle_mt.checks import Evidence
     from pytest_paddle_mt.records import Cpu, Limits, Verdict
 
-#: The checks that ask how a curve should look.
-_OF_THE_CURVE = frozenset({"linear", "collapse"})
+_OF_THE_CURVE = frozenset({"linear", "collapse"})  #: The checks that ask how a curve should look.
 
 
 def linear_until(

@@ -31,13 +31,10 @@ class Question:
 
     check: str
     threads: int
-    #: What the ratio is, human-readable: ``scaling efficiency with 4 threads``.
-    what: str
+    what: str  #: What the ratio is, human-readable: ``scaling efficiency with 4 threads``.
     limit: float
-    #: The ratio is of the throughput with ``threads`` threads over that with so many.
-    base: int
-    #: What that ratio is for linear growth, or for whatever else the limit is a share of.
-    ideal: float
+    base: int  #: The ratio is of the throughput with ``threads`` threads over that with so many.
+    ideal: float  #: What that ratio is for linear growth, or for whatever else the limit is a share of.
 
 
 def judge(question: Question, evidence: Evidence) -> Verdict:

@@ -27,8 +27,7 @@ MAX_STORED_QUERIES = 1_000_000
 class SyntheticWork:
     """A query made of known work, for self-tests and as a control; see the ``synthetic`` engine."""
 
-    #: Arithmetic that takes this long on an idle core, in ns; 0: none.
-    spin_ns: float = 0.0
+    spin_ns: float = 0.0  #: Arithmetic that takes this long on an idle core, in ns; 0: none.
     #: Arithmetic of so many steps, in place of ``spin_ns``: the same work in every process, however long it takes; 0:
     #: none.
     steps: int = 0
@@ -37,14 +36,10 @@ class SyntheticWork:
     saturating: bool = False
     #: Draw spin times from an exponential distribution with mean ``spin_ns`` instead of keeping them fixed.
     exponential: bool = False
-    #: Each further thread of a window makes the spin this fraction longer.
-    growth: float = 0.0
-    #: This fraction of the spin holds a lock that all threads share.
-    locked_fraction: float = 0.0
-    #: Memory of its own that each query reads once, in bytes.
-    stream_bytes: int = 0
-    #: Index of the query that fails in thread 0; 0: none does.
-    fail_at: int = 0
+    growth: float = 0.0  #: Each further thread of a window makes the spin this fraction longer.
+    locked_fraction: float = 0.0  #: This fraction of the spin holds a lock that all threads share.
+    stream_bytes: int = 0  #: Memory of its own that each query reads once, in bytes.
+    fail_at: int = 0  #: Index of the query that fails in thread 0; 0: none does.
     #: Index of the query that ends the process with a segmentation fault, in thread 0; 0: none does. For tests of what
     #: a crash in a model leaves behind.
     crash_at: int = 0
@@ -53,24 +48,18 @@ class SyntheticWork:
 #: The probe: fills a core, so that two threads on the hardware threads of one core have half a core each. It is the
 #: same work in every process, so that what it reaches also says how fast the machine was, run by run. About 0.1 ms.
 PROBE_WORK = SyntheticWork(steps=20_000, saturating=True)
-#: To be raised when the native code of these steps becomes another.
-PROBE_REVISION = 1
+PROBE_REVISION = 1  #: To be raised when the native code of these steps becomes another.
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class Workload:
     """What an engine is asked to serve."""
 
-    #: The predictors; None for an engine that needs none.
-    pool: PredictorPool | None
-    #: Input sets to take in turn; empty for an engine that needs none.
-    inputs: InputSets
-    #: A user's own query, ``query(predictor, inputs)``; None: copy in, run, copy out.
-    query: Query | None
-    #: Known work for the synthetic engine; None: its own default.
-    synthetic: SyntheticWork | None
-    #: Seed of whatever the engine draws at random.
-    seed: int
+    pool: PredictorPool | None  #: The predictors; None for an engine that needs none.
+    inputs: InputSets  #: Input sets to take in turn; empty for an engine that needs none.
+    query: Query | None  #: A user's own query, ``query(predictor, inputs)``; None: copy in, run, copy out.
+    synthetic: SyntheticWork | None  #: Known work for the synthetic engine; None: its own default.
+    seed: int  #: Seed of whatever the engine draws at random.
 
 
 class EngineSession(Protocol):

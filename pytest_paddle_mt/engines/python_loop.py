@@ -30,8 +30,7 @@ if TYPE_CHECKING:
     from pytest_paddle_mt.engines.thread_usage import ThreadUsage
     from pytest_paddle_mt.records import WindowPlan
 
-#: The supervisor looks for Ctrl-C this often.
-_POLL_S = 0.05
+_POLL_S = 0.05  #: The supervisor looks for Ctrl-C this often.
 #: The window opens this many queries of the slowest thread after the last thread has become steady, but not sooner than
 #: the time below; ``native/closed_loop.cpp`` has the reason.
 _SETTLE_QUERIES = 2
@@ -197,8 +196,7 @@ class _Slot:
 
     def __init__(self) -> None:
         self.query = 0
-        #: Start and end of each counted query.
-        self.starts_ns: list[int] = []
+        self.starts_ns: list[int] = []  #: Start and end of each counted query.
         self.ends_ns: list[int] = []
         #: Start and end of the queries that were under way when the window opened and when it closed.
         self.edges: list[tuple[int, int]] = []

@@ -22,10 +22,8 @@ _CPU_ROOT = Path("/sys/devices/system/cpu")
 class Cores:
     """The cores that this process may use."""
 
-    #: CPUs in its affinity: cores, or hardware threads of cores.
-    affinity: int
-    #: The CPU quota of its cgroup, in cores; None without a quota.
-    quota: float | None
+    affinity: int  #: CPUs in its affinity: cores, or hardware threads of cores.
+    quota: float | None  #: The CPU quota of its cgroup, in cores; None without a quota.
     #: Physical cores that those CPUs are hardware threads of; None if the kernel does not report them.
     physical: int | None = None
 

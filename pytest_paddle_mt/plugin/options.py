@@ -19,32 +19,24 @@ if TYPE_CHECKING:
 
 #: A window given in seconds lasts at least as long as this many queries are expected to take.
 EXPECTED_QUERIES = 5
-#: Every thread completes this many queries before a window may open.
-WARMUP_QUERIES = 3
+WARMUP_QUERIES = 3  #: Every thread completes this many queries before a window may open.
 
-#: Name of the marker whose arguments set options of one test.
-MARKER = "paddle_scaling"
+MARKER = "paddle_scaling"  #: Name of the marker whose arguments set options of one test.
 
 
 class Option(NamedTuple):
     """One option, wherever it is given. A tuple: a dataclass takes some ten times as long to define."""
 
-    #: As written on the command line, for instance ``--paddle-threads``.
-    name: str
-    #: What stands for the value in the help; None for a flag.
-    metavar: str | None
-    #: Name of the function in ``parsers`` that reads its value.
-    parser: str
+    name: str  #: As written on the command line, for instance ``--paddle-threads``.
+    metavar: str | None  #: What stands for the value in the help; None for a flag.
+    parser: str  #: Name of the function in ``parsers`` that reads its value.
     #: The default as a user would write it; None when there is no such value.
     default: str | None = None
-    #: What happens when it is not given and there is no default value.
-    unset: str = ""
+    unset: str = ""  #: What happens when it is not given and there is no default value.
     #: The default of a comparison of two sides, if it differs.
     default_two_sides: str | None = None
-    #: Whether a marker argument sets it for one test.
-    per_test: bool = True
-    #: For the help and for docs/options.md.
-    meaning: str = ""
+    per_test: bool = True  #: Whether a marker argument sets it for one test.
+    meaning: str = ""  #: For the help and for docs/options.md.
 
     def means(self, meaning: str) -> Option:
         """The same option with this meaning."""
@@ -76,14 +68,10 @@ class Option(NamedTuple):
 class MarkerArgument(NamedTuple):
     """An argument that only the marker has."""
 
-    #: Its name, and its key in ``Settings.sources``.
-    key: str
-    #: Name of the function in ``parsers`` that reads its value.
-    parser: str
-    #: The values that it takes, as written in Python.
-    values: str
-    #: What it means, for docs/options.md.
-    meaning: str
+    key: str  #: Its name, and its key in ``Settings.sources``.
+    parser: str  #: Name of the function in ``parsers`` that reads its value.
+    values: str  #: The values that it takes, as written in Python.
+    meaning: str  #: What it means, for docs/options.md.
     default: object
 
 
@@ -181,8 +169,7 @@ MARKER_ONLY: tuple[MarkerArgument, ...] = (
     ),
 )
 
-#: The options by their key.
-BY_KEY: dict[str, Option] = {option.key: option for option in OPTIONS}
+BY_KEY: dict[str, Option] = {option.key: option for option in OPTIONS}  #: The options by their key.
 
 
 def register(parser: pytest.Parser) -> None:

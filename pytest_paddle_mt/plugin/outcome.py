@@ -13,8 +13,7 @@ if TYPE_CHECKING:
 
     from pytest_paddle_mt.records import Sweep
 
-#: How the reason of a test that was not gated begins.
-NOT_GATED = "NOT gated: "
+NOT_GATED = "NOT gated: "  #: How the reason of a test that was not gated begins.
 
 
 def decide_outcome(sweeps: Iterable[Sweep], *, strict: bool) -> None:

@@ -19,12 +19,9 @@ from pytest_paddle_mt.records import POOL_METHODS
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-#: Throughput is counted between completions, so one query of a thread gives none.
-FEWEST_QUERIES = 2
-#: Each thread gets its own predictor: beyond this, memory decides, not the model.
-MAX_THREADS = 1024
-#: Each fork loads Paddle and the model: beyond this, memory decides, not the model.
-MAX_FORKS = 64
+FEWEST_QUERIES = 2  #: Throughput is counted between completions, so one query of a thread gives none.
+MAX_THREADS = 1024  #: Each thread gets its own predictor: beyond this, memory decides, not the model.
+MAX_FORKS = 64  #: Each fork loads Paddle and the model: beyond this, memory decides, not the model.
 
 
 class Refused(Exception):

@@ -16,10 +16,8 @@ if TYPE_CHECKING:
 
     from pytest_paddle_mt.sweeps.rounds import Progress
 
-#: Making predictors is reported once it has taken longer than this.
-_SLOW_CLONES_S = 2.0
-#: The changing line is written at most this often.
-_EVERY_S = 0.5
+_SLOW_CLONES_S = 2.0  #: Making predictors is reported once it has taken longer than this.
+_EVERY_S = 0.5  #: The changing line is written at most this often.
 
 
 class Announcer:

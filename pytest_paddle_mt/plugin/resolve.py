@@ -33,8 +33,7 @@ from pytest_paddle_mt.settings import Settings
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
 
-#: Everything that can be set.
-_ROWS: tuple[Option | MarkerArgument, ...] = (*OPTIONS, *MARKER_ONLY)
+_ROWS: tuple[Option | MarkerArgument, ...] = (*OPTIONS, *MARKER_ONLY)  #: Everything that can be set.
 
 
 def scaling_marks(item: pytest.Item) -> list[pytest.Mark]:
@@ -173,12 +172,9 @@ def _baselines_in(rootdir: Path, name: Path, source: str | None) -> Path:
 class _Given:
     """A value that was given, not yet parsed."""
 
-    #: As pytest, the environment or the marker returns it.
-    value: object
-    #: How the user wrote it, and where.
-    source: str
-    #: The directory that a relative path starts from.
-    directory: Path
+    value: object  #: As pytest, the environment or the marker returns it.
+    source: str  #: How the user wrote it, and where.
+    directory: Path  #: The directory that a relative path starts from.
 
 
 def _parsed(given: _Given, parser: str) -> Any:

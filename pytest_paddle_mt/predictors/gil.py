@@ -14,11 +14,9 @@ if TYPE_CHECKING:
 
     from pytest_paddle_mt.records import GilState
 
-#: How long calls are watched: time for hundreds of ticks.
-_WATCH_NS = 60 * NS_PER_MS
+_WATCH_NS = 60 * NS_PER_MS  #: How long calls are watched: time for hundreds of ticks.
 _TICK_S = 1e-4
-#: With this many ticks inside the calls, the GIL counts as released.
-_ENOUGH_TICKS = 3
+_ENOUGH_TICKS = 3  #: With this many ticks inside the calls, the GIL counts as released.
 
 
 def probe(call: Callable[[], object]) -> GilState:

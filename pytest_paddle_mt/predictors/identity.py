@@ -19,14 +19,12 @@ if TYPE_CHECKING:
     from pytest_paddle_mt.predictors.pool import PredictorPool
     from pytest_paddle_mt.records import Subject
 
-#: Stands for a fact that cannot be known; it equals nothing, not even itself.
-UNKNOWN = "unknown"
+UNKNOWN = "unknown"  #: Stands for a fact that cannot be known; it equals nothing, not even itself.
 
 #: Facts in which two sides must agree, or the ratio of their throughputs would mean nothing.
 _MUST_MATCH = ("inputs", "batch size", "device")
 
-#: Characters of a digest that are kept: 64 bits, which rules out a collision by chance.
-_DIGITS = 16
+_DIGITS = 16  #: Characters of a digest that are kept: 64 bits, which rules out a collision by chance.
 
 
 def describe(

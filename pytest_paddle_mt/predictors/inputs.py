@@ -21,8 +21,7 @@ if TYPE_CHECKING:
 
 InputSet = dict[str, "npt.NDArray[Any]"]
 
-#: The type that an input is assumed to have if Paddle does not report one.
-_FLOAT32 = 0
+_FLOAT32 = 0  #: The type that an input is assumed to have if Paddle does not report one.
 
 
 class DefaultInputs(dict[str, Any]):

@@ -34,8 +34,7 @@ class InputSpec:
     """One input, as the model declares it."""
 
     name: str
-    #: Extents, -1 for an open one; None if this Paddle cannot report them.
-    shape: tuple[int, ...] | None
+    shape: tuple[int, ...] | None  #: Extents, -1 for an open one; None if this Paddle cannot report them.
     #: Paddle's number of the data type, a key of ``DATA_TYPES``; None if this Paddle does not report it.
     data_type: int | None
 

@@ -63,8 +63,7 @@ class PredictorPool:
         ModelError: the model does not exist or Paddle cannot load it.
     """
 
-    #: Whether the predictors were let go; a closed pool serves nothing.
-    closed: bool
+    closed: bool  #: Whether the predictors were let go; a closed pool serves nothing.
 
     def __init__(
         self,
@@ -87,12 +86,9 @@ class PredictorPool:
     def _set_up(
         self, config: Any, method: PoolMethod | None, size: int | None, allow_nonfinite: bool, progress: Progress | None
     ) -> None:
-        #: The ``paddle.inference.Config``; None for given predictors.
-        self.config = config
-        #: How predictors are made; None for given predictors.
-        self.method = method
-        #: The largest number of predictors; None: no limit.
-        self.size = size
+        self.config = config  #: The ``paddle.inference.Config``; None for given predictors.
+        self.method = method  #: How predictors are made; None for given predictors.
+        self.size = size  #: The largest number of predictors; None: no limit.
         self.allow_nonfinite = allow_nonfinite
         #: Math threads of each predictor; None when unknown.
         self.math_threads: int | None = None if config is None else config.cpu_math_library_num_threads()
@@ -101,8 +97,7 @@ class PredictorPool:
         self._predictors: list[Any] = []
         self._handles: dict[int, Handles] = {}
         self._shared: list[Any] = []
-        #: Whether the pool has dropped its predictors.
-        self.closed = False
+        self.closed = False  #: Whether the pool has dropped its predictors.
         self._users = 0
 
     def __len__(self) -> int:

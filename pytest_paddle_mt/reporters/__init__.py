@@ -22,11 +22,9 @@ class Finished:
     """A finished sweep and where it happened."""
 
     sweep: Sweep
-    #: Every window of it; not kept after the sweep was reported.
-    measured: Measured
+    measured: Measured  #: Every window of it; not kept after the sweep was reported.
     item: pytest.Item
-    #: The ``benchmark`` fixture of pytest-benchmark; None without that plugin.
-    benchmark: Any
+    benchmark: Any  #: The ``benchmark`` fixture of pytest-benchmark; None without that plugin.
 
 
 class Reporter(Protocol):

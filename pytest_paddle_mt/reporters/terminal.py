@@ -66,8 +66,7 @@ def heading(sweep: Sweep) -> list[str]:
     ]
 
 
-#: Facts that are understood without their key.
-_OWN_WORDS = ("paddle", "measured")
+_OWN_WORDS = ("paddle", "measured")  #: Facts that are understood without their key.
 
 
 def table(sweep: Sweep) -> list[str]:

@@ -14,14 +14,12 @@ from pytest_paddle_mt.statistics.intervals import student_t_quantile
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-#: From this many accepted runs on, their own spread alone decides.
-FULL_RUNS = 8
+FULL_RUNS = 8  #: From this many accepted runs on, their own spread alone decides.
 
 #: Assumed spread between runs of one test on one machine, as a standard deviation of logarithms, until there are enough
 #: runs to estimate it; wide on purpose, for the reasons in ``docs/statistics.md``.
 PRIOR_SPREAD = 0.10
-#: Degrees of freedom that this assumption counts for.
-PRIOR_DF = 8.0
+PRIOR_DF = 8.0  #: Degrees of freedom that this assumption counts for.
 
 #: Chance that a drift of exactly the margin fails a test, shared by everything that is judged in it. A test that has
 #: not drifted fails far less often: ``docs/statistics.md`` has the figures, and why this is not smaller.
@@ -33,18 +31,15 @@ EVIDENCE = 0.05
 #: Cached, as a test asks for the same few degrees of freedom many times.
 _quantile = functools.lru_cache(maxsize=256)(student_t_quantile)
 
-#: The smallest drift that is reported as found is found with this probability.
-POWER = 0.95
+POWER = 0.95  #: The smallest drift that is reported as found is found with this probability.
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class Spread:
     """How much runs of the same test differ."""
 
-    #: Standard deviation of the logarithm between runs.
-    sd: float
-    #: Degrees of freedom of that estimate.
-    df: float
+    sd: float  #: Standard deviation of the logarithm between runs.
+    df: float  #: Degrees of freedom of that estimate.
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -52,11 +47,9 @@ class Regression:
     """How a figure goes with the probe from run to run: a straight line through logarithms."""
 
     slope: float
-    #: Sum of squares of the probes around their mean, and of the steps from one to the next.
-    squares: float
+    squares: float  #: Sum of squares of the probes around their mean, and of the steps from one to the next.
     steps: float
-    #: Each figure less the line, in the order of the runs.
-    residuals: npt.NDArray[np.float64]
+    residuals: npt.NDArray[np.float64]  #: Each figure less the line, in the order of the runs.
 
     @property
     def spread(self) -> Spread:

@@ -16,8 +16,7 @@ from pytest_paddle_mt.records import Interval
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-#: Fewest values from which an interval is made.
-MIN_VALUES = 4
+MIN_VALUES = 4  #: Fewest values from which an interval is made.
 
 #: A series this short cannot show that its values are independent, so they are taken to be at least this correlated.
 MIN_AUTOCORRELATION = 0.3

@@ -25,8 +25,7 @@ _BINS_PER_OCTAVE = 128
 #: The first latency without a bin of its own, in ns (73 minutes); it and all longer ones count in the last bin.
 MAX_LATENCY_NS = 2**42
 
-#: Number of bins of a histogram, here and in the native core.
-BIN_COUNT = 36 * _BINS_PER_OCTAVE
+BIN_COUNT = 36 * _BINS_PER_OCTAVE  #: Number of bins of a histogram, here and in the native core.
 
 #: A percentile is supported where the second largest query lies above it with this probability.
 _SUPPORT = 0.99

@@ -14,8 +14,7 @@ if TYPE_CHECKING:
 
 #: A window whose threads lost more than this share of their time to other work has no latencies worth showing.
 MAX_LOST_SHARE = 0.05
-#: Beyond this share what is left of a window is too little to correct it.
-MAX_CORRECTED_SHARE = 0.75
+MAX_CORRECTED_SHARE = 0.75  #: Beyond this share what is left of a window is too little to correct it.
 #: A window with more steal time than this share of the cores is set aside: the kernel does not report which thread lost
 #: it.
 MAX_STEAL_SHARE = 0.05
@@ -29,13 +28,10 @@ _MIN_CPU_SHARE = 0.95
 #: on one core have half of it each, and clocks that fall when all cores work leave more than this.
 MIN_CORE_SPEED = 0.7
 
-#: So many more sleeps per query than with one thread show that threads wait for each other.
-MIN_WAITS = 0.01
+MIN_WAITS = 0.01  #: So many more sleeps per query than with one thread show that threads wait for each other.
 
-#: The harness may take this share of a thread's time between queries.
-MAX_OUTSIDE_SHARE = 0.02
-#: Every thread must be seen at work over at least this share of the window.
-MIN_OVERLAP = 0.8
+MAX_OUTSIDE_SHARE = 0.02  #: The harness may take this share of a thread's time between queries.
+MIN_OVERLAP = 0.8  #: Every thread must be seen at work over at least this share of the window.
 
 
 def lost_share(window: Window, cpu: Cpu) -> float:

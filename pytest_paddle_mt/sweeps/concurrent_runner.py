@@ -39,8 +39,7 @@ if TYPE_CHECKING:
     from pytest_paddle_mt.workers.launch import Place
     from pytest_paddle_mt.workers.opened import Opener
 
-    #: What a test can have measured.
-    Served = PredictorPool | SyntheticWork | Sequence[Any]
+    Served = PredictorPool | SyntheticWork | Sequence[Any]  #: What a test can have measured.
 
 P = ParamSpec("P")
 R = TypeVar("R")

@@ -35,8 +35,7 @@ class Judged:
 
     evidence: Evidence
     verdicts: tuple[Verdict, ...] = ()
-    #: What is reported of a curve, and does not gate.
-    notes: tuple[Warning, ...] = ()
+    notes: tuple[Warning, ...] = ()  #: What is reported of a curve, and does not gate.
 
     @property
     def undecided(self) -> frozenset[int]:

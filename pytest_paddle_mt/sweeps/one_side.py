@@ -62,8 +62,7 @@ class _Again:
     rounds: tuple[Round, ...] = ()
     #: With every failure confirmed or taken back; None where nothing had failed.
     verdicts: tuple[Verdict, ...] | None = None
-    #: What went wrong in the fresh processes, human-readable.
-    notes: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()  #: What went wrong in the fresh processes, human-readable.
 
 
 _NOT_AGAIN = _Again()

@@ -19,18 +19,15 @@ class PointResult:
     """One thread count of a sweep, for a test's own assertions."""
 
     def __init__(self, point: Point, latencies: Latencies) -> None:
-        #: Number of threads.
-        self.threads = point.threads
+        self.threads = point.threads  #: Number of threads.
         #: Throughput in queries per second of the time that other work left to the threads.
         self.qps = point.qps
         #: Throughput over that of one thread; None when every round was set aside.
         self.speedup = point.speedup
-        #: Speedup over threads; None when every round was set aside.
-        self.efficiency = point.efficiency
+        self.efficiency = point.efficiency  #: Speedup over threads; None when every round was set aside.
         #: Throughput of the slowest thread over that of the fastest, median over windows.
         self.fairness = point.fairness
-        #: Completed queries inside the windows.
-        self.queries = point.queries
+        self.queries = point.queries  #: Completed queries inside the windows.
         self._latencies = latencies
 
     def latency_ms(self, percentile: float) -> float:
@@ -84,12 +81,9 @@ class SweepResult(SideResult):
         super().__init__(sweep.points, [one.of("this") for one in measured.rounds], measured.cpu)
         self.sweep = sweep
         self.measured = measured
-        #: The thread counts measured, ascending.
-        self.thread_counts = sweep.thread_counts
-        #: The worst of the verdicts.
-        self.status = sweep.status
-        #: What each check concluded.
-        self.verdicts = sweep.verdicts
+        self.thread_counts = sweep.thread_counts  #: The thread counts measured, ascending.
+        self.status = sweep.status  #: The worst of the verdicts.
+        self.verdicts = sweep.verdicts  #: What each check concluded.
 
 
 class ComparisonResult(SweepResult):

@@ -38,11 +38,9 @@ class Stop(NamedTuple):
 class Schedule:
     """How a sweep is measured."""
 
-    #: Ascending; the first is 1.
-    thread_counts: tuple[int, ...]
+    thread_counts: tuple[int, ...]  #: Ascending; the first is 1.
     window: WindowPlan
-    #: Draws the stops of each round: ``one_side`` or ``two_sides``.
-    order: Order
+    order: Order  #: Draws the stops of each round: ``one_side`` or ``two_sides``.
     #: Numbers of rounds after which the checks are asked; the last is the most that are measured.
     looks: tuple[int, ...]
     #: Wall time that the rounds may take, in seconds. A round that would not end in time is not begun.
@@ -103,8 +101,8 @@ def run_rounds(
 ) -> tuple[tuple[Round, ...], Judgement]:
     """Measure rounds until a look finds everything decided, the last look is reached, or the budget is used up.
 
-    At least one round is measured, however small the budget. Exactly one worker measures at any time. After a look,
-    rounds visit only the thread counts that are still needed.
+    At least one round is measured, however small the budget. One worker measures at a time. After a look, rounds visit
+    only the thread counts that are still needed.
 
     Args:
         workers: a worker for each side; each round is measured by one entry, in turn.
@@ -112,7 +110,7 @@ def run_rounds(
         rng: draws the order of each round.
         measure: measures one stop on one worker.
         judge: judges the rounds so far, at each look and, unless that was one, at the end.
-        undecided: the thread counts that are still needed after a look; empty: everything is decided.
+        undecided: the thread counts that are still needed after a look; empty: all is decided.
         clock: monotonic seconds.
         progress: called before each window.
 
@@ -131,16 +129,9 @@ def run_rounds(
         stops = schedule.order(counts, rng)
         visits = []
         for index, stop in enumerate(stops):
-            progress(
-                Progress(
-                    round_index=len(rounds),
-                    rounds_most=schedule.looks[-1],
-                    window_index=index,
-                    windows_per_round=len(stops),
-                    threads=stop.threads,
-                    elapsed_s=clock() - started_s,
-                )
-            )
+            at = {"round_index": len(rounds), "rounds_most": schedule.looks[-1], "windows_per_round": len(stops)}
+            elapsed_s = clock() - started_s
+            progress(Progress(**at, window_index=index, threads=stop.threads, elapsed_s=elapsed_s))
             visits.append(measure(of_sides[stop.side], stop))
         rounds.append(Round(index=len(rounds), visits=tuple(visits)))
         longest_s = max(longest_s, clock() - began_s)

@@ -24,46 +24,31 @@ if TYPE_CHECKING:
 class Sides:
     """What the two sides of a comparison are."""
 
-    #: What this side and the other are called.
-    names: tuple[str, str]
-    #: What they are, in a human-readable line each.
-    described: tuple[str, str]
-    #: What else a reader has to know of them, human-readable.
-    notes: tuple[str, ...]
-    #: What this side serves where neither side comes to report it.
-    stated: Subject
+    names: tuple[str, str]  #: What this side and the other are called.
+    described: tuple[str, str]  #: What they are, in a human-readable line each.
+    notes: tuple[str, ...]  #: What else a reader has to know of them, human-readable.
+    stated: Subject  #: What this side serves where neither side comes to report it.
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class Terms:
     """What a sweep is carried out by."""
 
-    #: The test; a fresh process that confirms a failure runs it, too.
-    item: pytest.Item
-    #: How many fresh processes measure each side; 0: this process does.
-    forks: int
+    item: pytest.Item  #: The test; a fresh process that confirms a failure runs it, too.
+    forks: int  #: How many fresh processes measure each side; 0: this process does.
     schedule: Schedule
     limits: Limits
     cores: Cores
     seed: int
-    #: Whether the verdicts gate the test.
-    gate: bool
-    #: Why nothing is judged, in a smoke run; None otherwise.
-    smoke_reason: str | None
-    #: Reports that 1 was added to the thread counts; None when it was not.
-    threads_note: str | None
-    #: They are asked for verdicts.
-    checks: Sequence[Check]
-    #: The engine that serves the probe and the control workload.
-    synthetic: Engine
-    #: When the sweep began, on ``time.monotonic``, in seconds.
-    started_s: float
-    #: Prints a line.
-    announce: Callable[[str], None]
-    #: Shows progress before each window; None ends it.
-    progress: Callable[[Progress | None], None]
-    #: The sides of a comparison; None: there is one side.
-    sides: Sides | None = None
+    gate: bool  #: Whether the verdicts gate the test.
+    smoke_reason: str | None  #: Why nothing is judged, in a smoke run; None otherwise.
+    threads_note: str | None  #: Reports that 1 was added to the thread counts; None when it was not.
+    checks: Sequence[Check]  #: They are asked for verdicts.
+    synthetic: Engine  #: The engine that serves the probe and the control workload.
+    started_s: float  #: When the sweep began, on ``time.monotonic``, in seconds.
+    announce: Callable[[str], None]  #: Prints a line.
+    progress: Callable[[Progress | None], None]  #: Shows progress before each window; None ends it.
+    sides: Sides | None = None  #: The sides of a comparison; None: there is one side.
 
     @property
     def nodeid(self) -> str:

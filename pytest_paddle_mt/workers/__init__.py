@@ -57,5 +57,4 @@ class Server(Protocol):
         """
 
 
-#: Set only in the config of a fork.
-SERVER: pytest.StashKey[Server] = pytest.StashKey()
+SERVER: pytest.StashKey[Server] = pytest.StashKey()  #: Set only in the config of a fork.

@@ -23,8 +23,7 @@ if TYPE_CHECKING:
     from pytest_paddle_mt.records import Subject
     from pytest_paddle_mt.workers.launch import Role
 
-#: After Ctrl-C, for all forks together.
-INTERRUPT_S = 5.0
+INTERRUPT_S = 5.0  #: After Ctrl-C, for all forks together.
 
 
 class Crew:

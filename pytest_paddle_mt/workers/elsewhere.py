@@ -18,8 +18,7 @@ if TYPE_CHECKING:
 
     import pytest
 
-#: How long an interpreter may take to report what it is: 20 ms on an idle machine.
-ASK_S = 60.0
+ASK_S = 60.0  #: How long an interpreter may take to report what it is: 20 ms on an idle machine.
 
 #: Run by the other interpreter, which may be any Python 3. As in ``launch``, the working directory is no module path.
 _QUESTION = (
@@ -35,8 +34,7 @@ _PLUGIN_HERE = "install pytest-paddle-mt there as it is installed here"
 class Interpreter:
     """What another interpreter reports about itself."""
 
-    #: Version of Python.
-    python: str
+    python: str  #: Version of Python.
     has_paddle: bool
 
 

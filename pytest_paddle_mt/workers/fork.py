@@ -54,23 +54,16 @@ HELLO_S = 60.0
 READY_S = 300.0
 #: For each additional predictor. The slowest that we know, a clone of a PIR model with oneDNN, takes 1 s.
 PREDICTOR_S = 10.0
-#: In addition to a window's own seconds: swapping, a suspended container, a busy machine.
-SLACK_S = 30.0
-#: A query may take this many times as long as the first one did alone, for each thread.
-SLOWER = 10.0
+SLACK_S = 30.0  #: In addition to a window's own seconds: swapping, a suspended container, a busy machine.
+SLOWER = 10.0  #: A query may take this many times as long as the first one did alone, for each thread.
 #: Stands in for the time of the first query where there was none: engines without a pool do not report it.
 UNKNOWN_QUERY_S = 1.0
-#: From the request to stop until every fixture is torn down.
-STOP_S = 60.0
-#: From then until the process is gone.
-EXIT_S = 10.0
-#: For the stacks of a hung fork, which the kernel delivers in milliseconds.
-STACKS_S = 5.0
+STOP_S = 60.0  #: From the request to stop until every fixture is torn down.
+EXIT_S = 10.0  #: From then until the process is gone.
+STACKS_S = 5.0  #: For the stacks of a hung fork, which the kernel delivers in milliseconds.
 
-#: Lines of a fork's output that a message quotes.
-_LAST_LINES = 20
-#: Bytes at the end of a fork's output that a report shows.
-_SHOWN_BYTES = 20_000
+_LAST_LINES = 20  #: Lines of a fork's output that a message quotes.
+_SHOWN_BYTES = 20_000  #: Bytes at the end of a fork's output that a report shows.
 _LOOK_S = 0.02
 
 _ADVICE = "Find out whether it also happens with one thread (--paddle-threads=1) or without forks (--paddle-forks=0)"
@@ -204,8 +197,7 @@ class ForkWorker:
 
     def __init__(self, fork: int, item: pytest.Item, seed: int, directory: Path, role: Role | None = None) -> None:
         self.fork = fork
-        #: What the fork serves; set by ``await_ready``.
-        self.subject: Subject
+        self.subject: Subject  #: What the fork serves; set by ``await_ready``.
         self._item = item
         self._seed = seed
         self._role = role
@@ -214,8 +206,7 @@ class ForkWorker:
         #: The fork, and what it does now, as messages call them.
         self._name = f"fork {fork}" + ("" if self._place is None else f" (the other side, {self._place.python})")
         self._doing = "started"
-        #: How long the first query took; None if there was none.
-        self._query_s: float | None = None
+        self._query_s: float | None = None  #: How long the first query took; None if there was none.
         directory.mkdir()
         ours, theirs = socket.socketpair()
         with theirs:

@@ -101,20 +101,16 @@ class Place:
 
     #: Its interpreter, absolute. Links are not followed: the Python of a virtual environment is one.
     python: Path
-    #: Its rootdir, absolute.
-    rootdir: Path
+    rootdir: Path  #: Its rootdir, absolute.
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class Role:
     """What the forks of one side do in a comparison."""
 
-    #: Which of the two things that ``compare`` was given they serve.
-    side: Side
-    #: Where they run; None: here.
-    place: Place | None
-    #: Number of the first: no two processes of a test have the same.
-    first: int
+    side: Side  #: Which of the two things that ``compare`` was given they serve.
+    place: Place | None  #: Where they run; None: here.
+    first: int  #: Number of the first: no two processes of a test have the same.
 
 
 def command(descriptor: int, place: Place | None = None) -> list[str]:

@@ -27,8 +27,7 @@ class Opened:
 
     #: A worker for each side; several entries measure whole rounds in turn.
     workers: Sequence[Mapping[Side, Worker]]
-    #: What each side serves.
-    subjects: Mapping[Side, Subject]
+    subjects: Mapping[Side, Subject]  #: What each side serves.
 
 
 class Opener(Protocol):

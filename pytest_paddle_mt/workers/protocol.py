@@ -28,16 +28,14 @@ if TYPE_CHECKING:
     import socket
     from collections.abc import Callable
 
-#: Version of everything below ``Hello``.
-PROTOCOL = 3
+PROTOCOL = 3  #: Version of everything below ``Hello``.
 
 _MAGIC = b"PMT\n"
 #: Before each frame: the magic, the number of bytes of JSON, the number of bytes of everything else.
 _HEADER = struct.Struct(">4sQQ")
 #: A greater length is an accident. A window of a million queries, the most that are kept, has 8 MB.
 _MOST_BYTES = 1 << 32
-#: How often a wait checks whether the other end still lives.
-_LOOK_S = 0.25
+_LOOK_S = 0.25  #: How often a wait checks whether the other end still lives.
 #: If the other end does not take a message for this long, it never will: it reads whenever it is idle.
 _SEND_S = 60.0
 
@@ -48,30 +46,22 @@ class Hello:
 
     protocol: int
     plugin_version: str
-    #: Version of Python.
-    python: str
-    #: Where the plugin was imported from.
-    package: str
+    python: str  #: Version of Python.
+    package: str  #: Where the plugin was imported from.
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class Start:
     """Parent to fork: which test to run, with which options."""
 
-    #: Exact node id of the test.
-    nodeid: str
-    #: The file that contains it.
-    path: str
-    #: Command line arguments of the fork's pytest.
-    arguments: tuple[str, ...]
+    nodeid: str  #: Exact node id of the test.
+    path: str  #: The file that contains it.
+    arguments: tuple[str, ...]  #: Command line arguments of the fork's pytest.
     #: Values of options by their name in ``config.option``, each pickled on its own.
     options: dict[str, bytes]
-    #: Seed of whatever the engine draws at random.
-    seed: int
-    #: Which of the two things that ``compare`` was given it measures.
-    side: Side
-    #: Whether to describe what exactly it serves, for which the model's files are read.
-    describe: bool
+    seed: int  #: Seed of whatever the engine draws at random.
+    side: Side  #: Which of the two things that ``compare`` was given it measures.
+    describe: bool  #: Whether to describe what exactly it serves, for which the model's files are read.
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -79,8 +69,7 @@ class Ready:
     """Fork to parent: it has reached ``concurrent_runner``, and this is what it serves."""
 
     subject: Subject
-    #: How long the first query took, in seconds; None if there was none.
-    query_s: float | None
+    query_s: float | None  #: How long the first query took, in seconds; None if there was none.
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -114,11 +103,9 @@ class Measured:
 class Failed:
     """Fork to parent: the request raised an error."""
 
-    #: Name of its class if it is one of ours, else empty.
-    error: str
+    error: str  #: Name of its class if it is one of ours, else empty.
     text: str
-    #: Arguments of the class, if it takes more than a text.
-    arguments: dict[str, Any]
+    arguments: dict[str, Any]  #: Arguments of the class, if it takes more than a text.
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -130,8 +117,7 @@ class Stop:
 class Ended:
     """Fork to parent, its last message: pytest has ended, every fixture is torn down."""
 
-    #: What went wrong in the test there, human-readable.
-    problems: tuple[str, ...]
+    problems: tuple[str, ...]  #: What went wrong in the test there, human-readable.
     #: Why there is nothing to measure there, though nothing broke: no such test, or it is skipped; None otherwise.
     absent: str | None
 
