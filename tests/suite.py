@@ -42,7 +42,7 @@ import pytest
 
 from pytest_paddle_mt import SyntheticWork
 from pytest_paddle_mt.engines.synthetic import SyntheticSession
-from pytest_paddle_mt.workers import fork, protocol
+from pytest_paddle_mt.workers import crew, fork, protocol
 
 HERE = Path(__file__).parent
 FORK = int(os.environ.get("PYTEST_PADDLE_MT_FORK", 0))
