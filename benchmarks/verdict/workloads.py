@@ -100,6 +100,7 @@ WORKLOADS = {
     "grows_65": _grows(0.65),
     "lock_50": _locked(0.5),
     "lock_80": _locked(0.8),
+    "lock_100": _locked(1.0),
     "stream": Workload(text="reads 32 MB of its own memory", work=SyntheticWork(stream_bytes=32 << 20)),
     "wide": Workload(text="a real model that reads 200 MB of weights for each query", config=_wide),
     "oversubscribed": Workload(

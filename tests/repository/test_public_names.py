@@ -20,7 +20,8 @@ def public(module: str) -> list[str]:
         return sorted({*pytest_paddle_mt.__all__} - {"__version__"})
     members = vars(importlib.import_module(module)).items()
     where = "pytest_paddle_mt" if module.endswith(".extending") else module  # it defines nothing itself
-    return sorted(name for name, value in members if getattr(value, "__module__", "").startswith(where))
+    ours = (name for name, value in members if getattr(value, "__module__", "").startswith(where))
+    return sorted(name for name in ours if not name.startswith("_"))
 
 
 def documented(module: str) -> list[str]:
