@@ -348,7 +348,9 @@ class ClosedLoop::Crew {
     const std::lock_guard<std::mutex> lock(mutex_);
     slowest_query_ns_ = std::max(slowest_query_ns_, query_ns);
     if (++steady_ < active_) return;
-    const auto rounded = [](double ns) { return static_cast<std::int64_t>(std::min(ns, double{kLongestNs})); };
+    const auto rounded = [](double ns) {
+      return static_cast<std::int64_t>(std::min(ns, static_cast<double>(kLongestNs)));
+    };
     opened_ns_ = monotonic_ns() + rounded(std::max(kSettleQueries * slowest_query_ns_, kSettleNs));
     length_ns_ = std::max(plan_.window_ns, rounded(static_cast<double>(plan_.expected_queries) * slowest_query_ns_));
     Phase expected = Phase::kWarmUp;  // a failure in another thread may have stopped the window already
