@@ -209,7 +209,7 @@ def flat(settings: Settings) -> list[object]:
     ]
 
 
-ALL_GIVEN = [(1, 2, 4, 8), ("python",), 0.0, 9, 7.0, 2, 3, 9, 3, 11.0, 5, "gpu:1", 0.5, 2, 0.3, 0.2, 0.4]
+ALL_GIVEN = [(1, 2, 4, 8), ("python",), 0.0, 9, 0, 7.0, 2, 3, 9, 3, 11.0, 5, "gpu:1", 0.5, 2, 0.3, 0.2, 0.4]
 
 
 @pytest.mark.parametrize("source", ["cli", "environment", "ini", "underscores", "override", "marker"])
