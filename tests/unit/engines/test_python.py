@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import itertools
 import os
 import signal
 import threading
@@ -9,11 +8,12 @@ import time
 import numpy as np
 import pytest
 
-from pytest_paddle_mt.engines import Workload
+from pytest_paddle_mt.engines import Workload, python_loop
 from pytest_paddle_mt.engines.python import PythonEngine
 from pytest_paddle_mt.errors import QueryFailed
 from pytest_paddle_mt.predictors.inputs import default_inputs
 from pytest_paddle_mt.records import WindowPlan
+from pytest_paddle_mt.statistics.counting import fraction_inside
 from tests.models import CAST_TYPES, FORMATS
 
 PLAN = WindowPlan(window_s=0.02, min_queries=20, warmup_s=0.0, warmup_queries=3)
@@ -83,24 +83,22 @@ def test_a_thread_serves_on_until_the_query_that_another_has_under_way_at_the_cl
     assert waited[1]
 
 
-def test_the_queries_at_the_edges_count_by_their_share_inside(pool, inputs):
-    calls = []
+def test_the_queries_at_the_edges_count_by_their_share_inside(pool, inputs, monkeypatch):
+    edges = []
 
-    def query(predictor, given):
-        time.sleep(0.002)
-        calls.append(time.monotonic_ns())
+    def counted(*times):
+        edges.append(times)
+        return fraction_inside(*times)
 
+    monkeypatch.setattr(python_loop, "fraction_inside", counted)
     plan = WindowPlan(window_s=0.011, min_queries=2, warmup_s=0.0, warmup_queries=2)
-    for _ in range(5):
-        calls.clear()
-        window = open_session(pool, [inputs], query).measure(1, plan)
-        closed_ns = window.opened_ns + window.open_ns
-        recount = sum(
-            max(0, min(end_ns, closed_ns) - max(start_ns, window.opened_ns)) / (end_ns - start_ns)
-            for start_ns, end_ns in itertools.pairwise(calls)
-        )
-        assert window.per_thread[0].completed == pytest.approx(recount, abs=0.2)  # a query ends a little later
-        assert window.queries < window.per_thread[0].completed < window.queries + 2
+    window = open_session(pool, [inputs], lambda predictor, given: time.sleep(0.002)).measure(1, plan)
+    (began_ns, opening_end_ns, opened_ns, closed_ns), (closing_start_ns, ended_ns, *same) = edges
+    assert same == [opened_ns, closed_ns] == [window.opened_ns, window.opened_ns + window.open_ns]
+    assert began_ns <= opened_ns <= opening_end_ns
+    assert closing_start_ns <= closed_ns <= ended_ns
+    recount = window.queries + sum(fraction_inside(*times) for times in edges)
+    assert window.per_thread[0].completed == pytest.approx(recount)
 
 
 def test_a_window_lasts_the_expected_queries_of_its_slowest_thread(pool, inputs):
