@@ -120,8 +120,8 @@ def pytest_runtest_protocol(item):
         return (yield)
 """
 
-#: Plugins that have no part in this and take their time: hypothesis imports itself anew in each run.
-_WITHOUT = ("-p", "no:cacheprovider", "-p", "no:hypothesispytest")
+#: Plugins that have no part in this and take their time at each start.
+_WITHOUT = ("-p", "no:cacheprovider", "-p", "no:hypothesispytest", "-p", "no:anyio", "-p", "no:codspeed")
 
 #: Two threads are taken to fit whatever machine runs this; the windows are short.
 _INI = """
@@ -140,6 +140,7 @@ def forget_this_run(monkeypatch: pytest.MonkeyPatch):
         monkeypatch.delenv(name)
     for name in ("CI", "BUILD_NUMBER"):  # with either, pytest's short summary repeats whole messages
         monkeypatch.delenv(name, raising=False)
+    monkeypatch.delenv("PYTHONDONTWRITEBYTECODE", raising=False)  # else every start compiles every plugin anew
 
 
 class Suite:
@@ -211,7 +212,7 @@ class Suite:
 
     def run(self, *arguments: Any) -> pytest.RunResult:
         """Run it in this process, which is fast."""
-        return self.pytester.runpytest_inprocess(*_WITHOUT, "-p", "no:codspeed", *arguments)
+        return self.pytester.runpytest_inprocess(*_WITHOUT, *arguments)
 
     def run_apart(self, *arguments: Any) -> pytest.RunResult:
         """Run it in a fresh process, where each thread has a core."""

@@ -271,7 +271,7 @@ def test_xdist_without_workers_measures(suite: Suite):
 def test_codspeed_makes_a_smoke_run(suite: Suite):
     pytest.importorskip("pytest_codspeed", reason="pytest-codspeed is not installed")
     suite.write(SYNTHETIC.replace(", gate=False", ""))
-    result = suite.run_apart("--codspeed", "-rs")
+    result = suite.run_apart("-p", "codspeed", "--codspeed", "-rs")
     result.assert_outcomes(skipped=1)
     smoke(result, "pytest-codspeed measures instead")
 
