@@ -23,12 +23,18 @@ constexpr std::size_t kCacheLine = 64;
 constexpr auto kPollInterval = std::chrono::milliseconds(50);
 constexpr std::int64_t kLongestNs = 1'000'000'000'000'000'000;  // 30 years; no sum with a clock reading overflows
 
-// The window opens this many queries of the slowest thread after the last thread has become steady, but not sooner than
-// kSettleNs. That moment is the end of a query; counted from there, a window of k exponential queries holds 1 / (2 k)
-// too many. After two queries less than 0.2 % of that is left for k = 4, and threads read their counters before the
-// opening.
-constexpr double kSettleQueries = 2;
+// The window opens this many mean queries after the last thread has become steady, but not sooner than kSettleNs. That
+// moment is the end of a query of one thread; counted from there, a window of k exponential queries of n threads holds
+// 1 / (2 k n) too many. After that, and with less to wait for where there are many threads, less than 0.7 % of the
+// throughput is left (tests/unit/statistics/test_counting.py), and threads read their counters before the opening.
+constexpr double settle_queries(std::size_t threads) { return threads > 2 ? 1 : 2; }
 constexpr double kSettleNs = 100'000;
+
+// Where threads share a lock, one of them may wait for it for as long as the others serve. So that a window ends, they
+// wait for it in turn, or the window closes without it, after this time or so many mean queries.
+constexpr double kPatienceNs = 3e8;
+constexpr double kPatienceQueries = 20;
+constexpr auto kPause = std::chrono::milliseconds(1);
 
 constexpr std::int64_t kUndecided = std::numeric_limits<std::int64_t>::max();
 constexpr std::int64_t kDeciding = 0;
@@ -151,9 +157,8 @@ class ClosedLoop::Crew {
       throw std::invalid_argument(std::to_string(threads) + " threads asked of a closed loop over " +
                                   std::to_string(slots_.size()) + " targets");
     }
-    if (plan.min_queries < 2) {
-      throw std::invalid_argument("throughput needs at least two queries a thread, and " +
-                                  std::to_string(plan.min_queries) + " was asked for");
+    if (plan.window_ns == 0 && plan.min_queries == 0 && plan.expected_queries == 0) {
+      throw std::invalid_argument("a window of no time and no queries was asked for; give it one of them");
     }
     for (const std::int64_t time_ns : {plan.window_ns, plan.warmup_ns}) {
       if (time_ns < 0 || time_ns > kLongestNs) {
@@ -191,7 +196,8 @@ class ClosedLoop::Crew {
       if (closed_) throw std::logic_error("this closed loop was closed; make a new one");
       plan_ = plan;
       steady_ = 0;
-      slowest_query_ns_ = 0;
+      warm_ns_ = 0;
+      warm_queries_ = 0;
       served_ = 0;
       complete_ = 0;
       active_ = threads;
@@ -281,7 +287,8 @@ class ClosedLoop::Crew {
     slot.at_closing = last;
     slot.after = usage_of_this_thread();
     count_complete();
-    while (phase_ != Phase::kStopped) serve(slot, query);
+    const std::int64_t enough_ns = monotonic_ns() + patience_ns_;
+    while (phase_ != Phase::kStopped && monotonic_ns() < enough_ns) serve(slot, query);
     slot.served_until_ns = monotonic_ns();
   }
 
@@ -298,10 +305,11 @@ class ClosedLoop::Crew {
   Interval serve_until_open(Slot& slot, std::uint64_t& query) {
     const std::int64_t warm_ns = monotonic_ns() + plan_.warmup_ns;
     std::int64_t first_end_ns = 0;
-    bool steady = false;
+    std::int64_t enough_ns = kUndecided;  // steady for long enough to let the others have their turn
     bool read_usage = false;
     Interval last;
     for (;;) {
+      while (last.end_ns > enough_ns && phase_ == Phase::kWarmUp) std::this_thread::sleep_for(kPause);
       const Phase phase = phase_;
       if (phase == Phase::kStopped) return last;
       if (phase == Phase::kOpen) {
@@ -313,11 +321,12 @@ class ClosedLoop::Crew {
       }
       last = serve(slot, query);
       if (query == 1) first_end_ns = last.end_ns;
-      if (!steady && query >= plan_.warmup_queries && last.end_ns >= warm_ns) {
-        steady = true;
-        const auto later = static_cast<double>(query - 1);  // the first query is slower than the others
-        count_steady(query == 1 ? static_cast<double>(last.end_ns - last.start_ns)
-                                : static_cast<double>(last.end_ns - first_end_ns) / later);
+      if (enough_ns == kUndecided && query >= plan_.warmup_queries && last.end_ns >= warm_ns) {
+        // The first query is slower than the others.
+        const std::int64_t time_ns = query == 1 ? last.end_ns - last.start_ns : last.end_ns - first_end_ns;
+        const std::uint64_t queries = query == 1 ? 1 : query - 1;
+        enough_ns = last.end_ns + patience_ns(static_cast<double>(time_ns) / static_cast<double>(queries));
+        count_steady(time_ns, queries);
       }
     }
     if (!read_usage) slot.before = usage_of_this_thread();
@@ -328,41 +337,59 @@ class ClosedLoop::Crew {
   Interval serve_while_open(Slot& slot, std::uint64_t& query, const Interval& first) {
     Recorder& recorder = slot.recorder;
     const std::uint64_t min_queries = plan_.min_queries;
+    Interval last = first;
     if (first.start_ns < opened_ns_) {
       slot.at_opening = first;
-    } else {
-      recorder.add(first.start_ns, first.end_ns);  // fewer than min_queries, so the window cannot have closed
-    }
-    Interval last;
-    while (phase_ != Phase::kStopped) {
+      if (after_close(first)) return Interval();  // one query all through the window, counted by its share of it
       last = serve(slot, query);
-      if (last.end_ns > closed_ns_ && last.end_ns > decided_close()) break;
+    }
+    while (phase_ != Phase::kStopped && !after_close(last)) {
       recorder.add(last.start_ns, last.end_ns);
       if (recorder.queries() == min_queries) count_served();
+      if (last.end_ns > latest_close_ns_ && recorder.queries() >= min_queries) close_now();
+      last = serve(slot, query);
     }
     return last;
   }
 
-  // The last thread to become steady decides when the window opens.
-  void count_steady(double query_ns) {
+  bool after_close(const Interval& query) { return query.end_ns > closed_ns_ && query.end_ns > decided_close(); }
+
+  // The last thread to become steady decides when the window opens, from what all served in `time_ns` of warm-up.
+  void count_steady(std::int64_t time_ns, std::uint64_t queries) {
     const std::lock_guard<std::mutex> lock(mutex_);
-    slowest_query_ns_ = std::max(slowest_query_ns_, query_ns);
+    warm_ns_ += static_cast<double>(time_ns);
+    warm_queries_ += static_cast<double>(queries);
     if (++steady_ < active_) return;
-    const auto rounded = [](double ns) {
-      return static_cast<std::int64_t>(std::min(ns, static_cast<double>(kLongestNs)));
-    };
-    opened_ns_ = monotonic_ns() + rounded(std::max(kSettleQueries * slowest_query_ns_, kSettleNs));
-    length_ns_ = std::max(plan_.window_ns, rounded(static_cast<double>(plan_.expected_queries) * slowest_query_ns_));
+    const double query_ns = warm_ns_ / warm_queries_;
+    opened_ns_ = monotonic_ns() + rounded(std::max(settle_queries(active_) * query_ns, kSettleNs));
+    length_ns_ = std::max(plan_.window_ns, rounded(static_cast<double>(plan_.expected_queries) * query_ns));
+    patience_ns_ = patience_ns(query_ns);
+    const double needed_ns = static_cast<double>(plan_.min_queries) * query_ns;
+    latest_close_ns_ = opened_ns_ + patience_ns_ + rounded(10 * std::max(static_cast<double>(length_ns_), needed_ns));
+    if (plan_.min_queries == 0) closed_ns_ = opened_ns_ + length_ns_;
     Phase expected = Phase::kWarmUp;  // a failure in another thread may have stopped the window already
     phase_.compare_exchange_strong(expected, Phase::kOpen);
   }
 
   // The last thread to complete its queries decides when the window closes: when its time is over, or now.
   void count_served() {
-    if (served_.fetch_add(1) + 1 < active_) return;
+    if (served_.fetch_add(1) + 1 == active_) close_now();
+  }
+
+  // Closes the window when its time is over, or now; what is decided stays.
+  void close_now() {
     const std::lock_guard<std::mutex> lock(mutex_);
+    if (closed_ns_ != kUndecided) return;
     closed_ns_ = kDeciding;  // before the clock is read: whoever ends a query meanwhile waits in decided_close()
     closed_ns_ = std::max(opened_ns_ + length_ns_, monotonic_ns());
+  }
+
+  static std::int64_t rounded(double ns) {
+    return static_cast<std::int64_t>(std::min(ns, static_cast<double>(kLongestNs)));
+  }
+
+  static std::int64_t patience_ns(double query_ns) {
+    return rounded(std::max(kPatienceNs, kPatienceQueries * query_ns));
   }
 
   std::int64_t decided_close() {
@@ -370,7 +397,8 @@ class ClosedLoop::Crew {
     return closed_ns_;
   }
 
-  // Until every thread has completed the query that was under way at the close, the others keep up the load.
+  // Until every thread has completed the query that was under way at the close, the others keep up the load, and lose
+  // patience with one that waits for them.
   void count_complete() {
     const std::lock_guard<std::mutex> lock(mutex_);
     if (++complete_ == active_) phase_ = Phase::kStopped;
@@ -389,8 +417,10 @@ class ClosedLoop::Crew {
   // over opened_ns_; whatever else threads hand over, they hand over under mutex_.
   alignas(kCacheLine) std::atomic<Phase> phase_{Phase::kStopped};  // read by every thread once a query, like the next
   std::atomic<std::int64_t> closed_ns_{kUndecided};                // written twice a window, under mutex_
-  std::int64_t opened_ns_ = 0;                                     // written before phase_ becomes kOpen
-  alignas(kCacheLine) std::atomic<std::size_t> served_{0};         // written once a thread and window
+  std::int64_t opened_ns_ = 0;  // this and the next are written before phase_ becomes kOpen
+  std::int64_t latest_close_ns_ = 0;
+  std::int64_t patience_ns_ = 0;
+  alignas(kCacheLine) std::atomic<std::size_t> served_{0};  // written once a thread and window
 
   alignas(kCacheLine) std::mutex mutex_;  // guards what follows; never taken between two counted queries but once
   std::condition_variable window_started_;
@@ -402,7 +432,8 @@ class ClosedLoop::Crew {
   std::uint64_t generation_ = 0;
   std::size_t steady_ = 0;
   std::size_t complete_ = 0;
-  double slowest_query_ns_ = 0;  // mean over the warm-up of the slowest thread
+  double warm_ns_ = 0;       // time of the warm-up of all threads, less their first queries
+  double warm_queries_ = 0;  // the queries in that
   std::int64_t length_ns_ = 0;
   bool closed_ = false;
 };

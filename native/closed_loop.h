@@ -4,11 +4,13 @@
 //   * Thread i drives target i and nothing else does. Threads live as long as the loop, so a target always meets the
 //     thread that warmed it up.
 //   * A window opens some queries after all of its threads are steady (warmed up). How long it lasts is fixed before it
-//     opens; only where a thread has not completed min_queries by then, it goes on until every thread has. Queries that
-//     start and complete inside are counted. A processor may read the clock and the time of the close in either order,
-//     so the timestamp of a counted query's end may lie some ns after closed_ns; the tests allow a microsecond.
+//     opens; only where a thread has not completed min_queries by then, it goes on until every thread has, or until one
+//     that starves has held the others up for too long. Queries that start and complete inside are counted. A processor
+//     may read the clock and the time of the close in either order, so the timestamp of a counted query's end may lie
+//     some ns after closed_ns; the tests allow a microsecond.
 //   * The queries under way when it opens and when it closes are reported with their timestamps. Threads issue queries
-//     until the last of those has completed, so each of them ran under the load of the window.
+//     until the last of those has completed, so each of them ran under the load of the window; for 0.3 s or 20 mean
+//     queries at the longest.
 //   * Nothing is shared between threads on the path of a query but a flag and a time, both read-mostly: slot i is
 //   written by thread i
 //     while a window runs and read by the caller after that thread has reported the window finished.
@@ -36,8 +38,8 @@ namespace paddle_mt {
 
 struct WindowPlan {
   std::int64_t window_ns = 0;
-  std::uint64_t min_queries = 2;       // per thread
-  std::uint64_t expected_queries = 0;  // the window lasts as long as these in the slowest thread, by its warm-up
+  std::uint64_t min_queries = 0;       // per thread; 0: it lasts its time, whatever completes in it
+  std::uint64_t expected_queries = 0;  // the window lasts as long as these take in a thread, by the warm-up of all
   std::int64_t warmup_ns = 0;
   std::uint64_t warmup_queries = 0;  // per thread
   std::size_t max_stored = 0;        // queries kept with their timestamps, all threads together
@@ -81,9 +83,9 @@ class ClosedLoop {
 
   // Measures one window with the first `threads` targets. `poll` is called by the caller's thread every 50 ms; what it
   // throws stops the window and is thrown on, as soon as no query is running any more.
-  // Throws std::invalid_argument for a thread count that is 0 or above size(), for min_queries below 2 and for a time
-  // that is negative or above 10^18 ns; std::logic_error after close() and where another call is not over;
-  // std::runtime_error when a thread cannot be started and when close() stopped the window.
+  // Throws std::invalid_argument for a thread count that is 0 or above size(), for a window of no time and no queries
+  // and for a time that is negative or above 10^18 ns; std::logic_error after close() and where another call is not
+  // over; std::runtime_error when a thread cannot be started and when close() stopped the window.
   WindowRecord measure(std::size_t threads, const WindowPlan& plan, const std::function<void()>& poll);
 
   // Stops a window that runs and joins every thread; the loop cannot measure afterwards. Safe to call twice. Throws

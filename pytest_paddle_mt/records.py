@@ -74,6 +74,11 @@ class Cpu:
     usable_cores: int
     math_threads: int  #: Math threads of each predictor.
 
+    @property
+    def at_once(self) -> int:
+        """How many predictors find a core for each of their math threads; 1 at least."""
+        return max(1, self.usable_cores // self.math_threads)
+
     def fits(self, threads: int) -> bool:
         """Whether ``threads`` predictors find a core for each of their math threads."""
         return threads * self.math_threads <= self.usable_cores
@@ -84,10 +89,11 @@ class WindowPlan:
     """What a worker is asked for when it measures one window."""
 
     window_s: float  #: The window lasts at least this long, in seconds.
-    min_queries: int  #: The window lasts until every thread has completed at least this many queries in it.
+    #: The window lasts until every thread has completed at least this many queries in it; 0: it lasts its time.
+    min_queries: int
     warmup_s: float  #: Every thread warms up for at least this long before the window may open, in seconds.
     warmup_queries: int  #: Every thread completes at least this many queries before the window may open.
-    #: The window lasts at least this many queries of the slowest thread, by the mean of its warm-up; 0: none.
+    #: The window lasts at least as long as a thread takes for this many queries, by the warm-up of all; 0: no longer.
     expected_queries: int = 0
 
 
@@ -119,9 +125,10 @@ class ThreadWindow:
     #: Queries inside the window, those under way at its edges by the share of their time that lies inside.
     completed: float
     inside_ns: int  #: Time inside queries while the window was open, in ns.
-    queries: int  #: Queries that started and completed inside the window.
-    first_completion_ns: int  #: Monotonic time of the first of those completions, in ns.
-    last_completion_ns: int  #: Monotonic time of the last of those completions, in ns.
+    queries: int  #: Queries that completed inside the window.
+    #: Monotonic time of the first and of the last completion of a query that had started inside, too; 0: none did.
+    first_completion_ns: int
+    last_completion_ns: int
     busy_ns: int  #: Sum of the latencies of those queries, in ns.
     latencies: Latencies  #: Their latencies.
     wall_ns: int  #: Wall time over which the four figures below were taken, in ns.
@@ -165,14 +172,19 @@ class Window:
         return sum(thread.qps for thread in self.per_thread)
 
     @property
+    def completed(self) -> float:
+        """Queries inside the window, all threads together, those at its edges by their share inside."""
+        return sum(thread.completed for thread in self.per_thread)
+
+    @property
     def queries(self) -> int:
-        """Queries that started and completed inside the window, all threads together."""
+        """Queries that completed inside the window, all threads together."""
         return sum(thread.queries for thread in self.per_thread)
 
     @property
     def mean_latency_ns(self) -> float:
-        """Mean latency of those queries, in ns."""
-        return sum(thread.busy_ns for thread in self.per_thread) / self.queries
+        """Mean latency in ns, by Little's law: the time inside queries over the queries inside the window."""
+        return sum(thread.inside_ns for thread in self.per_thread) / self.completed
 
     @property
     def cpu_share(self) -> float:

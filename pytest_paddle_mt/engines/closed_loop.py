@@ -5,13 +5,15 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from pytest_paddle_mt import _native
 from pytest_paddle_mt.engines import MAX_STORED_QUERIES
 from pytest_paddle_mt.errors import QueryFailed
 from pytest_paddle_mt.machine.noise import NoiseSensor
 from pytest_paddle_mt.records import Latencies, ThreadWindow, Window
 from pytest_paddle_mt.statistics import latency
-from pytest_paddle_mt.statistics.counting import fraction_inside, time_inside_ns
+from pytest_paddle_mt.statistics.counting import ends_inside, fraction_inside, time_inside_ns
 from pytest_paddle_mt.units import NS_PER_S
 
 if TYPE_CHECKING:
@@ -84,18 +86,24 @@ def measure(loop: _native.ClosedLoop, threads: int, plan: WindowPlan, max_stored
 
 
 def _thread_window(thread: _native.ThreadRecord, opened_ns: int, closed_ns: int) -> ThreadWindow:
-    made_here = {"latencies", "open_ns", "completed", "inside_ns"}
+    made_here = {"latencies", "open_ns", "completed", "inside_ns", "queries", "busy_ns"}
     names = (field.name for field in dataclasses.fields(ThreadWindow) if field.name not in made_here)
     edges = (thread.at_opening_ns, thread.at_closing_ns)
+    start_ns, end_ns = thread.at_opening_ns
+    opening_ns = [end_ns - start_ns] if ends_inside(thread.at_opening_ns, opened_ns, closed_ns) else []
     return ThreadWindow(
         open_ns=closed_ns - opened_ns,
         completed=thread.queries + sum(fraction_inside(*query, opened_ns, closed_ns) for query in edges),
         inside_ns=thread.busy_ns + sum(time_inside_ns(*query, opened_ns, closed_ns) for query in edges),
-        latencies=_latencies(thread),
+        queries=thread.queries + len(opening_ns),
+        busy_ns=thread.busy_ns + sum(opening_ns),
+        latencies=_latencies(thread, opening_ns),
         **{name: getattr(thread, name) for name in names},
     )
 
 
-def _latencies(thread: _native.ThreadRecord) -> Latencies:
+def _latencies(thread: _native.ThreadRecord, opening_ns: list[int]) -> Latencies:
     bins = thread.bins
-    return latency.from_bins(bins) if len(bins) else latency.exact(thread.ends_ns - thread.starts_ns)
+    if not len(bins):
+        return latency.exact(np.append(thread.ends_ns - thread.starts_ns, np.array(opening_ns, dtype=np.int64)))
+    return latency.merge([latency.from_bins(bins), latency.exact(np.array(opening_ns, dtype=np.int64))])

@@ -21,7 +21,7 @@ from pytest_paddle_mt.errors import QueryFailed
 from pytest_paddle_mt.machine.noise import NoiseSensor
 from pytest_paddle_mt.records import ThreadWindow, Window
 from pytest_paddle_mt.statistics import latency
-from pytest_paddle_mt.statistics.counting import fraction_inside, time_inside_ns
+from pytest_paddle_mt.statistics.counting import ends_inside, fraction_inside, time_inside_ns
 from pytest_paddle_mt.units import NS_PER_S
 
 if TYPE_CHECKING:
@@ -31,10 +31,13 @@ if TYPE_CHECKING:
     from pytest_paddle_mt.records import WindowPlan
 
 _POLL_S = 0.05  #: The supervisor looks for Ctrl-C this often.
-#: The window opens this many queries of the slowest thread after the last thread has become steady, but not sooner than
-#: the time below; ``native/closed_loop.cpp`` has the reason.
-_SETTLE_QUERIES = 2
+#: The window opens two mean queries after the last thread has become steady, one where there are more than two threads,
+#: but not sooner than this; ``native/closed_loop.cpp`` has the reasons, here and below.
 _SETTLE_NS = 100_000
+#: How long threads wait for one that they starve, in ns and in mean queries; the larger counts.
+_PATIENCE_NS = 3e8
+_PATIENCE_QUERIES = 20
+_PAUSE_S = 0.001
 
 
 class PythonLoop:
@@ -52,13 +55,16 @@ class PythonLoop:
         self._steady = 0
         self._served = 0
         self._complete = 0
-        self._slowest_query_ns = 0.0
+        self._warm_ns = 0  # time of the warm-up of all threads, less their first queries
+        self._warm_queries = 0
         self._over = threading.Event()  # every thread has completed its queries, or one has failed
         self._stopped = False
         # Infinite until they are decided.
         self._opened_ns: float = math.inf
         self._closed_ns: float = math.inf
         self._length_ns = 0
+        self._latest_close_ns: float = math.inf
+        self._patience_ns = 0.0
 
     def run(self) -> Window:
         """Measure the window.
@@ -110,28 +116,30 @@ class PythonLoop:
     def _loop(self, slot: _Slot, call: Callable[[int], None]) -> None:
         start_ns, end_ns = self._serve_until_open(slot, call)
         starts, ends = slot.starts_ns, slot.ends_ns
-        if start_ns < self._opened_ns:
-            slot.edges.append((start_ns, end_ns))
-        else:
-            starts.append(start_ns)
-            ends.append(end_ns)
         clock = time.monotonic_ns
         min_queries = self._plan.min_queries
+        if start_ns < self._opened_ns:
+            slot.at_opening = (start_ns, end_ns)
         while not self._stopped:
+            if end_ns > self._closed_ns and end_ns > self._decided_close():
+                if start_ns >= self._opened_ns:
+                    slot.at_closing = (start_ns, end_ns)
+                break
+            if start_ns >= self._opened_ns:
+                starts.append(start_ns)
+                ends.append(end_ns)
+                if len(ends) == min_queries:
+                    self._count_served()
+                if end_ns > self._latest_close_ns and len(ends) >= min_queries:
+                    self._close_now()
             start_ns = end_ns
             call(slot.query)
             end_ns = clock()
             slot.query += 1
-            if end_ns > self._closed_ns and end_ns > self._decided_close():
-                slot.edges.append((start_ns, end_ns))
-                break
-            starts.append(start_ns)
-            ends.append(end_ns)
-            if len(ends) == min_queries:
-                self._count_served()
         slot.after = usage_of_this_thread()
         self._count_complete()
-        while not self._stopped:
+        enough_ns = clock() + self._patience_ns
+        while not self._stopped and clock() < enough_ns:
             call(slot.query)
             slot.query += 1
 
@@ -141,8 +149,11 @@ class PythonLoop:
         clock = time.monotonic_ns
         start_ns = end_ns = first_end_ns = clock()
         warm_ns = end_ns + round(plan.warmup_s * NS_PER_S)
-        steady = False
+        enough_ns = math.inf  # steady for long enough to let the others have their turn
         while end_ns <= self._opened_ns and not self._stopped:
+            while end_ns > enough_ns and self._opened_ns == math.inf and not self._stopped:
+                time.sleep(_PAUSE_S)
+                start_ns = end_ns = clock()
             if slot.before is None and self._opened_ns < math.inf:
                 slot.before = usage_of_this_thread()
                 end_ns = clock()
@@ -152,29 +163,45 @@ class PythonLoop:
             slot.query += 1
             if slot.query == 1:
                 first_end_ns = end_ns
-            if not steady and slot.query >= plan.warmup_queries and end_ns >= warm_ns:
-                steady = True
+            if enough_ns == math.inf and slot.query >= plan.warmup_queries and end_ns >= warm_ns:
                 later = slot.query - 1  # the first query is slower than the others
-                self._count_steady((end_ns - first_end_ns) / later if later else end_ns - start_ns)
+                time_ns = end_ns - first_end_ns if later else end_ns - start_ns
+                enough_ns = end_ns + _patience_ns(time_ns / max(later, 1))
+                self._count_steady(time_ns, max(later, 1))
         slot.before = slot.before or usage_of_this_thread()
         return start_ns, end_ns
 
-    def _count_steady(self, query_ns: float) -> None:
-        """The last thread to become steady decides when the window opens."""
+    def _count_steady(self, time_ns: int, queries: int) -> None:
+        """The last thread to become steady decides when the window opens, from what all served in their warm-up."""
         with self._lock:
-            self._slowest_query_ns = max(self._slowest_query_ns, query_ns)
+            self._warm_ns += time_ns
+            self._warm_queries += queries
             self._steady += 1
-            if self._steady == len(self._calls):
-                expected_ns = round(self._plan.expected_queries * self._slowest_query_ns)
-                self._length_ns = max(round(self._plan.window_s * NS_PER_S), expected_ns)
-                settle_ns = max(round(_SETTLE_QUERIES * self._slowest_query_ns), _SETTLE_NS)
-                self._opened_ns = time.monotonic_ns() + settle_ns
+            if self._steady < len(self._calls):
+                return
+            plan, query_ns = self._plan, self._warm_ns / self._warm_queries
+            self._length_ns = max(round(plan.window_s * NS_PER_S), round(plan.expected_queries * query_ns))
+            self._patience_ns = _patience_ns(query_ns)
+            settle_queries = 1 if len(self._calls) > 2 else 2
+            opened_ns = time.monotonic_ns() + max(round(settle_queries * query_ns), _SETTLE_NS)
+            needed_ns = max(self._length_ns, plan.min_queries * query_ns)
+            self._latest_close_ns = opened_ns + self._patience_ns + 10 * needed_ns
+            if plan.min_queries == 0:
+                self._closed_ns = opened_ns + self._length_ns
+            self._opened_ns = opened_ns
 
     def _count_served(self) -> None:
-        """The last thread to complete its queries decides when the window closes: when its time is over, or now."""
+        """The last thread to complete its queries closes the window."""
         with self._lock:
             self._served += 1
-            if self._served == len(self._calls):
+            last = self._served == len(self._calls)
+        if last:
+            self._close_now()
+
+    def _close_now(self) -> None:
+        """Close the window when its time is over, or now; what is decided stays."""
+        with self._lock:
+            if self._closed_ns == math.inf:
                 self._closed_ns = 0  # whoever ends a query meanwhile waits in _decided_close
                 self._closed_ns = max(self._opened_ns + self._length_ns, time.monotonic_ns())
 
@@ -183,7 +210,10 @@ class PythonLoop:
             return self._closed_ns
 
     def _count_complete(self) -> None:
-        """Until every thread has completed the query that was under way at the close, the others keep up the load."""
+        """Until every thread has completed the query that was under way at the close, the others keep up the load.
+
+        Those lose patience with one that waits for them.
+        """
         with self._lock:
             self._complete += 1
             if self._complete == len(self._calls):
@@ -198,24 +228,35 @@ class _Slot:
         self.query = 0
         self.starts_ns: list[int] = []  #: Start and end of each counted query.
         self.ends_ns: list[int] = []
-        #: Start and end of the queries that were under way when the window opened and when it closed.
-        self.edges: list[tuple[int, int]] = []
+        #: Start and end of the query that was under way when the window opened, and when it closed; zeros: none was.
+        self.at_opening = (0, 0)
+        self.at_closing = (0, 0)
         self.before: ThreadUsage | None = None
         self.after: ThreadUsage | None = None
         self.error: BaseException | None = None
 
     def thread_window(self, opened_ns: int, closed_ns: int) -> ThreadWindow:
         assert self.before is not None and self.after is not None
-        latencies_ns = np.array(self.ends_ns, dtype=np.int64) - np.array(self.starts_ns, dtype=np.int64)
-        busy_ns = int(latencies_ns.sum())
+        edges = (self.at_opening, self.at_closing)
+        at_edges = sum(fraction_inside(*query, opened_ns, closed_ns) for query in edges)
+        inside_ns = sum(time_inside_ns(*query, opened_ns, closed_ns) for query in edges)
+        starts_ns, ends_ns = np.array(self.starts_ns, dtype=np.int64), np.array(self.ends_ns, dtype=np.int64)
+        latencies_ns = ends_ns - starts_ns
+        completed, inside_ns = len(ends_ns) + at_edges, int(latencies_ns.sum()) + inside_ns
+        if ends_inside(self.at_opening, opened_ns, closed_ns):
+            latencies_ns = np.append(latencies_ns, self.at_opening[1] - self.at_opening[0])
         return ThreadWindow(
             open_ns=closed_ns - opened_ns,
-            completed=len(self.ends_ns) + sum(fraction_inside(*query, opened_ns, closed_ns) for query in self.edges),
-            inside_ns=busy_ns + sum(time_inside_ns(*query, opened_ns, closed_ns) for query in self.edges),
-            queries=len(self.ends_ns),
-            first_completion_ns=self.ends_ns[0],
-            last_completion_ns=self.ends_ns[-1],
-            busy_ns=busy_ns,
+            completed=completed,
+            inside_ns=inside_ns,
+            queries=len(latencies_ns),
+            first_completion_ns=self.ends_ns[0] if self.ends_ns else 0,
+            last_completion_ns=self.ends_ns[-1] if self.ends_ns else 0,
+            busy_ns=int(latencies_ns.sum()),
             latencies=latency.exact(latencies_ns),
             **dataclasses.asdict(used_between(self.before, self.after)),
         )
+
+
+def _patience_ns(query_ns: float) -> float:
+    return max(_PATIENCE_NS, _PATIENCE_QUERIES * query_ns)

@@ -127,7 +127,7 @@ def engines(value: object) -> tuple[str, ...]:
 
 
 def window(value: object) -> tuple[float, int]:
-    """Seconds that a window lasts, and the fewest queries of every thread in it."""
+    """Seconds that a window lasts, or the fewest queries of every thread in it; the other is 0."""
     step = "give seconds (0.5), or queries of every thread (200q)"
     if isinstance(value, str) and re.fullmatch(r"\s*[+-]?[0-9]+q\s*", value):
         queries = _whole(value.strip()[:-1], step)
@@ -140,7 +140,7 @@ def window(value: object) -> tuple[float, int]:
     seconds = _number(value, step)
     if seconds <= 0:
         raise Refused(f"a window of {seconds:g} s measures nothing; {step}")
-    return seconds, FEWEST_QUERIES
+    return seconds, 0
 
 
 def rounds(value: object) -> tuple[int, int]:

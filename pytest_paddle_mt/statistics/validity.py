@@ -106,7 +106,7 @@ def qps(window: Window, cpu: Cpu) -> float:
 def own_waits(rounds: Iterable[Round], threads: int) -> list[float]:
     """How often a measuring thread went to sleep, per query, in each visit with ``threads`` threads."""
     return [
-        sum(thread.voluntary_switches for thread in visit.window.per_thread) / visit.window.queries
+        sum(thread.voluntary_switches for thread in visit.window.per_thread) / visit.window.completed
         for round_ in rounds
         for visit in round_.at(threads)
     ]

@@ -14,7 +14,7 @@ from pytest_paddle_mt.machine.versions import measured_versions
 from pytest_paddle_mt.records import Sweep, Warning
 from pytest_paddle_mt.statistics.points import points_of, universal_scalability
 from pytest_paddle_mt.sweeps import known_work
-from pytest_paddle_mt.sweeps.rounds import Judgement, run_rounds
+from pytest_paddle_mt.sweeps.rounds import Judgement, run_rounds, window_at
 from pytest_paddle_mt.workers.opened import InForks
 
 if TYPE_CHECKING:
@@ -74,12 +74,15 @@ class Measuring:
     ) -> tuple[tuple[Round, ...], Judgement]:
         """Measure these thread counts, or all, until everything is decided or the schedule ends; see ``run_rounds``."""
         terms = self.terms
+        at_once = self.cpu.at_once if self.subject.device == "cpu" else terms.schedule.thread_counts[-1]
         try:
             return run_rounds(
                 workers,
                 dataclasses.replace(terms.schedule, thread_counts=thread_counts or terms.schedule.thread_counts),
                 np.random.default_rng(seed),
-                measure=lambda worker, stop: known_work.visit(worker, stop, terms.schedule.window, self.probe, control),
+                measure=lambda worker, stop: known_work.visit(
+                    worker, stop, window_at(terms.schedule.window, stop.threads, at_once), self.probe, control
+                ),
                 judge=judge,
                 undecided=undecided,
                 clock=time.monotonic,

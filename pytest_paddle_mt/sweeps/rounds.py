@@ -5,6 +5,7 @@ One loop serves one side and two. It knows no engine, check or reporter.
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
@@ -80,6 +81,20 @@ def two_sides(thread_counts: tuple[int, ...], rng: np.random.Generator) -> tuple
         sides = _THIS_FIRST if rng.random() < 0.5 else _OTHER_FIRST
         stops += [Stop(int(threads), side) for side in sides]
     return tuple(stops)
+
+
+def window_at(plan: WindowPlan, threads: int, at_once: int) -> WindowPlan:
+    """The window for ``threads`` threads, of which ``at_once`` can run at once.
+
+    Those beyond take turns: a query takes longer, and there are more of them. So as many queries of all threads
+    together say as much of throughput, in the time that they take without the threads beyond; one of each at least.
+    """
+    share = min(1.0, at_once / threads)
+    return dataclasses.replace(
+        plan,
+        expected_queries=plan.expected_queries and max(1, round(share * plan.expected_queries)),
+        warmup_queries=plan.warmup_queries and max(1, round(share * plan.warmup_queries)),
+    )
 
 
 def shortest_round_s(schedule: Schedule) -> float:

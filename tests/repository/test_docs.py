@@ -119,7 +119,7 @@ def test_the_readme_has_the_two_commands_that_ci_runs():
         line for line in (ROOT / "README.md").read_text().splitlines() if line.startswith("python3 -m venv")
     ]
     assert "pytest examples/mobilenet_v1 " in main_job
-    assert tests.endswith(".venv/bin/pytest")
+    assert tests.endswith(".venv/bin/pytest -n auto")
     for user in (".ci/run", ".github/workflows/tests.yml"):
         assert "grep '^python3 -m venv' README.md" in (ROOT / user).read_text()
 

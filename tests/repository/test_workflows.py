@@ -112,7 +112,7 @@ def test_what_a_command_of_the_readme_installs_can_be_told_from_what_it_runs():
     cut = subprocess.run(
         ["bash", "-c", 'command=$1; echo "${command% && *}"', "-", tests], capture_output=True, text=True, check=True
     ).stdout
-    assert cut.strip() + " && .venv/bin/pytest" == tests
+    assert cut.strip() + " && .venv/bin/pytest -n auto" == tests
 
 
 def test_a_gpu_is_not_lent_to_a_fork_without_approval():

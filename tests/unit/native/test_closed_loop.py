@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from pytest_paddle_mt import _native
 from pytest_paddle_mt.engines import closed_loop
 from pytest_paddle_mt.statistics import latency
+from pytest_paddle_mt.statistics.counting import fraction_inside
 
 MS = 1_000_000
 #: A processor may read the clock and look whether the window is open in either order, some ns apart.
@@ -187,7 +188,25 @@ def test_a_window_lasts_as_long_as_asked_whatever_completes_in_it(make_loop):
             assert window.closed_ns - window.opened_ns == 5 * MS
 
 
-def test_a_window_lasts_the_expected_queries_of_its_slowest_thread(make_loop):
+def test_a_window_without_fewest_queries_lasts_as_long_as_asked_even_if_none_completes_in_it(make_loop):
+    window = measure(make_loop(2, spin_ns=1e7), 2, window_ns=MS, min_queries=0)
+    assert window.closed_ns - window.opened_ns == MS
+    for thread in window.threads:
+        shares = sum(
+            fraction_inside(*query, window.opened_ns, window.closed_ns)
+            for query in (thread.at_opening_ns, thread.at_closing_ns)
+        )
+        assert thread.queries + shares > 0
+
+
+def test_a_window_of_threads_that_starve_each_other_ends(make_loop):
+    loop = make_loop(2, steps=1e6, locked_fraction=1.0)  # who has the lock has it again before the other wakes up
+    for _ in range(3):
+        window = measure(loop, 2, window_ns=MS, min_queries=2)
+        assert sum(thread.queries for thread in window.threads) >= 2
+
+
+def test_a_window_lasts_the_expected_queries_of_a_thread(make_loop):
     loop = make_loop(1, spin_ns=1e6)
     window = measure(loop, 1, window_ns=0, min_queries=2, expected_queries=30, warmup_queries=10)
     shortest_ns = (window.threads[0].ends_ns - window.threads[0].starts_ns).min()
@@ -635,10 +654,9 @@ def test_a_thread_count_that_the_targets_do_not_allow_is_refused(make_loop, thre
     assert measuring_threads() == 0
 
 
-@pytest.mark.parametrize("min_queries", [0, 1])
-def test_throughput_from_fewer_than_two_queries_is_refused(make_loop, min_queries):
-    with pytest.raises(ValueError, match="at least two queries a thread"):
-        measure(make_loop(1), 1, min_queries=min_queries)
+def test_a_window_of_no_time_and_no_queries_is_refused(make_loop):
+    with pytest.raises(ValueError, match="a window of no time and no queries was asked for"):
+        measure(make_loop(1), 1, window_ns=0, min_queries=0)
 
 
 @pytest.mark.parametrize("name", ["window_ns", "warmup_ns"])

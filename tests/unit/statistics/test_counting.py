@@ -5,11 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from pytest_paddle_mt.statistics.counting import fraction_inside
+from pytest_paddle_mt.statistics.counting import ends_inside, fraction_inside
 
-#: How long a window lasts, and how long it opens after the last thread has become steady, in mean query times.
-LENGTH = 4
-SETTLE = 2
+#: How long a window of so many threads lasts, and how long it opens after the last of them has become steady, in mean
+#: query times: as with two cores.
+LENGTH = {1: 4, 2: 4, 4: 2, 16: 1}
+SETTLE = {1: 2, 2: 2, 4: 1, 16: 1}
 #: A mean query, in ns.
 MEAN_NS = 1_000_000
 #: Queries a thread, which reach far beyond its window.
@@ -44,7 +45,10 @@ def durations_ns(kind, shape, rng):
 
 
 def simulated(kind, threads, windows, rng):
-    """Mean throughput of many windows by fractions and between completions, in units of the true one.
+    """Means of many windows, in units of the true ones.
+
+    Throughput by fractions, and between completions; latency of the queries that complete inside, and of those that
+    start inside, too.
 
     As in the loop, thread 0 becomes steady at 0, with the end of a query, and the others are somewhere in theirs.
     """
@@ -52,7 +56,7 @@ def simulated(kind, threads, windows, rng):
     ends = np.cumsum(durations, axis=2)
     ends[:, 1:] -= rng.integers(20 * MEAN_NS, 21 * MEAN_NS, size=(windows, threads - 1, 1))
     starts = ends - durations
-    opened, closed = SETTLE * MEAN_NS, (SETTLE + LENGTH) * MEAN_NS
+    opened, closed = SETTLE[threads] * MEAN_NS, (SETTLE[threads] + LENGTH[threads]) * MEAN_NS
     inside = (starts >= opened) & (ends <= closed)
     edges = (ends > opened) & (starts < closed) & ~inside
     at_edges = zip(starts[edges].tolist(), ends[edges].tolist(), strict=True)
@@ -61,12 +65,15 @@ def simulated(kind, threads, windows, rng):
     first, last = np.where(inside, ends, closed).min(axis=2), np.where(inside, ends, opened).max(axis=2)
     enough = counted > 1
     between = (counted[enough] - 1) / (last[enough] - first[enough]) * MEAN_NS
-    return by_fractions / (windows * threads * LENGTH), between.mean()
+    mean = between.mean() if enough.any() else None
+    complete = (ends > opened) & (ends <= closed)
+    latencies = [durations[which].mean() / MEAN_NS if which.any() else None for which in (complete, inside)]
+    return by_fractions / (windows * threads * LENGTH[threads]), mean, *latencies
 
 
 @pytest.fixture(scope="module")
-def mean_throughput():
-    """Mean of many windows, by kind of query and number of threads: by fractions, and between completions."""
+def simulate():
+    """Means of many windows, by kind of query and number of threads; see ``simulated``."""
     found = {}
 
     def of(kind, threads):
@@ -80,12 +87,30 @@ def mean_throughput():
 
 @pytest.mark.parametrize("threads", [1, 2, 4, 16])
 @pytest.mark.parametrize("kind", ["exponential", "fixed", "fixed with outliers"])
-def test_mean_throughput_of_windows_of_four_queries_is_the_true_one(mean_throughput, kind, threads):
-    by_fractions, _ = mean_throughput(kind, threads)
-    assert by_fractions == pytest.approx(1, abs=0.005)
+def test_mean_throughput_of_windows_of_few_queries_is_the_true_one(simulate, kind, threads):
+    by_fractions, *_ = simulate(kind, threads)
+    assert by_fractions == pytest.approx(1, abs=0.007)
 
 
 @pytest.mark.parametrize("threads", [1, 2, 4, 16])
-def test_throughput_between_completions_would_be_percents_off(mean_throughput, threads):
-    _, between = mean_throughput("exponential", threads)
+def test_throughput_between_completions_would_be_percents_off(simulate, threads):
+    _, between, *_ = simulate("exponential", threads)
     assert abs(between - 1) > 0.02
+
+
+@pytest.mark.parametrize("threads", [1, 2, 4, 16])
+@pytest.mark.parametrize("kind", ["exponential", "fixed with outliers"])
+def test_the_mean_latency_of_the_queries_that_complete_inside_is_the_true_one(simulate, kind, threads):
+    *_, latency, _ = simulate(kind, threads)
+    assert latency == pytest.approx(1, abs=0.05)  # no query is longer than the time since the warm-up
+
+
+@pytest.mark.parametrize("threads", [1, 2, 4, 16])
+def test_the_queries_that_start_inside_too_would_be_the_shorter_ones(simulate, threads):
+    *_, latency = simulate("exponential", threads)
+    assert latency < 0.8
+
+
+@pytest.mark.parametrize(("end", "inside"), [(90, False), (100, False), (101, True), (200, True), (201, False)])
+def test_a_query_that_ends_inside_a_window_from_100_to_200(end, inside):
+    assert ends_inside((50, end), 100, 200) is inside

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Sequence
 from itertools import permutations
 
@@ -11,7 +12,7 @@ import pytest
 from pytest_paddle_mt.errors import QueryFailed
 from pytest_paddle_mt.records import Round, Window, WindowPlan
 from pytest_paddle_mt.sweeps import known_work
-from pytest_paddle_mt.sweeps.rounds import Progress, Schedule, one_side, run_rounds, shortest_round_s
+from pytest_paddle_mt.sweeps.rounds import Progress, Schedule, one_side, run_rounds, shortest_round_s, window_at
 from tests.builders import thread_counts, window
 
 PLAN = WindowPlan(window_s=0.5, min_queries=20, warmup_s=0.1, warmup_queries=3)
@@ -285,6 +286,20 @@ def test_progress_is_told_once_for_a_window_and_its_control():
 def test_a_control_that_fails_ends_the_sweep_and_reaches_the_caller():
     with pytest.raises(QueryFailed, match="the control broke"):
         Sweep(schedule(), control=FakeControl(fail_at=5))
+
+
+@pytest.mark.parametrize(
+    ("threads", "expected", "warmup"), [(1, 5, 3), (2, 5, 3), (3, 3, 2), (4, 2, 2), (8, 1, 1), (64, 1, 1)]
+)
+def test_threads_beyond_those_that_run_at_once_serve_fewer_queries_each(threads, expected, warmup):
+    window = window_at(dataclasses.replace(PLAN, expected_queries=5), threads, at_once=2)
+    assert (window.expected_queries, window.warmup_queries) == (expected, warmup)
+    assert (window.window_s, window.min_queries, window.warmup_s) == (0.5, 20, 0.1)
+
+
+def test_a_window_of_a_number_of_queries_expects_none_and_needs_no_warm_up():
+    window = window_at(dataclasses.replace(PLAN, warmup_queries=0), 16, at_once=2)
+    assert (window.expected_queries, window.warmup_queries) == (0, 0)
 
 
 def test_the_shortest_round_is_two_windows_and_warm_ups_for_each_count():
