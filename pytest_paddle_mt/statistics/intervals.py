@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 MIN_VALUES = 4  #: Fewest values from which an interval is made.
 
 #: A series this short cannot show that its values are independent, so they are taken to be at least this correlated.
-MIN_AUTOCORRELATION = 0.3
+MIN_AUTOCORRELATION = 0.2
 
 #: Estimates above it are cut off: they only show that there are few independent values.
 _MAX_AUTOCORRELATION = 0.9
@@ -104,10 +104,11 @@ def mean_interval(
 ) -> Interval | None:
     """Confidence interval for the mean of an autocorrelated series, shape (k,), in the order of measurement.
 
-    The k values are worth k / f independent ones, with f the ``variance_inflation`` at their autocorrelation, taken to
-    be at least ``min_autocorrelation``. Then: mean -+ t(k / f - 1) * s / sqrt(k / f), where s^2 =
-    sum(d^2) / (k - f) makes up for the sum around the mean being too small by that factor (Bayley & Hammersley 1946;
-    Zwiers & von Storch, Journal of Climate 8, 1995, show why so few values need t and not the normal distribution).
+    For their mean, the k values are worth k / f independent ones, with f the ``variance_inflation`` at their
+    autocorrelation rho, taken to be at least ``min_autocorrelation``; for their variance, k (1 - rho^2) / (1 + rho^2).
+    Then: mean -+ t(df) * s / sqrt(k / f), where df = (k - 1) (1 - rho^2) / (1 + rho^2), and s^2 = sum(d^2) / (k - f)
+    makes up for the sum around the mean being too small by that factor (Bayley & Hammersley 1946, for both; Zwiers &
+    von Storch, Journal of Climate 8, 1995, show why so few values need t and not the normal distribution).
 
     None below ``MIN_VALUES`` values.
 
@@ -125,9 +126,11 @@ def mean_interval(
     rho = autocorrelation(values)
     if rho is None:
         return Interval(low=mean, high=mean)
-    inflation = variance_inflation(min(max(rho, min_autocorrelation), _MAX_AUTOCORRELATION), k)
+    rho = min(max(rho, min_autocorrelation), _MAX_AUTOCORRELATION)
+    inflation = variance_inflation(rho, k)
     independent = k / inflation
     variance = float(np.sum((values - mean) ** 2)) / (k - inflation)
-    quantile = student_t_quantile((1 + confidence) / 2, max(independent - 1, 1.0))
+    degrees_of_freedom = (k - 1) * (1 - rho**2) / (1 + rho**2)
+    quantile = student_t_quantile((1 + confidence) / 2, max(degrees_of_freedom, 1.0))
     half_width = quantile * math.sqrt(variance / independent)
     return Interval(low=mean - half_width, high=mean + half_width)

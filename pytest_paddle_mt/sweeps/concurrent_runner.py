@@ -254,7 +254,7 @@ class ConcurrentRunner:
         return Sides(names=names, described=described, notes=(*notes, *added), stated=stated)
 
     def _terms(self, gate: bool, forks: int, sides: Sides | None = None) -> Terms:
-        settings, smoke = self._settings, self._session.smoke_reason()
+        settings, smoke, cores = self._settings, self._session.smoke_reason(), available_cores()
         return Terms(
             item=self._item,
             forks=forks,
@@ -264,9 +264,10 @@ class ConcurrentRunner:
                 order=rounds.one_side if sides is None else rounds.two_sides,
                 looks=(1,) if smoke else scaling.looks(settings.rounds_min, settings.rounds_max),
                 budget_s=settings.budget_s if sides is None else settings.budget_two_sides_s,
+                at_once=cores.usable if settings.device == "cpu" else None,
             ),
             limits=settings.limits if sides is None else settings.limits_two_sides,
-            cores=available_cores(),
+            cores=cores,
             seed=self._session.drawn_seed if settings.seed is None else settings.seed,
             gate=gate,
             smoke_reason=smoke,

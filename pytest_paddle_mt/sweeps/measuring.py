@@ -74,14 +74,18 @@ class Measuring:
     ) -> tuple[tuple[Round, ...], Judgement]:
         """Measure these thread counts, or all, until everything is decided or the schedule ends; see ``run_rounds``."""
         terms = self.terms
-        at_once = self.cpu.at_once if self.subject.device == "cpu" else terms.schedule.thread_counts[-1]
+        schedule = dataclasses.replace(
+            terms.schedule,
+            thread_counts=thread_counts or terms.schedule.thread_counts,
+            at_once=self.cpu.at_once if self.subject.device == "cpu" else None,
+        )
         try:
             return run_rounds(
                 workers,
-                dataclasses.replace(terms.schedule, thread_counts=thread_counts or terms.schedule.thread_counts),
+                schedule,
                 np.random.default_rng(seed),
                 measure=lambda worker, stop: known_work.visit(
-                    worker, stop, window_at(terms.schedule.window, stop.threads, at_once), self.probe, control
+                    worker, stop, window_at(schedule.window, stop.threads, schedule.at_once), self.probe, control
                 ),
                 judge=judge,
                 undecided=undecided,

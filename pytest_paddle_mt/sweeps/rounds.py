@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from pytest_paddle_mt.records import Side, Visit, WindowPlan
     from pytest_paddle_mt.workers import Worker
 
-    #: Draws the stops of one round.
-    Order = Callable[[tuple[int, ...], np.random.Generator], tuple["Stop", ...]]
+    #: Draws the stops of one round: from the thread counts, the random numbers, and how many threads can run at once.
+    Order = Callable[[tuple[int, ...], np.random.Generator, int | None], tuple["Stop", ...]]
 
 Judgement = TypeVar("Judgement")
 
@@ -46,6 +46,7 @@ class Schedule:
     looks: tuple[int, ...]
     #: Wall time that the rounds may take, in seconds. A round that would not end in time is not begun.
     budget_s: float
+    at_once: int | None = None  #: How many threads can run at once; None: all.
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -60,17 +61,26 @@ class Progress:
     elapsed_s: float
 
 
-def one_side(thread_counts: tuple[int, ...], rng: np.random.Generator) -> tuple[Stop, ...]:
-    """One round: every count above one in random order and back, bracketed by one thread: (1, a, b, b, a, 1).
+def one_side(thread_counts: tuple[int, ...], rng: np.random.Generator, at_once: int | None = None) -> tuple[Stop, ...]:
+    """One round: every count above one in random order and back, bracketed by one thread: (1, a, b, c, b, a, 1).
 
-    A machine that becomes steadily faster or slower then favours no thread count.
+    A machine that becomes steadily faster or slower then favours no thread count. Counts beyond ``at_once`` stand in
+    the middle, once: they take the longest, and only tell whether throughput collapses.
     """
-    middle = [int(threads) for threads in rng.permutation([threads for threads in thread_counts if threads > 1])]
-    return tuple(Stop(threads) for threads in (1, *middle, *reversed(middle), 1))
+
+    def shuffled(counts: list[int]) -> list[int]:
+        return [int(threads) for threads in rng.permutation(counts)]
+
+    above_one = [threads for threads in thread_counts if threads > 1]
+    twice = shuffled([threads for threads in above_one if at_once is None or threads <= at_once])
+    once = shuffled([threads for threads in above_one if at_once is not None and threads > at_once])
+    return tuple(Stop(threads) for threads in (1, *twice, *once, *reversed(twice), 1))
 
 
-def two_sides(thread_counts: tuple[int, ...], rng: np.random.Generator) -> tuple[Stop, ...]:
+def two_sides(thread_counts: tuple[int, ...], rng: np.random.Generator, at_once: int | None = None) -> tuple[Stop, ...]:
     """One round: the thread counts in random order; for each, this, other, other, this or the other way round.
+
+    Whatever can run at once, every count is asked whether one side is slower.
 
     Neighbouring windows of the two sides see the same machine, so what it does to both cancels in their ratio. A
     machine that becomes steadily faster or slower within the four windows favours no side, and as each of the two
@@ -83,13 +93,13 @@ def two_sides(thread_counts: tuple[int, ...], rng: np.random.Generator) -> tuple
     return tuple(stops)
 
 
-def window_at(plan: WindowPlan, threads: int, at_once: int) -> WindowPlan:
-    """The window for ``threads`` threads, of which ``at_once`` can run at once.
+def window_at(plan: WindowPlan, threads: int, at_once: int | None) -> WindowPlan:
+    """The window for ``threads`` threads, of which ``at_once`` can run at once; None: all.
 
     Those beyond take turns: a query takes longer, and there are more of them. So as many queries of all threads
     together say as much of throughput, in the time that they take without the threads beyond; one of each at least.
     """
-    share = min(1.0, at_once / threads)
+    share = 1.0 if at_once is None else min(1.0, at_once / threads)
     return dataclasses.replace(
         plan,
         expected_queries=plan.expected_queries and max(1, round(share * plan.expected_queries)),
@@ -99,7 +109,7 @@ def window_at(plan: WindowPlan, threads: int, at_once: int) -> WindowPlan:
 
 def shortest_round_s(schedule: Schedule) -> float:
     """The least time that a round takes, in seconds: its windows and warm-ups, however fast the queries are."""
-    stops = schedule.order(schedule.thread_counts, np.random.default_rng(0))  # each draw has as many
+    stops = schedule.order(schedule.thread_counts, np.random.default_rng(0), schedule.at_once)  # as many in each draw
     return len(stops) * (schedule.window.window_s + schedule.window.warmup_s)
 
 
@@ -141,7 +151,7 @@ def run_rounds(
         if rounds and began_s - started_s + longest_s > schedule.budget_s:
             break
         of_sides = workers[len(rounds) % len(workers)]
-        stops = schedule.order(counts, rng)
+        stops = schedule.order(counts, rng, schedule.at_once)
         visits = []
         for index, stop in enumerate(stops):
             at = {"round_index": len(rounds), "rounds_most": schedule.looks[-1], "windows_per_round": len(stops)}

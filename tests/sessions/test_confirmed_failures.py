@@ -40,7 +40,7 @@ TEST = """
         concurrent_runner(None)
 """
 AGAIN = "paddle-mt: test_it.py::test_it: failed; measuring it again before that is believed"
-FAILED = "scaling efficiency with 2 threads is 0.51 (0.50 to 0.52, 6 rounds), below the limit 0.85"
+FAILED = "scaling efficiency with 2 threads is 0.51 (0.51 to 0.52, 6 rounds), below the limit 0.85"
 
 
 class Confirming:

@@ -117,7 +117,7 @@ def test_the_order_of_the_windows_is_that_of_the_seed_with_and_without_forks(for
     for forks in (0, 2):
         forked.run_forked("--paddle-json=results.json", "--paddle-threads=1-4", "--paddle-seed=5", forks=forks)
         orders.append([window["threads"] for window in forked.results()[0]["windows"]])
-    assert len(orders[0]) == 16
+    assert set(orders[0]) == {1, 2, 3, 4}
     assert orders[0] == orders[1]
 
 
