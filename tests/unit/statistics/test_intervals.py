@@ -83,8 +83,8 @@ def test_without_autocorrelation_the_interval_is_the_textbook_one():
 
 
 def test_the_interval_is_the_one_computed_by_hand():
-    # at 0.5, the mean of four values varies as that of 4 / f, f = 1 + 2 (3/4 * 1/2 + 1/2 * 1/4 + 1/4 * 1/8) = 33/16, and
-    # their variance has 3 * (1 - 1/4) / (1 + 1/4) = 1.8 degrees of freedom
+    # at 0.5, four values are worth 4 / f for their mean, with f = 1 + 2 (3/4 * 1/2 + 1/2 * 1/4 + 1/4 * 1/8) = 33/16;
+    # and their variance has 3 * (1 - 1/4) / (1 + 1/4) = 1.8 degrees of freedom
     values = np.array([1.0, -1.0, 1.0, -1.0])
     f = 33 / 16
     half_width = scipy.stats.t.ppf(0.975, 1.8) * math.sqrt(4 / (4 - f) / (4 / f))
