@@ -207,6 +207,28 @@ def _not_a_number() -> tuple[Any, list[Any]]:
     return NotANumber(), [_spec([None, 4], "float32", "x")]
 
 
+def _divided() -> tuple[Any, list[Any]]:
+    """Divides by an input, which is 0 in what the plugin makes up."""
+    import paddle
+
+    class Divided(paddle.nn.Layer):
+        def __init__(self) -> None:
+            super().__init__()
+            self.linear = paddle.nn.Linear(4, 4)
+
+        def forward(self, x: Any, factor: Any) -> Any:
+            return self.linear(x) / factor
+
+    return Divided(), [_spec([None, 4], "float32", "x"), _spec([None, 4], "float32", "factor")]
+
+
+def _table() -> tuple[Any, list[Any]]:
+    """Looks ids up in a table of three; the plugin makes up larger ones."""
+    from paddle import nn
+
+    return nn.Sequential(nn.Embedding(3, 4)), [_spec([None, 40], "int64", "ids")]
+
+
 def _random() -> tuple[Any, list[Any]]:
     """Never gives the same answer twice."""
     import paddle

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import difflib
 import functools
 from collections.abc import Callable, Iterator, Mapping
@@ -11,6 +12,7 @@ import numpy as np
 
 from pytest_paddle_mt.errors import InputError
 from pytest_paddle_mt.predictors.libpaddle import DATA_TYPES, InputSpec
+from pytest_paddle_mt.records import ServedInput
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -106,6 +108,55 @@ def input_sets(given: Any) -> list[InputSet]:
     return list(sets)
 
 
+def served_inputs(sets: Sequence[Mapping[str, Any]], *, made_up: bool, checked: bool = True) -> tuple[ServedInput, ...]:
+    """What these input sets are, input by input; what is no array of numbers is left out.
+
+    Args:
+        sets: the input sets.
+        made_up: whether the plugin made them.
+        checked: whether they fit the model, so that uint16 is the bits of bfloat16.
+    """
+    by_name: dict[str, list[npt.NDArray[Any]]] = {}
+    for one in sets:
+        for name, array in one.items():
+            if isinstance(array, np.ndarray) and array.dtype.kind in "fiub":
+                by_name.setdefault(str(name), []).append(array)
+    return tuple(_served_input(name, arrays, made_up, checked) for name, arrays in by_name.items())
+
+
+def _served_input(name: str, arrays: list[npt.NDArray[Any]], made_up: bool, checked: bool) -> ServedInput:
+    bits = checked and arrays[0].dtype == np.uint16
+    numbers = [_float32_of_bfloat16(array) for array in arrays] if bits else arrays
+    finite = [found for array in numbers if (found := array[np.isfinite(array)]).size]
+    shape: tuple[int | None, ...] | None = None
+    if len({array.ndim for array in arrays}) == 1:
+        extents = zip(*(array.shape for array in arrays), strict=True)
+        shape = tuple(extent[0] if len(set(extent)) == 1 else None for extent in extents)
+    return ServedInput(
+        name=name,
+        dtype="bfloat16" if bits else arrays[0].dtype.name,
+        shape=shape,
+        low=min((float(array.min()) for array in finite), default=None),
+        high=max((float(array.max()) for array in finite), default=None),
+        made_up=made_up,
+    )
+
+
+def _float32_of_bfloat16(bits: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    return (bits.astype(np.uint32) << 16).view(np.float32)
+
+
+def suspicion_of_made_up(specs: Sequence[InputSpec], made: Mapping[str, Any]) -> str:
+    """What an error says of inputs that were made up: what they are, and the fixture that gives others."""
+    lines = [f"    {one.name}: {one.text}" for one in served_inputs([made], made_up=True)]
+    exact = [dataclasses.replace(spec, shape=made[spec.name].shape) for spec in specs]
+    return (
+        "The inputs were made up by pytest-paddle-mt:\n\n" + "\n".join(lines) + "\n\n"
+        "If the model cannot take them (a factor that it divides by, ids beyond a table, lengths, a mask), write a "
+        f"fixture that gives what it can take:\n\n{example_fixture(exact)}\n\nOtherwise: "
+    )
+
+
 def _checked_set(specs: Sequence[InputSpec], given: Mapping[str, Any]) -> InputSet:
     names = [spec.name for spec in specs]
     for name in given:
@@ -187,7 +238,7 @@ def example_fixture(specs: Sequence[InputSpec]) -> str:
     lines = ["    @pytest.fixture", "    def paddle_inputs():", "        return {"]
     for spec in specs:
         dtype = DATA_TYPES[_type(spec)][1].name
-        lines.append(f'            "{spec.name}": numpy.zeros({_shape_text(spec.shape)}, "{dtype}"),')
+        lines.append(f'            "{spec.name}": numpy.ones({_shape_text(spec.shape)}, "{dtype}"),')
     return "\n".join([*lines, "        }"])
 
 

@@ -184,20 +184,24 @@ class PredictorPool:
         handles = self.handles(index)
         return [self._copy_in(handles.inputs[name], array) for name, array in inputs.items()]
 
-    def answer(self, index: int, inputs: Mapping[str, npt.NDArray[Any]]) -> dict[str, npt.NDArray[Any]]:
+    def answer(
+        self, index: int, inputs: Mapping[str, npt.NDArray[Any]], *, suspicion: Callable[[], str] | None = None
+    ) -> dict[str, npt.NDArray[Any]]:
         """Serve one query with predictor ``index`` the stock Python way, and return the outputs by name.
+
+        ``suspicion`` gives what an error suspects before the model's files, ready to be followed by those.
 
         Raises:
             ModelError: Paddle refused it, or finite input gave NaN or inf (unless ``allow_nonfinite``).
         """
         handles = self.handles(index)
-        with _paddle_errors("a first query of", self.config):
+        with _paddle_errors("a first query of", self.config, suspicion):
             for copy_in in self.copies_in(index, inputs):
                 copy_in()
             self._predictors[index].run()
             outputs = {name: _copied_out(handle) for name, handle in handles.outputs.items()}
         if not self.allow_nonfinite:
-            self._check_finite(inputs, outputs)
+            self._check_finite(inputs, outputs, suspicion)
         return outputs
 
     @contextlib.contextmanager
@@ -261,13 +265,19 @@ class PredictorPool:
         if self.closed:
             raise UsageError("the predictor pool is closed; use it inside the test, or make one with a wider scope")
 
-    def _check_finite(self, inputs: Mapping[str, npt.NDArray[Any]], outputs: Mapping[str, npt.NDArray[Any]]) -> None:
+    def _check_finite(
+        self,
+        inputs: Mapping[str, npt.NDArray[Any]],
+        outputs: Mapping[str, npt.NDArray[Any]],
+        suspicion: Callable[[], str] | None,
+    ) -> None:
         bad = next((name for name, array in outputs.items() if not _is_finite(array)), None)
         if bad is not None and all(_is_finite(array) for array in inputs.values()):
             raise ModelError(
-                f"the model {model_name(self.config)!r} answers NaN or inf in output {bad!r} to finite input. Paddle "
-                "does that silently when a parameters file is missing or damaged: check it. If that is what the model "
-                "should answer, allow it with @pytest.mark.paddle_scaling(allow_nonfinite=True)"
+                f"the model {model_name(self.config)!r} answers NaN or inf in output {bad!r} to finite input. "
+                f"{suspicion() if suspicion else ''}Paddle does that silently when a parameters file is missing or "
+                "damaged: check it. If that is what the model should answer, allow it with "
+                "@pytest.mark.paddle_scaling(allow_nonfinite=True)"
             )
 
 
@@ -373,8 +383,11 @@ def _check_format(program: str) -> None:
 
 
 @contextlib.contextmanager
-def _paddle_errors(what: str, config: Any) -> Iterator[None]:
-    """Turn what Paddle raises (RuntimeError, ValueError, MemoryError, ...) into a ModelError with a next step."""
+def _paddle_errors(what: str, config: Any, suspicion: Callable[[], str] | None = None) -> Iterator[None]:
+    """Turn what Paddle raises (RuntimeError, ValueError, MemoryError, ...) into a ModelError with a next step.
+
+    ``suspicion`` as in ``PredictorPool.answer``.
+    """
     try:
         yield
     except ModelError:
@@ -388,7 +401,7 @@ def _paddle_errors(what: str, config: Any) -> Iterator[None]:
         )
         raise ModelError(
             f"Paddle could not serve {what} the model {model_name(config)!r} "
-            f"({type(error).__name__}: {message}); {advice}"
+            f"({type(error).__name__}: {message}){'. ' + suspicion() if suspicion else '; '}{advice}"
         ) from error
 
 

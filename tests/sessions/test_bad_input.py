@@ -401,6 +401,47 @@ def test_inputs_that_do_not_fit_the_model_are_refused(served: Served, inputs, fa
     assert step in told(result)
 
 
+@pytest.mark.parametrize(
+    ("name", "fact", "line", "fixture"),
+    [
+        (
+            "divided",
+            "answers NaN or inf in output",
+            "factor: float32 (1, 4), 0 to 0.3",
+            '"factor": numpy.ones((1, 4), "float32"),',
+        ),
+        (
+            "table",
+            "Paddle could not serve a first query of the model",
+            "ids: int64 (1, 40), 0 to 3",
+            '"ids": numpy.ones((1, 40), "int64"),',
+        ),
+    ],
+)
+def test_made_up_inputs_that_the_model_cannot_take_are_shown_with_what_to_write(
+    served: Served, models, name, fact, line, fixture
+):
+    served.model = models.get(name)
+    result = served.run()
+    result.assert_outcomes(failed=1)
+    for words in (fact, "The inputs were made up by pytest-paddle-mt", line, "def paddle_inputs():", fixture):
+        assert words in told(result)
+
+
+def test_inputs_of_the_user_s_own_are_not_said_to_be_made_up(served: Served, models):
+    served.model = models.get("divided")
+    zeros = 'np.zeros((1, 4), "float32")'
+    result = served.run(inputs=f'{{"x": {zeros}, "factor": {zeros}}}')
+    result.assert_outcomes(failed=1)
+    assert "answers NaN or inf" in told(result)
+    assert "made up" not in told(result)
+
+
+def test_the_summary_shows_what_was_served(served: Served):
+    result = served.run(body="concurrent_runner(predictor_pool, gate=False)")
+    result.stdout.fnmatch_lines(["  inputs (made up): x float32 (1, 16), 0 to 1.5"])
+
+
 def test_a_pool_used_after_its_close_is_refused(served: Served):
     result = served.run(body="predictor_pool.close(); concurrent_runner(predictor_pool)")
     result.assert_outcomes(failed=1)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from pytest_paddle_mt.errors import InputError
-from pytest_paddle_mt.predictors.inputs import checked_inputs, default_inputs, example_fixture, fill
+from pytest_paddle_mt.predictors.inputs import checked_inputs, default_inputs, example_fixture, fill, served_inputs
 from pytest_paddle_mt.predictors.libpaddle import DATA_TYPES, InputSpec
 from pytest_paddle_mt.predictors.pool import PredictorPool
 from tests.models import CAST_TYPES, FORMATS
@@ -103,15 +103,15 @@ def test_another_open_dimension_cannot_be_guessed_and_the_error_shows_what_to_wr
     said = str(caught.value)
     assert "input 'x' has the shape (..., ..., 3): only the first open dimension, the batch, can be guessed" in said
     assert "def paddle_inputs():" in said
-    assert '"x": numpy.zeros((..., ..., 3), "float32"),' in said
+    assert '"x": numpy.ones((..., ..., 3), "float32"),' in said
 
 
 def test_the_fixture_that_is_shown_is_python():
     specs = [InputSpec(name="a", shape=(-1,), data_type=1), InputSpec(name="b", shape=(1, -1), data_type=None)]
     lines = example_fixture(specs).splitlines()
     compile("\n".join(line[4:] for line in lines), "shown", "exec")
-    assert '            "a": numpy.zeros((...,), "int64"),' in lines
-    assert '            "b": numpy.zeros((1, ...), "float32"),' in lines
+    assert '            "a": numpy.ones((...,), "int64"),' in lines
+    assert '            "b": numpy.ones((1, ...), "float32"),' in lines
 
 
 # Given by the user
@@ -253,3 +253,40 @@ def test_a_users_arrays_are_taken_as_they_are_where_paddle_cannot_be_asked():
 def test_inputs_cannot_be_made_where_paddle_cannot_be_asked():
     with pytest.raises(InputError, match=r"the shape of input 'x' is unknown(.|\n)*def paddle_inputs\(\)"):
         default_inputs(UnreachablePool(), 1, batch_size_asked=False)
+
+
+# What was served
+
+
+def served(*sets, **known):
+    return [(one.name, one.text) for one in served_inputs(sets, **{"made_up": False, **known})]
+
+
+def test_an_input_is_described_by_its_type_its_shape_and_its_range():
+    arrays = {"x": np.array([[-1.5, 2.0]], np.float32), "ids": np.full(3, 7), "mask": np.array([True, False])}
+    assert served(arrays) == [
+        ("x", "float32 (1, 2), -1.5 to 2"),
+        ("ids", "int64 (3,), all 7"),
+        ("mask", "bool (2,), 0 to 1"),
+    ]
+
+
+def test_sets_are_described_together_with_the_extents_in_which_they_differ():
+    assert served(x(1, 16), {"x": np.ones((2, 16), np.float32)}) == [("x", "float32 (..., 16), 0 to 1")]
+    assert served(x(), {"x": np.ones(3, np.float32)}) == [("x", "float32 ..., 0 to 1")]
+
+
+def test_the_range_is_that_of_the_finite_elements():
+    values = np.array([np.nan, np.inf, 1, 2], np.float32)
+    assert served({"x": values}) == [("x", "float32 (4,), 1 to 2")]
+    assert served({"x": values[:2]}) == [("x", "float32 (2,)")]
+
+
+def test_the_bits_of_bfloat16_are_described_as_numbers():
+    bits = {"x": fill((1, 11), NUMBERS["bfloat16"])}
+    assert served(bits) == [("x", "bfloat16 (1, 11), 0 to 1")]
+    assert served({"x": np.array([5], np.uint16)}, checked=False) == [("x", "uint16 (1,), all 5")]
+
+
+def test_what_is_no_array_of_numbers_is_not_described():
+    assert served({"path": "a.jpg", "words": np.array(["a"])}) == []

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from pytest_paddle_mt.records import STATUSES_WORST_FIRST, Interval, Sweep
+from pytest_paddle_mt.records import STATUSES_WORST_FIRST, Interval, ServedInput, Sweep
 from pytest_paddle_mt.reporters import terminal
 from pytest_paddle_mt.reporters.terminal import TerminalTableReporter
 from pytest_paddle_mt.reporters.text import number
@@ -205,3 +205,11 @@ def test_a_smoke_run_was_not_gated():
 
 def test_a_sweep_without_a_gate_is_not_counted():
     assert summary(sweep(), sweep(gate=False, verdicts=(verdict("inconclusive"),)))[-1] == "1 of 1 sweep gated"
+
+
+def test_many_inputs_are_counted_beyond_the_first():
+    served = tuple(ServedInput(name=f"x{i}", dtype="int64", shape=(1,), low=0, high=1, made_up=False) for i in range(6))
+    printed = " ".join(" ".join(terminal.inputs(sweep(subject=subject(inputs=served)))).split())
+    assert printed.startswith("inputs: x0 int64 (1,), 0 to 1; x1 ")
+    assert printed.endswith("; and 2 more")
+    assert terminal.inputs(sweep()) == []
