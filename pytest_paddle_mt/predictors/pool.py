@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import os
 import sys
 import time
 from collections.abc import Callable
@@ -23,6 +22,7 @@ import numpy as np
 
 from pytest_paddle_mt.errors import ModelError, UsageError
 from pytest_paddle_mt.predictors import libpaddle
+from pytest_paddle_mt.predictors.model_files import check_config, model_name
 from pytest_paddle_mt.records import POOL_METHODS, PoolMethod
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ class PredictorPool:
             raise UsageError(f"a pool of {size} predictors serves nothing; give a size of at least 1")
         if method == "predictor_pool" and size is None:
             raise UsageError("paddle.inference.PredictorPool needs its size beforehand; give size=...")
-        _check_config(config)
+        check_config(config)
         self._set_up(config, method, size, allow_nonfinite, progress)
 
     def _set_up(
@@ -294,15 +294,6 @@ def _reference_counts(objects: list[Any]) -> list[int]:
     return [sys.getrefcount(one) for one in objects]
 
 
-def model_name(config: Any) -> str:
-    """The name of the model of ``config`` in messages: its program file or directory."""
-    if config is None:
-        return "of the given predictors"
-    if config.model_from_memory():  # then prog_file() is the model itself
-        return "given from memory"
-    return str(config.prog_file() or config.model_dir())
-
-
 @contextlib.contextmanager
 def refusing_gpu_on_cpu_build() -> Iterator[None]:
     """While this is held, ``Config.enable_use_gpu`` of a CPU build raises instead of being ignored."""
@@ -332,54 +323,6 @@ def no_gpu_support(what: str) -> ModelError:
         f"{what}, but paddlepaddle {paddle.__version__} is a CPU build, which would silently run on the CPU. "
         "Install paddlepaddle-gpu (its docs name the index), or drop the GPU"
     )
-
-
-def _check_config(config: Any) -> None:
-    from paddle import inference
-
-    if not isinstance(config, inference.Config):
-        raise UsageError(
-            f"a predictor pool needs a paddle.inference.Config, got {type(config).__name__}; "
-            'return paddle.inference.Config("model.json", "model.pdiparams") from paddle_config'
-        )
-    if config.model_from_memory():
-        return
-    program, params, directory = config.prog_file(), config.params_file(), config.model_dir()
-    if not program and not directory:
-        raise ModelError(
-            "the paddle.inference.Config is empty: it names no model, and Paddle would make a predictor of nothing. "
-            'Write paddle.inference.Config("model.json", "model.pdiparams")'
-        )
-    _check_file("model", program)
-    _check_file("parameters", params)
-    if program:
-        _check_format(program)
-
-
-def _check_file(what: str, path: str) -> None:
-    if not path:
-        return
-    if os.path.isdir(path):
-        raise ModelError(f"the {what} file {path!r} is a directory; name the file in it")
-    if not os.path.exists(path):
-        raise ModelError(f"the {what} file {path!r} does not exist (looked from {os.getcwd()!r}); check the path")
-    if os.path.getsize(path) == 0:
-        raise ModelError(f"the {what} file {path!r} is empty; export the model again")
-
-
-def _check_format(program: str) -> None:
-    """Refuse a file that is no model: Paddle 2.6 and 3.x crash on it if it is called ``.pdmodel``."""
-    with open(program, "rb") as file:
-        start = file.read(64)
-    if program.endswith(".json"):
-        kind, fits = "a JSON object", start.lstrip().startswith(b"{")
-    else:
-        kind, fits = "a Paddle program", start.startswith(b"\n")  # the tag of ProgramDesc.blocks in protobuf
-    if not fits:
-        raise ModelError(
-            f"the model file {program!r} is not {kind} (it starts with {start[:8]!r}); name the file that was "
-            "exported, the model before its parameters"
-        )
 
 
 @contextlib.contextmanager

@@ -20,7 +20,8 @@ from pytest_paddle_mt.predictors.inputs import (
     served_inputs,
     suspicion_of_made_up,
 )
-from pytest_paddle_mt.predictors.pool import PredictorPool, model_name
+from pytest_paddle_mt.predictors.model_files import model_name
+from pytest_paddle_mt.predictors.pool import PredictorPool
 from pytest_paddle_mt.records import Subject
 from pytest_paddle_mt.units import NS_PER_S
 from pytest_paddle_mt.workers.in_process import InProcessWorker
