@@ -244,6 +244,21 @@ def _random() -> tuple[Any, list[Any]]:
     return Random(), [_spec([None, 4], "float32", "x")]
 
 
+def _drawn() -> tuple[Any, list[Any]]:
+    """Draws one of two, so two answers are often the same."""
+    import paddle
+
+    class Drawn(paddle.nn.Layer):
+        def __init__(self) -> None:
+            super().__init__()
+            self.linear = paddle.nn.Linear(4, 2)
+
+        def forward(self, x: Any) -> Any:
+            return paddle.multinomial(paddle.nn.functional.softmax(self.linear(x) * 0.0), 1)
+
+    return Drawn(), [_spec([None, 4], "float32", "x")]
+
+
 def _cast(dtype: str) -> tuple[Any, list[Any]]:
     import paddle
 
