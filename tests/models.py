@@ -229,6 +229,47 @@ def _table() -> tuple[Any, list[Any]]:
     return nn.Sequential(nn.Embedding(3, 4)), [_spec([None, 40], "int64", "ids")]
 
 
+def _cached() -> tuple[Any, list[Any]]:
+    """Puts what it is given behind a cache, which is empty at first."""
+    import paddle
+
+    class Cached(paddle.nn.Layer):
+        def __init__(self) -> None:
+            super().__init__()
+            self.linear = paddle.nn.Linear(8, 8)
+
+        def forward(self, x: Any, cache: Any) -> Any:
+            return self.linear(paddle.concat([cache, x], axis=1))
+
+    return Cached(), [_spec([1, None, 8], "float32", "x"), _spec([1, None, 8], "float32", "cache")]
+
+
+def _no_inputs() -> tuple[Any, list[Any]]:
+    """Always gives the same answer, whatever it is not asked."""
+    import paddle
+
+    class NoInputs(paddle.nn.Layer):
+        def __init__(self) -> None:
+            super().__init__()
+            self.linear = paddle.nn.Linear(8, 8)
+
+        def forward(self) -> Any:
+            return self.linear(paddle.ones([2, 8]))
+
+    return NoInputs(), []
+
+
+def _no_parameters() -> tuple[Any, list[Any]]:
+    """Paddle writes no file of parameters for it."""
+    import paddle
+
+    class NoParameters(paddle.nn.Layer):
+        def forward(self, x: Any) -> Any:
+            return x * 2 + 1
+
+    return NoParameters(), [_spec([None, 4], "float32", "x")]
+
+
 def _random() -> tuple[Any, list[Any]]:
     """Never gives the same answer twice."""
     import paddle

@@ -87,13 +87,12 @@ def checked_inputs(pool: PredictorPool, given: Any) -> list[InputSet]:
     Raises:
         InputError: it is something else, or a name, dtype, rank or extent does not fit.
     """
-    sets = input_sets(given)
     specs = pool.input_specs()
-    return [_checked_set(specs, one) for one in sets]
+    return [_checked_set(specs, one) for one in input_sets(given, may_be_empty=not specs)]
 
 
-def input_sets(given: Any) -> list[InputSet]:
-    """``given`` as a list of dicts, as it is.
+def input_sets(given: Any, *, may_be_empty: bool = False) -> list[InputSet]:
+    """``given`` as a list of dicts, as it is; ``may_be_empty`` for a model that has no inputs.
 
     Raises:
         InputError: it is neither a dict nor a list of dicts, or an empty one.
@@ -103,7 +102,7 @@ def input_sets(given: Any) -> list[InputSet]:
         raise InputError(
             f"paddle_inputs must be a dict of arrays by input name, or a list of such dicts; got {_shown(given)}"
         )
-    if not sets or not all(sets):
+    if not sets or not (may_be_empty or all(sets)):
         raise InputError("paddle_inputs is empty; give at least one dict with an array for each input of the model")
     return list(sets)
 
@@ -163,15 +162,31 @@ def _checked_set(specs: Sequence[InputSpec], given: Mapping[str, Any]) -> InputS
         if name not in names:
             close = difflib.get_close_matches(str(name), names, n=1)
             hint = f"; did you mean {close[0]!r}?" if close else ""
-            raise InputError(f"the model has no input {name!r}; its inputs are {', '.join(map(repr, names))}{hint}")
+            known = f"its inputs are {', '.join(map(repr, names))}" if names else "it has none at all"
+            raise InputError(f"the model has no input {name!r}; {known}{hint}")
     for name in names:
         if name not in given:
             raise InputError(f"paddle_inputs lacks the model's input {name!r}; add it to the dict")
-    return {spec.name: _checked_array(spec, given[spec.name]) for spec in specs}
+    checked = {spec.name: _checked_array(spec, given[spec.name]) for spec in specs}
+    if checked and not any(array.size for array in checked.values()):
+        name, array = next(iter(checked.items()))
+        raise InputError(
+            f"no input has elements ({name!r} has the shape {array.shape}); a query needs at least one, and only a "
+            "part of the inputs, such as a cache, may be empty"
+        )
+    return checked
 
 
 def _checked_array(spec: InputSpec, given: Any) -> npt.NDArray[Any]:
-    array = np.asarray(given)
+    try:
+        array = np.asarray(given)
+    except ValueError as error:  # rows of different lengths, for instance
+        raise InputError(f"input {spec.name!r} cannot be made an array: {error}; give a NumPy array") from error
+    if array.dtype.kind in "US" or (array.dtype.kind == "O" and isinstance(next(iter(array.flat), None), (str, bytes))):
+        raise InputError(
+            f"input {spec.name!r} is text, which no engine copies into a predictor; export the model without its "
+            "tokenizer, or serve it by a query of your own: concurrent_runner(predictor_pool, query=...)"
+        )
     if array.dtype.name == "bfloat16":
         array = array.view(np.uint16)
     type_name, dtype = DATA_TYPES[_type(spec)]
@@ -188,8 +203,6 @@ def _checked_array(spec: InputSpec, given: Any) -> npt.NDArray[Any]:
         raise InputError(f"input {spec.name!r} is {array.dtype}, the model wants {wanted}; {step}")
     if spec.shape is not None:
         _check_shape(spec.name, spec.shape, array)
-    if array.size == 0:
-        raise InputError(f"input {spec.name!r} has no elements (shape {array.shape}); a query needs at least one")
     return np.ascontiguousarray(array)
 
 

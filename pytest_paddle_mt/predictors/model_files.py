@@ -79,7 +79,8 @@ def _check_file(what: str, path: str) -> None:
     if os.path.isdir(path):
         raise ModelError(f"the {what} file {path!r} is a directory; name the file in it")
     if not os.path.exists(path):
-        raise ModelError(f"the {what} file {path!r} does not exist (looked from {os.getcwd()!r}); check the path")
+        none = ', or give "" as the second argument for a model that has no parameters' if what == "parameters" else ""
+        raise ModelError(f"the {what} file {path!r} does not exist (looked from {os.getcwd()!r}); check the path{none}")
     if os.path.getsize(path) == 0:
         raise ModelError(f"the {what} file {path!r} is empty; export the model again")
 

@@ -139,6 +139,14 @@ def test_output_shapes_that_follow_the_data_are_copied_whole(models, make_pool, 
         np.testing.assert_array_equal(places.ravel(), np.flatnonzero(x > 0))
 
 
+def test_an_array_without_elements_is_copied_in(models, make_pool, open_session):
+    pool = make_pool(models.get("cached"))
+    inputs = {"x": np.ones((1, 2, 8), np.float32), "cache": np.ones((1, 0, 8), np.float32)}
+    session = open_session(pool, [inputs])
+    session.measure(2, PLAN)
+    assert same_bits(answer_of(session, pool, 1), pool.answer(0, inputs))
+
+
 def test_one_dnn_answers_what_the_stock_python_way_answers(models, open_session):
     pool = PredictorPool(models.get("mlp").config(onednn=True))
     inputs = default_inputs(pool, 2, batch_size_asked=False)

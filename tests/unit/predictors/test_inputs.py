@@ -205,8 +205,36 @@ def test_another_extent_is_refused_with_the_shape_wanted(mlp):
     assert "input 'x' has the shape (2, 17), the model wants (..., 16); reshape it" in refused(mlp, x(columns=17))
 
 
-def test_an_array_without_elements_is_refused(mlp):
-    assert "input 'x' has no elements (shape (0, 16)); a query needs at least one" in refused(mlp, x(rows=0))
+def test_arrays_that_all_are_without_elements_are_refused(mlp):
+    assert "no input has elements ('x' has the shape (0, 16)); a query needs at least one" in refused(mlp, x(rows=0))
+
+
+def test_one_input_of_several_may_be_without_elements(models, make_pool):
+    pool = make_pool(models.get("cached"))
+    given = {"x": np.ones((1, 2, 8), np.float32), "cache": np.ones((1, 0, 8), np.float32)}
+    (checked,) = checked_inputs(pool, given)
+    assert checked["cache"].shape == (1, 0, 8)
+    assert [array.shape for array in pool.answer(0, checked).values()] == [(1, 2, 8)]
+    assert served(given)[1] == ("cache", "float32 (1, 0, 8)")
+
+
+def test_rows_of_different_lengths_are_refused(mlp):
+    assert "input 'x' cannot be made an array: " in refused(mlp, {"x": [[1.0, 2.0], [3.0]]})
+
+
+@pytest.mark.parametrize("text", ["words", ["words"], [b"bytes"], np.array(["words"], dtype=object)])
+def test_text_is_refused_with_what_to_do(mlp, text):
+    said = refused(mlp, {"x": text})
+    assert "input 'x' is text, which no engine copies into a predictor; export the model without its tokenizer" in said
+    assert "concurrent_runner(predictor_pool, query=...)" in said
+
+
+@pytest.mark.skipif("json" not in FORMATS, reason="the old format does not load such a model")
+def test_a_model_without_inputs_takes_an_empty_set_and_no_other(models, make_pool):
+    pool = make_pool(models.get("no_inputs"))
+    for given in (default_inputs(pool, 1, batch_size_asked=False), {}, [{}, {}]):
+        assert not any(checked_inputs(pool, given))
+    assert "the model has no input 'x'; it has none at all" in refused(pool, {"x": np.ones(1, np.float32)})
 
 
 def test_an_object_that_is_no_array_is_refused(mlp):

@@ -206,6 +206,16 @@ def test_a_file_that_was_cut_off_is_a_model_error_with_paddles_message(copy, for
 
 
 @pytest.mark.parametrize("form", FORMATS)
+def test_a_model_without_parameters_is_served_without_their_file(models, form):
+    model = models.get("no_parameters", form)
+    assert not model.params.exists()
+    said = refused(model.program, model.params)
+    assert 'check the path, or give "" as the second argument for a model that has no parameters' in said
+    with PredictorPool(config(model.program, "")) as pool:
+        np.testing.assert_array_equal(only(pool.answer(0, {"x": np.ones((1, 4), np.float32)})), np.full((1, 4), 3))
+
+
+@pytest.mark.parametrize("form", FORMATS)
 @pytest.mark.parametrize("content", [b"not a model at all", b"\x00\x00\x00\x00\x00\x00\x00\x00params", b"[1, 2]"])
 def test_a_model_file_of_another_format_is_named(copy, form, content):
     model = copy(form)
