@@ -92,6 +92,13 @@ def test_the_worst_verdict_on_a_thread_count_is_the_one_in_the_table():
     assert terminal.table(sweep(points=(point(2, 78),), verdicts=verdicts))[1].endswith("fail")
 
 
+def test_no_thread_count_of_a_test_that_was_not_comparable_has_passed():
+    verdicts = (verdict("not_comparable", threads=None), verdict("pass", check="collapse"))
+    one, two = terminal.table(sweep(verdicts=verdicts))[1:]
+    assert one.endswith("40.0")  # nothing was judged
+    assert two.endswith("  not comp")
+
+
 @pytest.mark.parametrize("qps", [0.000123, 0.0421, 0.9999, 9.999, 99.99, 999.96, 42_137, 9_876_543, 123_456_789.0])
 @pytest.mark.parametrize("status", STATUSES_WORST_FIRST)
 def test_a_line_of_the_table_fits_whatever_the_numbers(qps, status):
