@@ -38,6 +38,7 @@ WarningKind = Literal[
     "gil_held",
     "gil_unknown",
     "lost_time",
+    "memory_grows",
     "not_compared",
     "not_in_baseline",
     "not_the_predictor",
@@ -154,6 +155,8 @@ class Noise:
     wall_ns: int  #: Wall time of the observation, in ns.
     #: Peak resident memory (VmHWM) of the process when the window ended, in bytes; None if unknown.
     peak_rss_bytes: int | None = None
+    #: Resident memory (VmRSS) of the process when the window ended, in bytes; None if unknown.
+    rss_bytes: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -419,6 +422,9 @@ class Sweep:
     elapsed_s: float  #: Wall time of the sweep, in seconds.
     #: The other side of a comparison; None when there was none. The points above are then this side's.
     against: Against | None = None
+    #: Peak resident memory (VmHWM) of the process with all predictors, the largest where there were several, in bytes;
+    #: None if unknown.
+    peak_rss_bytes: int | None = None
 
     @property
     def status(self) -> Status:

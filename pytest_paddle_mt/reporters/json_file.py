@@ -89,6 +89,7 @@ def entry(sweep: Sweep, measured: Measured) -> dict[str, Any]:
         "gated": sweep.gate,
         "smoke_reason": sweep.smoke_reason,
         "elapsed_s": sweep.elapsed_s,
+        "peak_rss_bytes": sweep.peak_rss_bytes,
         "points": [_point(point) for point in sweep.points],
         "windows": _windows(measured, of_two_sides=sweep.against is not None),
         "usl": None if sweep.usl is None else dataclasses.asdict(sweep.usl),

@@ -89,13 +89,8 @@ def table(sweep: Sweep) -> list[str]:
 
 
 def memory(sweep: Sweep) -> list[str]:
-    """Peak memory of a process by the time each thread count was first measured."""
-    known = [
-        f"{megabytes(point.peak_rss_bytes):.0f} MB with {counted(point.threads, 'thread')}"
-        for point in sweep.points
-        if point.peak_rss_bytes is not None
-    ]
-    return text.wrapped(f"peak memory {', '.join(known)}") if known else []
+    """Peak memory of the process with all predictors."""
+    return [] if sweep.peak_rss_bytes is None else [f"  peak memory {megabytes(sweep.peak_rss_bytes):.0f} MB"]
 
 
 def remarks(sweep: Sweep) -> list[str]:

@@ -138,6 +138,11 @@ def test_a_sweep_has_what_was_served(tmp_path):
     ]
 
 
+def test_a_sweep_has_the_peak_memory_of_its_process(tmp_path):
+    [one] = reported(tmp_path / "results.json", sweep(peak_rss_bytes=914_400_000))["sweeps"]
+    assert one["peak_rss_bytes"] == 914_400_000
+
+
 def test_a_window_says_what_other_work_took_and_has_the_throughput_that_was_measured(tmp_path):
     rounds = rounds_of({1: 40, 2: 60}, count=1, at=2, delay_share=0.25)
     [one] = reported(tmp_path / "results.json", sweep(points=(point(2, 80, lost_share=0.25),)), rounds=rounds)["sweeps"]

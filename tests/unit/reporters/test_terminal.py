@@ -220,3 +220,8 @@ def test_many_inputs_are_counted_beyond_the_first():
     assert printed.startswith("inputs: x0 int64 (1,), 0 to 1; x1 ")
     assert printed.endswith("; and 2 more")
     assert terminal.inputs(sweep()) == []
+
+
+def test_memory_is_one_figure_for_the_process():
+    assert terminal.memory(sweep(peak_rss_bytes=914_400_000)) == ["  peak memory 914 MB"]
+    assert terminal.memory(sweep()) == []
