@@ -38,6 +38,7 @@ WarningKind = Literal[
     "gil_held",
     "gil_unknown",
     "lost_time",
+    "memory_grows",
     "not_compared",
     "not_in_baseline",
     "not_the_predictor",
@@ -154,6 +155,8 @@ class Noise:
     wall_ns: int  #: Wall time of the observation, in ns.
     #: Peak resident memory (VmHWM) of the process when the window ended, in bytes; None if unknown.
     peak_rss_bytes: int | None = None
+    #: Resident memory (VmRSS) of the process when the window ended, in bytes; None if unknown.
+    rss_bytes: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -335,6 +338,28 @@ class Limits:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class ServedInput:
+    """One input of the model, as it was served: over all input sets."""
+
+    name: str
+    dtype: str
+    shape: tuple[int | None, ...] | None  #: Extents, None for one in which the sets differ; None: they differ in rank.
+    low: float | None  #: The smallest finite element; None without one.
+    high: float | None  #: The largest finite element; None without one.
+    made_up: bool  #: Whether the plugin made it up from the model's own specification.
+
+    @property
+    def text(self) -> str:
+        """Type, shape and range, human-readable: ``float32 (1, 16), 0 to 25.4``."""
+        extents = ["..." if extent is None else str(extent) for extent in self.shape or ()]
+        shape = "..." if self.shape is None else f"({', '.join(extents)}{',' if len(extents) == 1 else ''})"
+        if self.low is None or self.high is None:
+            return f"{self.dtype} {shape}"
+        span = f"all {self.low:.4g}" if self.low == self.high else f"{self.low:.4g} to {self.high:.4g}"
+        return f"{self.dtype} {shape}, {span}"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class Subject:
     """What was measured: enough to say whether two measurements are of the same thing."""
 
@@ -350,6 +375,7 @@ class Subject:
     facts: dict[str, str] = field(default_factory=dict)
     #: What exactly was served, by what, for comparing two sides: digests, versions; empty where nobody asked.
     identity: dict[str, str] = field(default_factory=dict)
+    inputs: tuple[ServedInput, ...] = ()  #: What was served; empty where the engine has no inputs that are arrays.
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -396,6 +422,9 @@ class Sweep:
     elapsed_s: float  #: Wall time of the sweep, in seconds.
     #: The other side of a comparison; None when there was none. The points above are then this side's.
     against: Against | None = None
+    #: Peak resident memory (VmHWM) of the process with all predictors, the largest where there were several, in bytes;
+    #: None if unknown.
+    peak_rss_bytes: int | None = None
 
     @property
     def status(self) -> Status:

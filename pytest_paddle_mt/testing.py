@@ -39,6 +39,7 @@ def window(
     switches_per_s: float = 0.0,
     sleeps_per_query: float = 0.0,
     peak_rss_bytes: int | None = 300_000_000,
+    rss_bytes: int | None = None,
 ) -> Window:
     """A window whose threads share ``qps`` evenly and are at work all the time.
 
@@ -55,6 +56,7 @@ def window(
         switches_per_s: involuntary context switches of each thread.
         sleeps_per_query: voluntary context switches of each thread.
         peak_rss_bytes: peak memory of the process; None: unknown.
+        rss_bytes: memory of the process when the window ended; None: unknown.
     """
     query_ns = threads / qps * NS_PER_S
     wall_ns = round(queries * query_ns)
@@ -79,6 +81,7 @@ def window(
         process_cpu_ns=round(wall_ns * (cpu_share * threads + other_cores)),
         wall_ns=wall_ns,
         peak_rss_bytes=peak_rss_bytes,
+        rss_bytes=rss_bytes,
     )
     per_thread = (thread(at_work), *(thread(1.0) for _ in range(threads - 1)))
     return Window(threads=threads, opened_ns=0, open_ns=wall_ns, per_thread=per_thread, noise=noise)

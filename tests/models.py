@@ -207,6 +207,69 @@ def _not_a_number() -> tuple[Any, list[Any]]:
     return NotANumber(), [_spec([None, 4], "float32", "x")]
 
 
+def _divided() -> tuple[Any, list[Any]]:
+    """Divides by an input, which is 0 in what the plugin makes up."""
+    import paddle
+
+    class Divided(paddle.nn.Layer):
+        def __init__(self) -> None:
+            super().__init__()
+            self.linear = paddle.nn.Linear(4, 4)
+
+        def forward(self, x: Any, factor: Any) -> Any:
+            return self.linear(x) / factor
+
+    return Divided(), [_spec([None, 4], "float32", "x"), _spec([None, 4], "float32", "factor")]
+
+
+def _table() -> tuple[Any, list[Any]]:
+    """Looks ids up in a table of three; the plugin makes up larger ones."""
+    from paddle import nn
+
+    return nn.Sequential(nn.Embedding(3, 4)), [_spec([None, 40], "int64", "ids")]
+
+
+def _cached() -> tuple[Any, list[Any]]:
+    """Puts what it is given behind a cache, which is empty at first."""
+    import paddle
+
+    class Cached(paddle.nn.Layer):
+        def __init__(self) -> None:
+            super().__init__()
+            self.linear = paddle.nn.Linear(8, 8)
+
+        def forward(self, x: Any, cache: Any) -> Any:
+            return self.linear(paddle.concat([cache, x], axis=1))
+
+    return Cached(), [_spec([1, None, 8], "float32", "x"), _spec([1, None, 8], "float32", "cache")]
+
+
+def _no_inputs() -> tuple[Any, list[Any]]:
+    """Always gives the same answer, whatever it is not asked."""
+    import paddle
+
+    class NoInputs(paddle.nn.Layer):
+        def __init__(self) -> None:
+            super().__init__()
+            self.linear = paddle.nn.Linear(8, 8)
+
+        def forward(self) -> Any:
+            return self.linear(paddle.ones([2, 8]))
+
+    return NoInputs(), []
+
+
+def _no_parameters() -> tuple[Any, list[Any]]:
+    """Paddle writes no file of parameters for it."""
+    import paddle
+
+    class NoParameters(paddle.nn.Layer):
+        def forward(self, x: Any) -> Any:
+            return x * 2 + 1
+
+    return NoParameters(), [_spec([None, 4], "float32", "x")]
+
+
 def _random() -> tuple[Any, list[Any]]:
     """Never gives the same answer twice."""
     import paddle
@@ -220,6 +283,21 @@ def _random() -> tuple[Any, list[Any]]:
             return self.linear(x) + paddle.rand([4])
 
     return Random(), [_spec([None, 4], "float32", "x")]
+
+
+def _drawn() -> tuple[Any, list[Any]]:
+    """Draws one of two, so two answers are often the same."""
+    import paddle
+
+    class Drawn(paddle.nn.Layer):
+        def __init__(self) -> None:
+            super().__init__()
+            self.linear = paddle.nn.Linear(4, 2)
+
+        def forward(self, x: Any) -> Any:
+            return paddle.multinomial(paddle.nn.functional.softmax(self.linear(x) * 0.0), 1)
+
+    return Drawn(), [_spec([None, 4], "float32", "x")]
 
 
 def _cast(dtype: str) -> tuple[Any, list[Any]]:

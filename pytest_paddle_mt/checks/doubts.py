@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from pytest_paddle_mt.checks import causes, drift
 from pytest_paddle_mt.records import Cpu, Warning
-from pytest_paddle_mt.statistics import validity
-from pytest_paddle_mt.units import counted
+from pytest_paddle_mt.statistics import memory, validity
+from pytest_paddle_mt.units import counted, megabytes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -36,6 +36,7 @@ def doubts(subject: Subject, evidence: Evidence, threads_note: str | None) -> It
     if threads_note is not None:
         yield Warning(kind="threads_added", text=threads_note)
     yield from _of_the_gil(subject)
+    yield from _of_the_memory(evidence.rounds)
     for point in evidence.points:
         yield from _of_the_machine(point, waits=validity.wait_for_each_other(evidence.rounds, point.threads))
         objection = validity.objection(evidence.rounds, point.threads)
@@ -47,6 +48,17 @@ def doubts(subject: Subject, evidence: Evidence, threads_note: str | None) -> It
                 "bins and right to 1 %; a shorter --paddle-window keeps them all"
             )
             yield Warning(kind="thinned", text=text)
+
+
+def _of_the_memory(rounds: Sequence[Round]) -> Iterator[Warning]:
+    grown = memory.growth(rounds)
+    if grown is not None:
+        text = (
+            f"memory grows by {megabytes(1000 * grown.bytes_per_query):.3g} MB per thousand queries: steadily over "
+            f"the last {grown.rounds} rounds, from {megabytes(grown.first_bytes):.0f} to "
+            f"{megabytes(grown.last_bytes):.0f} MB over {grown.queries:.0f} queries; look for what each query keeps"
+        )
+        yield Warning(kind="memory_grows", text=text)
 
 
 def _of_the_gil(subject: Subject) -> Iterator[Warning]:

@@ -35,7 +35,7 @@ class LinearCheck:
                 limit=evidence.limits.min_efficiency,
                 reason=(
                     f"no thread count above one is at or below {evidence.linear_until}, up to which throughput can "
-                    f"grow linearly here ({cores}, {each} a predictor); run it on more cores"
+                    f"grow linearly here ({cores}, {each} a predictor); {' or '.join(_steps(evidence))}"
                 ),
             )
         ]
@@ -50,3 +50,19 @@ class LinearCheck:
             ideal=threads,
         )
         return judge(question, evidence)
+
+
+def _steps(evidence: Evidence) -> list[str]:
+    """What would let a thread count above one be judged; each step is enough by itself."""
+    cpu, until = evidence.cpu, evidence.linear_until
+    asked = evidence.limits.linear_until is not None
+    above_one = [threads for threads in evidence.thread_counts if threads > 1]
+    steps = []
+    if not asked and cpu.math_threads > 1 and above_one and above_one[0] <= cpu.usable_cores:
+        steps.append("give each predictor fewer math threads with config.set_cpu_math_library_num_threads(1)")
+    if until > 1 or (not above_one and cpu.at_once > 1):
+        steps.append(f"measure up to {max(2, until)} threads with --paddle-threads={max(2, until)}")
+    if above_one or not steps:
+        larger = f"raise --paddle-linear-until to {min(above_one, default=2)}"
+        steps.append(larger if asked else "run it on more cores")
+    return steps

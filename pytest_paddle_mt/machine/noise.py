@@ -22,11 +22,13 @@ class NoiseSensor:
     def read(self) -> Noise:
         """What happened since this sensor was made."""
         steal_ns = _steal_ns()
+        memory = _memory_bytes()
         return Noise(
             steal_ns=None if steal_ns is None or self._steal_ns is None else steal_ns - self._steal_ns,
             process_cpu_ns=time.process_time_ns() - self._process_cpu_ns,
             wall_ns=time.monotonic_ns() - self._wall_ns,
-            peak_rss_bytes=_peak_rss_bytes(),
+            peak_rss_bytes=memory.get("VmHWM"),
+            rss_bytes=memory.get("VmRSS"),
         )
 
 
@@ -39,10 +41,14 @@ def _steal_ns() -> int | None:
     return int(fields[8]) * NS_PER_S // os.sysconf("SC_CLK_TCK")
 
 
-def _peak_rss_bytes() -> int | None:
-    """Peak resident memory of this process (VmHWM), in bytes. In getrusage it would begin with that of its parent."""
+def _memory_bytes() -> dict[str, int]:
+    """Memory of this process by the kernel's names, in bytes: VmRSS, what is resident now; VmHWM, its peak.
+
+    In getrusage the peak would begin with that of its parent.
+    """
+    found = {}
     for line in lines_of(Path("/proc/self/status")):
         name, _, value = line.partition(":")
-        if name == "VmHWM":
-            return int(value.split()[0]) * 1024
-    return None
+        if name in ("VmHWM", "VmRSS"):
+            found[name] = int(value.split()[0]) * 1024
+    return found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import difflib
 import functools
 from collections.abc import Callable, Iterator, Mapping
@@ -11,6 +12,7 @@ import numpy as np
 
 from pytest_paddle_mt.errors import InputError
 from pytest_paddle_mt.predictors.libpaddle import DATA_TYPES, InputSpec
+from pytest_paddle_mt.records import ServedInput
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -85,13 +87,12 @@ def checked_inputs(pool: PredictorPool, given: Any) -> list[InputSet]:
     Raises:
         InputError: it is something else, or a name, dtype, rank or extent does not fit.
     """
-    sets = input_sets(given)
     specs = pool.input_specs()
-    return [_checked_set(specs, one) for one in sets]
+    return [_checked_set(specs, one) for one in input_sets(given, may_be_empty=not specs)]
 
 
-def input_sets(given: Any) -> list[InputSet]:
-    """``given`` as a list of dicts, as it is.
+def input_sets(given: Any, *, may_be_empty: bool = False) -> list[InputSet]:
+    """``given`` as a list of dicts, as it is; ``may_be_empty`` for a model that has no inputs.
 
     Raises:
         InputError: it is neither a dict nor a list of dicts, or an empty one.
@@ -101,9 +102,58 @@ def input_sets(given: Any) -> list[InputSet]:
         raise InputError(
             f"paddle_inputs must be a dict of arrays by input name, or a list of such dicts; got {_shown(given)}"
         )
-    if not sets or not all(sets):
+    if not sets or not (may_be_empty or all(sets)):
         raise InputError("paddle_inputs is empty; give at least one dict with an array for each input of the model")
     return list(sets)
+
+
+def served_inputs(sets: Sequence[Mapping[str, Any]], *, made_up: bool, checked: bool = True) -> tuple[ServedInput, ...]:
+    """What these input sets are, input by input; what is no array of numbers is left out.
+
+    Args:
+        sets: the input sets.
+        made_up: whether the plugin made them.
+        checked: whether they fit the model, so that uint16 is the bits of bfloat16.
+    """
+    by_name: dict[str, list[npt.NDArray[Any]]] = {}
+    for one in sets:
+        for name, array in one.items():
+            if isinstance(array, np.ndarray) and array.dtype.kind in "fiub":
+                by_name.setdefault(str(name), []).append(array)
+    return tuple(_served_input(name, arrays, made_up, checked) for name, arrays in by_name.items())
+
+
+def _served_input(name: str, arrays: list[npt.NDArray[Any]], made_up: bool, checked: bool) -> ServedInput:
+    bits = checked and arrays[0].dtype == np.uint16
+    numbers = [_float32_of_bfloat16(array) for array in arrays] if bits else arrays
+    finite = [found for array in numbers if (found := array[np.isfinite(array)]).size]
+    shape: tuple[int | None, ...] | None = None
+    if len({array.ndim for array in arrays}) == 1:
+        extents = zip(*(array.shape for array in arrays), strict=True)
+        shape = tuple(extent[0] if len(set(extent)) == 1 else None for extent in extents)
+    return ServedInput(
+        name=name,
+        dtype="bfloat16" if bits else arrays[0].dtype.name,
+        shape=shape,
+        low=min((float(array.min()) for array in finite), default=None),
+        high=max((float(array.max()) for array in finite), default=None),
+        made_up=made_up,
+    )
+
+
+def _float32_of_bfloat16(bits: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    return (bits.astype(np.uint32) << 16).view(np.float32)
+
+
+def suspicion_of_made_up(specs: Sequence[InputSpec], made: Mapping[str, Any]) -> str:
+    """What an error says of inputs that were made up: what they are, and the fixture that gives others."""
+    lines = [f"    {one.name}: {one.text}" for one in served_inputs([made], made_up=True)]
+    exact = [dataclasses.replace(spec, shape=made[spec.name].shape) for spec in specs]
+    return (
+        "The inputs were made up by pytest-paddle-mt:\n\n" + "\n".join(lines) + "\n\n"
+        "If the model cannot take them (a factor that it divides by, ids beyond a table, lengths, a mask), write a "
+        f"fixture that gives what it can take:\n\n{example_fixture(exact)}\n\nOtherwise: "
+    )
 
 
 def _checked_set(specs: Sequence[InputSpec], given: Mapping[str, Any]) -> InputSet:
@@ -112,15 +162,31 @@ def _checked_set(specs: Sequence[InputSpec], given: Mapping[str, Any]) -> InputS
         if name not in names:
             close = difflib.get_close_matches(str(name), names, n=1)
             hint = f"; did you mean {close[0]!r}?" if close else ""
-            raise InputError(f"the model has no input {name!r}; its inputs are {', '.join(map(repr, names))}{hint}")
+            known = f"its inputs are {', '.join(map(repr, names))}" if names else "it has none at all"
+            raise InputError(f"the model has no input {name!r}; {known}{hint}")
     for name in names:
         if name not in given:
             raise InputError(f"paddle_inputs lacks the model's input {name!r}; add it to the dict")
-    return {spec.name: _checked_array(spec, given[spec.name]) for spec in specs}
+    checked = {spec.name: _checked_array(spec, given[spec.name]) for spec in specs}
+    if checked and not any(array.size for array in checked.values()):
+        name, array = next(iter(checked.items()))
+        raise InputError(
+            f"no input has elements ({name!r} has the shape {array.shape}); a query needs at least one, and only a "
+            "part of the inputs, such as a cache, may be empty"
+        )
+    return checked
 
 
 def _checked_array(spec: InputSpec, given: Any) -> npt.NDArray[Any]:
-    array = np.asarray(given)
+    try:
+        array = np.asarray(given)
+    except ValueError as error:  # rows of different lengths, for instance
+        raise InputError(f"input {spec.name!r} cannot be made an array: {error}; give a NumPy array") from error
+    if array.dtype.kind in "US" or (array.dtype.kind == "O" and isinstance(next(iter(array.flat), None), (str, bytes))):
+        raise InputError(
+            f"input {spec.name!r} is text, which no engine copies into a predictor; export the model without its "
+            "tokenizer, or serve it by a query of your own: concurrent_runner(predictor_pool, query=...)"
+        )
     if array.dtype.name == "bfloat16":
         array = array.view(np.uint16)
     type_name, dtype = DATA_TYPES[_type(spec)]
@@ -137,8 +203,6 @@ def _checked_array(spec: InputSpec, given: Any) -> npt.NDArray[Any]:
         raise InputError(f"input {spec.name!r} is {array.dtype}, the model wants {wanted}; {step}")
     if spec.shape is not None:
         _check_shape(spec.name, spec.shape, array)
-    if array.size == 0:
-        raise InputError(f"input {spec.name!r} has no elements (shape {array.shape}); a query needs at least one")
     return np.ascontiguousarray(array)
 
 
@@ -187,7 +251,7 @@ def example_fixture(specs: Sequence[InputSpec]) -> str:
     lines = ["    @pytest.fixture", "    def paddle_inputs():", "        return {"]
     for spec in specs:
         dtype = DATA_TYPES[_type(spec)][1].name
-        lines.append(f'            "{spec.name}": numpy.zeros({_shape_text(spec.shape)}, "{dtype}"),')
+        lines.append(f'            "{spec.name}": numpy.ones({_shape_text(spec.shape)}, "{dtype}"),')
     return "\n".join([*lines, "        }"])
 
 

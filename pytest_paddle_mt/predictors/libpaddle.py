@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import builtins
+import contextlib
 import re
 from dataclasses import dataclass
 from functools import lru_cache
@@ -115,9 +116,10 @@ def input_specs(predictor: Any, program: str | None) -> tuple[InputSpec, ...]:
     except EngineUnavailable:
         pass  # the python engine works without them, on arrays of the user's
     else:
-        shapes = api().input_shapes(pointer)
-        reported = api().input_types(pointer).items()
-        types = {name: None if program is None and number == 0 else number for name, number in reported}
+        with contextlib.suppress(RuntimeError):  # Paddle has no number for text, for instance
+            shapes = api().input_shapes(pointer)
+            known = {name: number for name, number in api().input_types(pointer).items() if number in DATA_TYPES}
+            types = {name: None if program is None and number == 0 else number for name, number in known.items()}
     if program is not None and program.endswith(".json"):
         types = _types_in(program)
     return tuple(

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import os
 import sys
 import time
 from collections.abc import Callable
@@ -23,6 +22,7 @@ import numpy as np
 
 from pytest_paddle_mt.errors import ModelError, UsageError
 from pytest_paddle_mt.predictors import libpaddle
+from pytest_paddle_mt.predictors.model_files import check_config, model_name
 from pytest_paddle_mt.records import POOL_METHODS, PoolMethod
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ class PredictorPool:
             raise UsageError(f"a pool of {size} predictors serves nothing; give a size of at least 1")
         if method == "predictor_pool" and size is None:
             raise UsageError("paddle.inference.PredictorPool needs its size beforehand; give size=...")
-        _check_config(config)
+        check_config(config)
         self._set_up(config, method, size, allow_nonfinite, progress)
 
     def _set_up(
@@ -184,20 +184,24 @@ class PredictorPool:
         handles = self.handles(index)
         return [self._copy_in(handles.inputs[name], array) for name, array in inputs.items()]
 
-    def answer(self, index: int, inputs: Mapping[str, npt.NDArray[Any]]) -> dict[str, npt.NDArray[Any]]:
+    def answer(
+        self, index: int, inputs: Mapping[str, npt.NDArray[Any]], *, suspicion: Callable[[], str] | None = None
+    ) -> dict[str, npt.NDArray[Any]]:
         """Serve one query with predictor ``index`` the stock Python way, and return the outputs by name.
+
+        ``suspicion`` gives what an error suspects before the model's files, ready to be followed by those.
 
         Raises:
             ModelError: Paddle refused it, or finite input gave NaN or inf (unless ``allow_nonfinite``).
         """
         handles = self.handles(index)
-        with _paddle_errors("a first query of", self.config):
+        with _paddle_errors("a first query of", self.config, suspicion):
             for copy_in in self.copies_in(index, inputs):
                 copy_in()
             self._predictors[index].run()
             outputs = {name: _copied_out(handle) for name, handle in handles.outputs.items()}
         if not self.allow_nonfinite:
-            self._check_finite(inputs, outputs)
+            self._check_finite(inputs, outputs, suspicion)
         return outputs
 
     @contextlib.contextmanager
@@ -261,13 +265,19 @@ class PredictorPool:
         if self.closed:
             raise UsageError("the predictor pool is closed; use it inside the test, or make one with a wider scope")
 
-    def _check_finite(self, inputs: Mapping[str, npt.NDArray[Any]], outputs: Mapping[str, npt.NDArray[Any]]) -> None:
+    def _check_finite(
+        self,
+        inputs: Mapping[str, npt.NDArray[Any]],
+        outputs: Mapping[str, npt.NDArray[Any]],
+        suspicion: Callable[[], str] | None,
+    ) -> None:
         bad = next((name for name, array in outputs.items() if not _is_finite(array)), None)
         if bad is not None and all(_is_finite(array) for array in inputs.values()):
             raise ModelError(
-                f"the model {model_name(self.config)!r} answers NaN or inf in output {bad!r} to finite input. Paddle "
-                "does that silently when a parameters file is missing or damaged: check it. If that is what the model "
-                "should answer, allow it with @pytest.mark.paddle_scaling(allow_nonfinite=True)"
+                f"the model {model_name(self.config)!r} answers NaN or inf in output {bad!r} to finite input. "
+                f"{suspicion() if suspicion else ''}Paddle does that silently when a parameters file is missing or "
+                "damaged: check it. If that is what the model should answer, allow it with "
+                "@pytest.mark.paddle_scaling(allow_nonfinite=True)"
             )
 
 
@@ -282,15 +292,6 @@ def _held_elsewhere(objects: list[Any]) -> bool:
 
 def _reference_counts(objects: list[Any]) -> list[int]:
     return [sys.getrefcount(one) for one in objects]
-
-
-def model_name(config: Any) -> str:
-    """The name of the model of ``config`` in messages: its program file or directory."""
-    if config is None:
-        return "of the given predictors"
-    if config.model_from_memory():  # then prog_file() is the model itself
-        return "given from memory"
-    return str(config.prog_file() or config.model_dir())
 
 
 @contextlib.contextmanager
@@ -324,57 +325,12 @@ def no_gpu_support(what: str) -> ModelError:
     )
 
 
-def _check_config(config: Any) -> None:
-    from paddle import inference
-
-    if not isinstance(config, inference.Config):
-        raise UsageError(
-            f"a predictor pool needs a paddle.inference.Config, got {type(config).__name__}; "
-            'return paddle.inference.Config("model.json", "model.pdiparams") from paddle_config'
-        )
-    if config.model_from_memory():
-        return
-    program, params, directory = config.prog_file(), config.params_file(), config.model_dir()
-    if not program and not directory:
-        raise ModelError(
-            "the paddle.inference.Config is empty: it names no model, and Paddle would make a predictor of nothing. "
-            'Write paddle.inference.Config("model.json", "model.pdiparams")'
-        )
-    _check_file("model", program)
-    _check_file("parameters", params)
-    if program:
-        _check_format(program)
-
-
-def _check_file(what: str, path: str) -> None:
-    if not path:
-        return
-    if os.path.isdir(path):
-        raise ModelError(f"the {what} file {path!r} is a directory; name the file in it")
-    if not os.path.exists(path):
-        raise ModelError(f"the {what} file {path!r} does not exist (looked from {os.getcwd()!r}); check the path")
-    if os.path.getsize(path) == 0:
-        raise ModelError(f"the {what} file {path!r} is empty; export the model again")
-
-
-def _check_format(program: str) -> None:
-    """Refuse a file that is no model: Paddle 2.6 and 3.x crash on it if it is called ``.pdmodel``."""
-    with open(program, "rb") as file:
-        start = file.read(64)
-    if program.endswith(".json"):
-        kind, fits = "a JSON object", start.lstrip().startswith(b"{")
-    else:
-        kind, fits = "a Paddle program", start.startswith(b"\n")  # the tag of ProgramDesc.blocks in protobuf
-    if not fits:
-        raise ModelError(
-            f"the model file {program!r} is not {kind} (it starts with {start[:8]!r}); name the file that was "
-            "exported, the model before its parameters"
-        )
-
-
 @contextlib.contextmanager
-def _paddle_errors(what: str, config: Any) -> Iterator[None]:
-    """Turn what Paddle raises (RuntimeError, ValueError, MemoryError, ...) into a ModelError with a next step."""
+def _paddle_errors(what: str, config: Any, suspicion: Callable[[], str] | None = None) -> Iterator[None]:
+    """Turn what Paddle raises (RuntimeError, ValueError, MemoryError, ...) into a ModelError with a next step.
+
+    ``suspicion`` as in ``PredictorPool.answer``.
+    """
     try:
         yield
     except ModelError:
@@ -388,7 +344,7 @@ def _paddle_errors(what: str, config: Any) -> Iterator[None]:
         )
         raise ModelError(
             f"Paddle could not serve {what} the model {model_name(config)!r} "
-            f"({type(error).__name__}: {message}); {advice}"
+            f"({type(error).__name__}: {message}){'. ' + suspicion() if suspicion else '; '}{advice}"
         ) from error
 
 

@@ -22,7 +22,18 @@ if TYPE_CHECKING:
 
     import pytest
 
-    from pytest_paddle_mt.records import Against, Cpu, Interval, LatencySummary, Measured, Point, Round, Sweep, Visit
+    from pytest_paddle_mt.records import (
+        Against,
+        Cpu,
+        Interval,
+        LatencySummary,
+        Measured,
+        Point,
+        Round,
+        ServedInput,
+        Sweep,
+        Visit,
+    )
     from pytest_paddle_mt.reporters import Finished
 
 SCHEMA = 1
@@ -69,6 +80,7 @@ def entry(sweep: Sweep, measured: Measured) -> dict[str, Any]:
         "nodeid": sweep.nodeid,
         **_members(sweep.subject, _OF_SUBJECT),
         "facts": dict(sweep.subject.facts),
+        "inputs": [_input(one) for one in sweep.subject.inputs],
         "usable_cores": sweep.usable_cores,
         "linear_until": sweep.linear_until,
         "linear_until_reason": sweep.linear_until_reason,
@@ -77,6 +89,7 @@ def entry(sweep: Sweep, measured: Measured) -> dict[str, Any]:
         "gated": sweep.gate,
         "smoke_reason": sweep.smoke_reason,
         "elapsed_s": sweep.elapsed_s,
+        "peak_rss_bytes": sweep.peak_rss_bytes,
         "points": [_point(point) for point in sweep.points],
         "windows": _windows(measured, of_two_sides=sweep.against is not None),
         "usl": None if sweep.usl is None else dataclasses.asdict(sweep.usl),
@@ -118,6 +131,17 @@ def _against(sweep: Sweep, against: Against) -> dict[str, Any]:
             }
             for ratio in against.ratios
         ],
+    }
+
+
+def _input(served: ServedInput) -> dict[str, Any]:
+    return {
+        "name": served.name,
+        "dtype": served.dtype,
+        "shape": None if served.shape is None else list(served.shape),
+        "min": served.low,
+        "max": served.high,
+        "made_up": served.made_up,
     }
 
 

@@ -32,7 +32,7 @@ class TerminalTableReporter:
         """A table per sweep, and how many of them were gated."""
         terminal.section("paddle thread scaling")
         for sweep in sweeps:
-            for line in [*heading(sweep), *table(sweep), *memory(sweep), *remarks(sweep), ""]:
+            for line in [*heading(sweep), *inputs(sweep), *table(sweep), *memory(sweep), *remarks(sweep), ""]:
                 terminal.write_line(line)
         gated = [sweep for sweep in sweeps if sweep.gate]
         not_gated = [sweep for sweep in gated if sweep.status not in GATED_STATUSES]
@@ -66,7 +66,19 @@ def heading(sweep: Sweep) -> list[str]:
     ]
 
 
+_INPUTS_SHOWN = 4
 _OWN_WORDS = ("paddle", "measured")  #: Facts that are understood without their key.
+
+
+def inputs(sweep: Sweep) -> list[str]:
+    """What was served, and whether the plugin made it up."""
+    served = sweep.subject.inputs
+    if not served:
+        return []
+    shown = [f"{one.name} {one.text}" for one in served[:_INPUTS_SHOWN]]
+    if len(served) > _INPUTS_SHOWN:
+        shown.append(f"and {len(served) - _INPUTS_SHOWN} more")
+    return text.wrapped(f"inputs{' (made up)' if served[0].made_up else ''}: {'; '.join(shown)}")
 
 
 def table(sweep: Sweep) -> list[str]:
@@ -77,13 +89,8 @@ def table(sweep: Sweep) -> list[str]:
 
 
 def memory(sweep: Sweep) -> list[str]:
-    """Peak memory of a process by the time each thread count was first measured."""
-    known = [
-        f"{megabytes(point.peak_rss_bytes):.0f} MB with {counted(point.threads, 'thread')}"
-        for point in sweep.points
-        if point.peak_rss_bytes is not None
-    ]
-    return text.wrapped(f"peak memory {', '.join(known)}") if known else []
+    """Peak memory of the process with all predictors."""
+    return [] if sweep.peak_rss_bytes is None else [f"  peak memory {megabytes(sweep.peak_rss_bytes):.0f} MB"]
 
 
 def remarks(sweep: Sweep) -> list[str]:

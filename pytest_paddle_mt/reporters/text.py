@@ -17,9 +17,15 @@ _SHORT = {"inconclusive": "unclear", "not_comparable": "not comp", "no_data": "n
 
 
 def verdict(sweep: Sweep, threads: int) -> str:
-    """The worst verdict on a thread count, in at most eight characters; empty without one."""
+    """The worst verdict on a thread count, in at most eight characters; empty without one.
+
+    A test that is skipped as not comparable has not passed, so neither has any of its thread counts.
+    """
     statuses = [verdict.status for verdict in sweep.verdicts if verdict.threads == threads]
-    return next((_SHORT.get(status, status) for status in STATUSES_WORST_FIRST if status in statuses), "")
+    worst = next((status for status in STATUSES_WORST_FIRST if status in statuses), None)
+    if worst == "pass" and sweep.status == "not_comparable":
+        worst = "not_comparable"
+    return "" if worst is None else _SHORT.get(worst, worst)
 
 
 def fixed(value: float | None) -> str:

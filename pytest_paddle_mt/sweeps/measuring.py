@@ -12,6 +12,7 @@ import numpy as np
 from pytest_paddle_mt.checks import Evidence
 from pytest_paddle_mt.machine.versions import measured_versions
 from pytest_paddle_mt.records import Sweep, Warning
+from pytest_paddle_mt.statistics import memory
 from pytest_paddle_mt.statistics.points import points_of, universal_scalability
 from pytest_paddle_mt.sweeps import known_work
 from pytest_paddle_mt.sweeps.rounds import Judgement, run_rounds, window_at
@@ -136,6 +137,7 @@ def concluded(
     *,
     late: Sequence[str] = (),
     against: Against | None = None,
+    rounds: Sequence[Round] = (),
 ) -> Sweep:
     """A finished sweep.
 
@@ -148,6 +150,7 @@ def concluded(
         linear_until: the largest thread count that the linear check judges, and why.
         late: what went wrong in fresh processes after their last window, human-readable.
         against: the other side of a comparison.
+        rounds: of the side that is judged; none where nothing was measured.
     """
     doubts: tuple[Warning, ...] = ()
     if terms.smoke_reason is None:
@@ -169,6 +172,7 @@ def concluded(
         smoke_reason=terms.smoke_reason,
         elapsed_s=time.monotonic() - terms.started_s,
         against=against,
+        peak_rss_bytes=memory.peak_rss_bytes(rounds),
     )
 
 

@@ -113,6 +113,7 @@ class _OneSide(Measuring):
             self._warnings(judged),
             self._linear_until,
             late=late,
+            rounds=evidence.rounds,
         )
 
     def _warnings(self, judged: Judged) -> Iterator[Warning]:

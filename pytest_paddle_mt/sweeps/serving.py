@@ -7,18 +7,27 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from pytest_paddle_mt.engines import SyntheticWork, Workload
-from pytest_paddle_mt.errors import UsageError
+from pytest_paddle_mt.errors import ModelError, UsageError
 from pytest_paddle_mt.machine.math_threads import idle_math_threads, math_libraries
 from pytest_paddle_mt.machine.versions import paddle_version
 from pytest_paddle_mt.predictors import gil, identity
-from pytest_paddle_mt.predictors.inputs import DefaultInputs, InputsOnDemand, checked_inputs, default_inputs, input_sets
-from pytest_paddle_mt.predictors.pool import PredictorPool, model_name
+from pytest_paddle_mt.predictors.inputs import (
+    DefaultInputs,
+    InputsOnDemand,
+    checked_inputs,
+    default_inputs,
+    input_sets,
+    served_inputs,
+    suspicion_of_made_up,
+)
+from pytest_paddle_mt.predictors.model_files import model_name
+from pytest_paddle_mt.predictors.pool import PredictorPool
 from pytest_paddle_mt.records import Subject
 from pytest_paddle_mt.units import NS_PER_S
 from pytest_paddle_mt.workers.in_process import InProcessWorker
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from pytest_paddle_mt.engines import Engine, Query
     from pytest_paddle_mt.predictors.inputs import InputSet
@@ -78,16 +87,22 @@ class Serving:
         """
         __tracebackhide__ = True
         inputs: Sequence[InputSet] = () if pool is None else self._inputs_for(pool, query)
+        made_up = isinstance(self._inputs, (DefaultInputs, InputsOnDemand))
         work = served if isinstance(served, SyntheticWork) else None
         query_s = None if work is None else work.spin_ns / NS_PER_S
         if pool is not None:
             began_s = time.monotonic()
             if query is None:
-                pool.answer(0, inputs[0])
+                try:
+                    pool.answer(0, inputs[0], suspicion=_made_up(pool, inputs[0]) if made_up else None)
+                except ModelError as error:
+                    raise error from None  # it quotes Paddle's own, which pytest would print with our code
             else:
                 query(pool[0], inputs[0])
             query_s = time.monotonic() - began_s
-        subject = self._subject(engine, pool, inputs, query)
+        subject = self._subject(engine, pool, inputs)
+        shown = served_inputs(inputs, made_up=made_up, checked=query is None or made_up)
+        subject = dataclasses.replace(subject, inputs=shown)
         if describe:
             subject = dataclasses.replace(subject, identity=identity.describe(subject, pool, inputs, query or work))
         workload = Workload(pool=pool, inputs=inputs, query=query, synthetic=work, seed=seed)
@@ -105,9 +120,7 @@ class Serving:
             return [default_inputs(pool, self._settings.batch_size, batch_size_asked=asked)]
         return checked_inputs(pool, given)
 
-    def _subject(
-        self, engine: Engine, pool: PredictorPool | None, inputs: Sequence[InputSet], query: Query | None
-    ) -> Subject:
+    def _subject(self, engine: Engine, pool: PredictorPool | None, inputs: Sequence[InputSet]) -> Subject:
         __tracebackhide__ = True  # a query of the user's own may raise here
         if pool is None:
             return Subject(engine=engine.name, device="cpu", batch_size=None, pool=None, math_threads=None, gil=None)
@@ -132,6 +145,11 @@ class Serving:
             gil=gil.probe(pool[0].run),
             facts=facts,
         )
+
+
+def _made_up(pool: PredictorPool, inputs: InputSet) -> Callable[[], str]:
+    """What an error of the first query suspects where its inputs were made up."""
+    return lambda: suspicion_of_made_up(pool.input_specs(), inputs)
 
 
 def pool_of(served: object, engine: Engine) -> PredictorPool | None:

@@ -81,6 +81,7 @@ class _TwoSides(Measuring):
             _LINEAR_UNTIL,
             late=late,
             against=against,
+            rounds=evidence.rounds,
         )
 
     def _judge(self, rounds: tuple[Round, ...]) -> Judged:

@@ -6,6 +6,7 @@ import re
 
 import pytest
 
+from tests.models import FORMATS
 from tests.suite import Suite
 
 ANY_TEST = """
@@ -387,7 +388,8 @@ def test_a_file_of_another_format_is_named(served: Served, tmp_path):
         ('{"x": np.zeros((1, 16))}', "input 'x' is float64, the model wants float32", ".astype('float32')"),
         ('{"x": np.zeros(16, "float32")}', "input 'x' has 1 dimensions (16,), the model wants 2: (..., 16)", "reshape"),
         ('{"x": np.zeros((1, 7), "float32")}', "input 'x' has the shape (1, 7), the model wants (..., 16)", "reshape"),
-        ('{"x": np.zeros((0, 16), "float32")}', "input 'x' has no elements (shape (0, 16))", "needs at least one"),
+        ('{"x": np.zeros((0, 16), "float32")}', "no input has elements ('x' has the shape (0, 16))", "at least one"),
+        ('{"x": ["words"]}', "input 'x' is text, which no engine copies", "export the model without its tokenizer"),
         ("{}", "paddle_inputs is empty", "give at least one dict"),
         ("[]", "paddle_inputs is empty", "give at least one dict"),
         ("None", "paddle_inputs must be a dict of arrays by input name", "got NoneType None"),
@@ -399,6 +401,55 @@ def test_inputs_that_do_not_fit_the_model_are_refused(served: Served, inputs, fa
     result.assert_outcomes(failed=1)
     assert fact in told(result)
     assert step in told(result)
+
+
+@pytest.mark.parametrize(
+    ("name", "fact", "line", "fixture"),
+    [
+        (
+            "divided",
+            "answers NaN or inf in output",
+            "factor: float32 (1, 4), 0 to 0.3",
+            '"factor": numpy.ones((1, 4), "float32"),',
+        ),
+        (
+            "table",
+            "Paddle could not serve a first query of the model",
+            "ids: int64 (1, 40), 0 to 3",
+            '"ids": numpy.ones((1, 40), "int64"),',
+        ),
+    ],
+)
+def test_made_up_inputs_that_the_model_cannot_take_are_shown_with_what_to_write(
+    served: Served, models, name, fact, line, fixture
+):
+    served.model = models.get(name)
+    result = served.run()
+    result.assert_outcomes(failed=1)
+    for words in (fact, "The inputs were made up by pytest-paddle-mt", line, "def paddle_inputs():", fixture):
+        assert words in told(result)
+
+
+def test_inputs_of_the_user_s_own_are_not_said_to_be_made_up(served: Served, models):
+    served.model = models.get("divided")
+    zeros = 'np.zeros((1, 4), "float32")'
+    result = served.run(inputs=f'{{"x": {zeros}, "factor": {zeros}}}')
+    result.assert_outcomes(failed=1)
+    assert "answers NaN or inf" in told(result)
+    assert "made up" not in told(result)
+
+
+@pytest.mark.skipif("json" not in FORMATS, reason="the old format does not load such a model")
+@pytest.mark.parametrize("engine", ["native", "python"])
+def test_a_model_without_inputs_is_served(served: Served, models, engine):
+    served.model = models.get("no_inputs")
+    body = "concurrent_runner(predictor_pool, gate=False)"
+    served.run(body=body, arguments=(f"--paddle-engine={engine}",)).assert_outcomes(passed=1)
+
+
+def test_the_summary_shows_what_was_served(served: Served):
+    result = served.run(body="concurrent_runner(predictor_pool, gate=False)")
+    result.stdout.fnmatch_lines(["  inputs (made up): x float32 (1, 16), 0 to 1.5"])
 
 
 def test_a_pool_used_after_its_close_is_refused(served: Served):

@@ -11,7 +11,7 @@ import pytest
 
 from pytest_paddle_mt.checks.linear import LinearCheck
 from pytest_paddle_mt.records import Verdict
-from tests.builders import Evidence, evidence, paired_rounds, probed, round_of, rounds_of
+from tests.builders import Evidence, evidence, limits, paired_rounds, probed, round_of, rounds_of
 
 
 def judged(given: Evidence) -> list[Verdict]:
@@ -202,6 +202,45 @@ def test_one_usable_core_is_not_comparable_and_says_why():
         "no thread count above one is at or below 1, up to which throughput can grow linearly here "
         "(1 usable core, 1 math thread a predictor); run it on more cores"
     )
+
+
+@pytest.mark.parametrize(
+    ("qps", "known", "steps"),
+    [
+        (
+            {1: 40, 2: 41},
+            {"linear_until": 1, "math_threads": 8},
+            "math threads with config.set_cpu_math_library_num_threads(1) or run it on more cores",
+        ),
+        ({1: 40, 8: 41}, {"linear_until": 1, "math_threads": 8}, "run it on more cores"),
+        (
+            {1: 40, 8: 41},
+            {"linear_until": 2},
+            "measure up to 2 threads with --paddle-threads=2 or run it on more cores",
+        ),
+        ({1: 40}, {"linear_until": 2}, "measure up to 2 threads with --paddle-threads=2"),
+        ({1: 40}, {"linear_until": 1, "usable_cores": 1}, "run it on more cores"),
+    ],
+)
+def test_each_step_that_would_let_it_be_judged_is_named(qps, known, steps):
+    [verdict] = judged(evidence(rounds_of(qps), **known))
+    assert verdict.reason.partition(" a predictor); ")[2].removeprefix("give each predictor fewer ") == steps
+
+
+@pytest.mark.parametrize(
+    ("qps", "steps"),
+    [
+        (
+            {1: 40, 4: 41},
+            "measure up to 2 threads with --paddle-threads=2 or raise --paddle-linear-until to 4",
+        ),
+        ({1: 40}, "measure up to 2 threads with --paddle-threads=2"),
+    ],
+)
+def test_where_linear_until_was_asked_for_more_cores_would_not_do(qps, steps):
+    known = evidence(rounds_of(qps), linear_until=2)
+    [verdict] = judged(dataclasses.replace(known, limits=limits(linear_until=2)))
+    assert verdict.reason.endswith(f" a predictor); {steps}")
 
 
 def test_time_outside_queries_above_two_percent_makes_it_inconclusive_whatever_the_efficiency():

@@ -5,7 +5,7 @@ import pytest
 
 from pytest_paddle_mt import _native
 from pytest_paddle_mt.engines import Workload
-from pytest_paddle_mt.engines.native import NativeEngine, NativeSession
+from pytest_paddle_mt.engines.native import NativeEngine, NativeSession, agree
 from pytest_paddle_mt.errors import EngineUnavailable, ModelError, QueryFailed
 from pytest_paddle_mt.predictors import libpaddle
 from pytest_paddle_mt.predictors.inputs import checked_inputs, default_inputs
@@ -139,6 +139,14 @@ def test_output_shapes_that_follow_the_data_are_copied_whole(models, make_pool, 
         np.testing.assert_array_equal(places.ravel(), np.flatnonzero(x > 0))
 
 
+def test_an_array_without_elements_is_copied_in(models, make_pool, open_session):
+    pool = make_pool(models.get("cached"))
+    inputs = {"x": np.ones((1, 2, 8), np.float32), "cache": np.ones((1, 0, 8), np.float32)}
+    session = open_session(pool, [inputs])
+    session.measure(2, PLAN)
+    assert same_bits(answer_of(session, pool, 1), pool.answer(0, inputs))
+
+
 def test_one_dnn_answers_what_the_stock_python_way_answers(models, open_session):
     pool = PredictorPool(models.get("mlp").config(onednn=True))
     inputs = default_inputs(pool, 2, batch_size_asked=False)
@@ -177,6 +185,44 @@ def test_a_model_that_never_answers_the_same_twice_is_served(models, make_pool, 
     one, other = pool.answer(0, inputs), pool.answer(0, inputs)
     assert not same_bits(one, other)
     assert open_session(pool, [inputs]).measure(2, PLAN).threads == 2
+
+
+def test_a_model_that_draws_one_of_two_is_never_refused(models, make_pool, open_session):
+    pool = make_pool(models.get("drawn"))
+    session = open_session(pool, [default_inputs(pool, 1, batch_size_asked=False)])
+    session.prepare(12)  # each of these is compared, and half of them draw another answer natively
+    assert len(session._targets) == 12
+
+
+def answers(*values):
+    return [{"x": np.asarray(value)} for value in values]
+
+
+@pytest.mark.parametrize(
+    ("stock", "native", "fits"),
+    [
+        (answers(1), answers(1), True),
+        (answers(1), answers(2), False),
+        (answers(1, 1), answers(2, 1), True),
+        (answers(1, 2), answers(3, 3), True),
+        (answers(1.0), answers(1), False),
+        (answers(1.0, 2.0), answers(1, 2), False),
+        (answers([1, 2], [2, 1]), answers([3], [3]), False),
+        (answers([1, 2], [2]), answers([3], [3]), True),
+        (answers([1, 2], [2]), answers([[3]], [[3]]), False),
+        (answers([1, 2]), answers([1]), False),
+        (answers(1.0), answers(1.0 + 1e-5), True),
+        (answers(np.nan), answers(np.nan), True),
+    ],
+)
+def test_answers_agree_in_type_and_shape_and_in_value_where_the_stock_ones_are_alike(stock, native, fits):
+    assert agree(stock, native) is fits
+
+
+def test_an_output_that_is_drawn_hides_no_other():
+    stock = [{"drawn": np.array(1), "fixed": np.array(1)}, {"drawn": np.array(2), "fixed": np.array(1)}]
+    native = [{"drawn": np.array(1), "fixed": np.array(5)}, {"drawn": np.array(2), "fixed": np.array(5)}]
+    assert not agree(stock, native)
 
 
 def test_an_object_that_is_no_predictor_names_the_python_engine(models):

@@ -30,7 +30,13 @@ def test_a_noise_sensor_reports_the_peak_memory_of_this_process():
 def test_the_memory_of_a_process_is_not_that_of_the_one_that_started_it():
     """In getrusage, the peak of a new process begins with that of its parent."""
     held = bytearray(b"x") * 200_000_000
-    program = "from pytest_paddle_mt.machine.noise import _peak_rss_bytes; print(_peak_rss_bytes())"
+    program = "from pytest_paddle_mt.machine.noise import _memory_bytes; print(_memory_bytes()['VmHWM'])"
     printed = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout
     assert len(held) == 200_000_000
     assert int(printed) < 150_000_000
+
+
+def test_resident_memory_is_what_the_process_has_now_and_at_most_its_peak():
+    held = bytearray(b"x") * 50_000_000
+    noise = NoiseSensor().read()
+    assert noise.peak_rss_bytes >= noise.rss_bytes > len(held)

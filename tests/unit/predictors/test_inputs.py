@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from pytest_paddle_mt.errors import InputError
-from pytest_paddle_mt.predictors.inputs import checked_inputs, default_inputs, example_fixture, fill
+from pytest_paddle_mt.predictors.inputs import checked_inputs, default_inputs, example_fixture, fill, served_inputs
 from pytest_paddle_mt.predictors.libpaddle import DATA_TYPES, InputSpec
 from pytest_paddle_mt.predictors.pool import PredictorPool
 from tests.models import CAST_TYPES, FORMATS
@@ -103,15 +103,15 @@ def test_another_open_dimension_cannot_be_guessed_and_the_error_shows_what_to_wr
     said = str(caught.value)
     assert "input 'x' has the shape (..., ..., 3): only the first open dimension, the batch, can be guessed" in said
     assert "def paddle_inputs():" in said
-    assert '"x": numpy.zeros((..., ..., 3), "float32"),' in said
+    assert '"x": numpy.ones((..., ..., 3), "float32"),' in said
 
 
 def test_the_fixture_that_is_shown_is_python():
     specs = [InputSpec(name="a", shape=(-1,), data_type=1), InputSpec(name="b", shape=(1, -1), data_type=None)]
     lines = example_fixture(specs).splitlines()
     compile("\n".join(line[4:] for line in lines), "shown", "exec")
-    assert '            "a": numpy.zeros((...,), "int64"),' in lines
-    assert '            "b": numpy.zeros((1, ...), "float32"),' in lines
+    assert '            "a": numpy.ones((...,), "int64"),' in lines
+    assert '            "b": numpy.ones((1, ...), "float32"),' in lines
 
 
 # Given by the user
@@ -205,8 +205,36 @@ def test_another_extent_is_refused_with_the_shape_wanted(mlp):
     assert "input 'x' has the shape (2, 17), the model wants (..., 16); reshape it" in refused(mlp, x(columns=17))
 
 
-def test_an_array_without_elements_is_refused(mlp):
-    assert "input 'x' has no elements (shape (0, 16)); a query needs at least one" in refused(mlp, x(rows=0))
+def test_arrays_that_all_are_without_elements_are_refused(mlp):
+    assert "no input has elements ('x' has the shape (0, 16)); a query needs at least one" in refused(mlp, x(rows=0))
+
+
+def test_one_input_of_several_may_be_without_elements(models, make_pool):
+    pool = make_pool(models.get("cached"))
+    given = {"x": np.ones((1, 2, 8), np.float32), "cache": np.ones((1, 0, 8), np.float32)}
+    (checked,) = checked_inputs(pool, given)
+    assert checked["cache"].shape == (1, 0, 8)
+    assert [array.shape for array in pool.answer(0, checked).values()] == [(1, 2, 8)]
+    assert served(given)[1] == ("cache", "float32 (1, 0, 8)")
+
+
+def test_rows_of_different_lengths_are_refused(mlp):
+    assert "input 'x' cannot be made an array: " in refused(mlp, {"x": [[1.0, 2.0], [3.0]]})
+
+
+@pytest.mark.parametrize("text", ["words", ["words"], [b"bytes"], np.array(["words"], dtype=object)])
+def test_text_is_refused_with_what_to_do(mlp, text):
+    said = refused(mlp, {"x": text})
+    assert "input 'x' is text, which no engine copies into a predictor; export the model without its tokenizer" in said
+    assert "concurrent_runner(predictor_pool, query=...)" in said
+
+
+@pytest.mark.skipif("json" not in FORMATS, reason="the old format does not load such a model")
+def test_a_model_without_inputs_takes_an_empty_set_and_no_other(models, make_pool):
+    pool = make_pool(models.get("no_inputs"))
+    for given in (default_inputs(pool, 1, batch_size_asked=False), {}, [{}, {}]):
+        assert not any(checked_inputs(pool, given))
+    assert "the model has no input 'x'; it has none at all" in refused(pool, {"x": np.ones(1, np.float32)})
 
 
 def test_an_object_that_is_no_array_is_refused(mlp):
@@ -253,3 +281,40 @@ def test_a_users_arrays_are_taken_as_they_are_where_paddle_cannot_be_asked():
 def test_inputs_cannot_be_made_where_paddle_cannot_be_asked():
     with pytest.raises(InputError, match=r"the shape of input 'x' is unknown(.|\n)*def paddle_inputs\(\)"):
         default_inputs(UnreachablePool(), 1, batch_size_asked=False)
+
+
+# What was served
+
+
+def served(*sets, **known):
+    return [(one.name, one.text) for one in served_inputs(sets, **{"made_up": False, **known})]
+
+
+def test_an_input_is_described_by_its_type_its_shape_and_its_range():
+    arrays = {"x": np.array([[-1.5, 2.0]], np.float32), "ids": np.full(3, 7), "mask": np.array([True, False])}
+    assert served(arrays) == [
+        ("x", "float32 (1, 2), -1.5 to 2"),
+        ("ids", "int64 (3,), all 7"),
+        ("mask", "bool (2,), 0 to 1"),
+    ]
+
+
+def test_sets_are_described_together_with_the_extents_in_which_they_differ():
+    assert served(x(1, 16), {"x": np.ones((2, 16), np.float32)}) == [("x", "float32 (..., 16), 0 to 1")]
+    assert served(x(), {"x": np.ones(3, np.float32)}) == [("x", "float32 ..., 0 to 1")]
+
+
+def test_the_range_is_that_of_the_finite_elements():
+    values = np.array([np.nan, np.inf, 1, 2], np.float32)
+    assert served({"x": values}) == [("x", "float32 (4,), 1 to 2")]
+    assert served({"x": values[:2]}) == [("x", "float32 (2,)")]
+
+
+def test_the_bits_of_bfloat16_are_described_as_numbers():
+    bits = {"x": fill((1, 11), NUMBERS["bfloat16"])}
+    assert served(bits) == [("x", "bfloat16 (1, 11), 0 to 1")]
+    assert served({"x": np.array([5], np.uint16)}, checked=False) == [("x", "uint16 (1,), all 5")]
+
+
+def test_what_is_no_array_of_numbers_is_not_described():
+    assert served({"path": "a.jpg", "words": np.array(["a"])}) == []

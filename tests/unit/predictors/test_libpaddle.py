@@ -153,3 +153,24 @@ def test_names_alone_are_known_where_paddle_cannot_be_driven_natively(models, ma
     monkeypatch.setattr(libpaddle, "api", unavailable)
     (spec,) = libpaddle.input_specs(pool[0], None)
     assert (spec.name, spec.shape, spec.data_type) == ("x", None, None)
+
+
+@pytest.mark.parametrize("method", ["input_shapes", "input_types"])
+def test_what_paddle_cannot_report_of_an_input_counts_as_unknown(models, make_pool, monkeypatch, method):
+    class Api:
+        predictor_typeinfo = libpaddle.api().predictor_typeinfo
+
+        def input_shapes(self, pointer):
+            return libpaddle_api.input_shapes(pointer)
+
+        def input_types(self, pointer):
+            return libpaddle_api.input_types(pointer)
+
+    def refuse(self, pointer):
+        raise RuntimeError("(Unimplemented) Unsupported data type")
+
+    libpaddle_api = libpaddle.api()
+    monkeypatch.setattr(Api, method, refuse)
+    monkeypatch.setattr(libpaddle, "api", Api)
+    (spec,) = libpaddle.input_specs(make_pool(models.get("mlp"))[0], None)
+    assert (spec.name, spec.data_type) == ("x", None)

@@ -12,10 +12,10 @@ import pytest
 
 from pytest_paddle_mt.errors import ModelError, UsageError
 from pytest_paddle_mt.predictors import pool
+from pytest_paddle_mt.predictors.model_files import model_name
 from pytest_paddle_mt.predictors.pool import (
     PredictorPool,
     _kept_alive,
-    model_name,
     no_gpu_support,
     refusing_gpu_on_cpu_build,
 )
@@ -206,6 +206,16 @@ def test_a_file_that_was_cut_off_is_a_model_error_with_paddles_message(copy, for
 
 
 @pytest.mark.parametrize("form", FORMATS)
+def test_a_model_without_parameters_is_served_without_their_file(models, form):
+    model = models.get("no_parameters", form)
+    assert not model.params.exists()
+    said = refused(model.program, model.params)
+    assert 'check the path, or give "" as the second argument for a model that has no parameters' in said
+    with PredictorPool(config(model.program, "")) as pool:
+        np.testing.assert_array_equal(only(pool.answer(0, {"x": np.ones((1, 4), np.float32)})), np.full((1, 4), 3))
+
+
+@pytest.mark.parametrize("form", FORMATS)
 @pytest.mark.parametrize("content", [b"not a model at all", b"\x00\x00\x00\x00\x00\x00\x00\x00params", b"[1, 2]"])
 def test_a_model_file_of_another_format_is_named(copy, form, content):
     model = copy(form)
@@ -263,6 +273,28 @@ def test_a_model_given_from_memory_is_served_and_named_so(models):
     assert model_name(made) == "given from memory"
     with PredictorPool(made) as pool:
         assert only(pool.answer(0, X)).shape == (2, 4)
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (
+            b'{"base_code": {}}',
+            "is a .json model, on which Paddle crashes: it takes only the .pdmodel format from memory",
+        ),
+        (b"garbage\xff", "is not a Paddle program (it starts with b'garbage\\xff'), and Paddle would crash on it"),
+        (b"text alone", "is not a Paddle program (it starts with b'text alo'), and Paddle would crash on it"),
+        (b"", "is empty, and Paddle would make a predictor of nothing"),
+    ],
+)
+def test_what_is_no_model_of_the_old_format_is_refused_from_memory_before_paddle_crashes(models, content, said):
+    from paddle import inference
+
+    made = inference.Config()
+    made.set_model_buffer(content, len(content), b"", 0)
+    with pytest.raises(ModelError) as caught:
+        PredictorPool(made)
+    assert f"the model given to Config.set_model_buffer {said}" in str(caught.value)
 
 
 # Answers that are not numbers

@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 
 from pytest_paddle_mt import __version__
-from pytest_paddle_mt.records import Interval, Sweep, UniversalScalability
+from pytest_paddle_mt.records import Interval, ServedInput, Sweep, UniversalScalability
 from pytest_paddle_mt.reporters import Finished
 from pytest_paddle_mt.reporters.json_file import JsonReporter, write_atomically
-from tests.builders import beside_control, latency_summary, measured, point, rounds_of, sweep, verdict, warning
+from tests.builders import beside_control, latency_summary, measured, point, rounds_of, subject, sweep, verdict, warning
 
 NUMBER = (int, float)
 MAYBE_NUMBER = (int, float, type(None))
@@ -128,6 +128,19 @@ def test_a_window_has_the_keys_of_the_schema(written):
     assert two["qps"] == pytest.approx(78, rel=1e-6)
     assert (two["fork"], two["queries"], two["cpu_share"]) == (0, 200, 1.0)
     assert two["window_s"] == pytest.approx(100 * 2 / 78)
+
+
+def test_a_sweep_has_what_was_served(tmp_path):
+    inputs = (ServedInput(name="x", dtype="float32", shape=(1, None), low=0.0, high=2.5, made_up=True),)
+    [one] = reported(tmp_path / "results.json", sweep(subject=subject(inputs=inputs)))["sweeps"]
+    assert one["inputs"] == [
+        {"name": "x", "dtype": "float32", "shape": [1, None], "min": 0.0, "max": 2.5, "made_up": True}
+    ]
+
+
+def test_a_sweep_has_the_peak_memory_of_its_process(tmp_path):
+    [one] = reported(tmp_path / "results.json", sweep(peak_rss_bytes=914_400_000))["sweeps"]
+    assert one["peak_rss_bytes"] == 914_400_000
 
 
 def test_a_window_says_what_other_work_took_and_has_the_throughput_that_was_measured(tmp_path):

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from pytest_paddle_mt.records import STATUSES_WORST_FIRST, Interval, Sweep
+from pytest_paddle_mt.records import STATUSES_WORST_FIRST, Interval, ServedInput, Sweep
 from pytest_paddle_mt.reporters import terminal
 from pytest_paddle_mt.reporters.terminal import TerminalTableReporter
 from pytest_paddle_mt.reporters.text import number
@@ -82,6 +82,13 @@ def test_each_verdict_has_a_word_in_the_table(status, word):
 def test_the_worst_verdict_on_a_thread_count_is_the_one_in_the_table():
     verdicts = (verdict("pass"), verdict("fail", check="collapse"), verdict("inconclusive", check="other"))
     assert terminal.table(sweep(points=(point(2, 78),), verdicts=verdicts))[1].endswith("fail")
+
+
+def test_no_thread_count_of_a_test_that_was_not_comparable_has_passed():
+    verdicts = (verdict("not_comparable", threads=None), verdict("pass", check="collapse"))
+    one, two = terminal.table(sweep(verdicts=verdicts))[1:]
+    assert one.endswith("40.0")  # nothing was judged
+    assert two.endswith("  not comp")
 
 
 @pytest.mark.parametrize("qps", [0.000123, 0.0421, 0.9999, 9.999, 99.99, 999.96, 42_137, 9_876_543, 123_456_789.0])
@@ -197,3 +204,16 @@ def test_a_smoke_run_was_not_gated():
 
 def test_a_sweep_without_a_gate_is_not_counted():
     assert summary(sweep(), sweep(gate=False, verdicts=(verdict("inconclusive"),)))[-1] == "1 of 1 sweep gated"
+
+
+def test_many_inputs_are_counted_beyond_the_first():
+    served = tuple(ServedInput(name=f"x{i}", dtype="int64", shape=(1,), low=0, high=1, made_up=False) for i in range(6))
+    printed = " ".join(" ".join(terminal.inputs(sweep(subject=subject(inputs=served)))).split())
+    assert printed.startswith("inputs: x0 int64 (1,), 0 to 1; x1 ")
+    assert printed.endswith("; and 2 more")
+    assert terminal.inputs(sweep()) == []
+
+
+def test_memory_is_one_figure_for_the_process():
+    assert terminal.memory(sweep(peak_rss_bytes=914_400_000)) == ["  peak memory 914 MB"]
+    assert terminal.memory(sweep()) == []
