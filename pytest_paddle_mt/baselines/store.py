@@ -13,16 +13,15 @@ import fcntl
 import hashlib
 import os
 import re
-import stat
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_paddle_mt.baselines import schema
 from pytest_paddle_mt.errors import BaselineError
-from pytest_paddle_mt.files import make_directory, write_atomically
+from pytest_paddle_mt.files import make_directory, no_file, write_atomically
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
 
     from pytest_paddle_mt.baselines import Baseline
 
@@ -51,15 +50,17 @@ def load(path: Path, test: str, engine: str) -> Baseline | None:
     Raises:
         BaselineError: the file cannot be read, or contains something else.
     """
+    obstacle = no_file(path)
+    if obstacle is not None:
+        raise BaselineError(f"{path} should be the baseline of {test!r} and is {obstacle}; move it out of the way")
     try:
-        mode = os.lstat(path).st_mode
-        if not stat.S_ISREG(mode):
-            what = {stat.S_IFLNK: "a symbolic link", stat.S_IFDIR: "a directory"}.get(
-                stat.S_IFMT(mode), "no regular file"
-            )
-            raise BaselineError(f"{path} should be the baseline of {test!r} and is {what}; move it out of the way")
         baseline = schema.from_text(path.read_text(encoding="utf-8"))
     except (FileNotFoundError, NotADirectoryError):
+        if path.is_symlink():
+            raise BaselineError(
+                f"{path} is a symbolic link to {os.readlink(path)}, which does not exist; restore that file, or remove "
+                "the link and record a new baseline with --paddle-baseline-update"
+            ) from None
         return None
     except OSError as error:
         raise BaselineError(f"{path} cannot be read: {error.strerror or error}; check its permissions") from error
@@ -88,8 +89,9 @@ def change(
         BaselineError: the file is no such baseline, or cannot be written; it is unchanged.
     """
     try:
-        make_directory(path.parent)
-        with _locked(path.parent):
+        folder = Path(os.path.realpath(path)).parent  # of the file that a link leads to: it is what is replaced
+        make_directory(folder)
+        with _locked(folder):
             before = load(path, test, engine)
             after = changed(before)
             write_atomically(path, schema.to_text(after))

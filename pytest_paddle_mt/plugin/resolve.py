@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pytest_paddle_mt.errors import UsageError
+from pytest_paddle_mt.files import no_file
 from pytest_paddle_mt.plugin import parsers
 from pytest_paddle_mt.plugin.options import (
     BY_KEY,
@@ -186,8 +187,10 @@ def _parsed(given: _Given, parser: str) -> Any:
     if parse in parsers.RELATIVE:
         # Links are not followed: a link may be what makes an interpreter that of a virtual environment.
         value = given.directory / value
-    if parse is parsers.file and value.is_dir():
-        raise UsageError(f"{given.source}: this is a directory; give the name of a file in it")
+    obstacle = no_file(value) if parse is parsers.file else None
+    if obstacle is not None:
+        step = "the name of a file in it" if value.is_dir() else "another name: the results replace a regular file only"
+        raise UsageError(f"{given.source}: this is {obstacle}; give {step}")
     return value
 
 

@@ -117,21 +117,26 @@ def test_a_directory_in_its_place_is_refused(path):
     assert refusal(path).endswith("and is a directory; move it out of the way")
 
 
-@pytest.mark.parametrize("target", ["elsewhere.json", "nowhere.json"])
-def test_a_symbolic_link_is_refused_and_not_followed(path, tmp_path, target):
-    path.rename(tmp_path / "elsewhere.json")
-    path.symlink_to(tmp_path / target)
-    before = (tmp_path / "elsewhere.json").read_text()
-    assert "and is a symbolic link" in refusal(path)
+def test_the_file_that_a_link_leads_to_is_read_and_changed(path, tmp_path):
+    elsewhere = tmp_path / "elsewhere.json"
+    path.rename(elsewhere)
+    path.symlink_to(elsewhere)
+    store.change(path, TEST, ENGINE, lambda found: baseline(len(found.series.runs)))
     assert path.is_symlink()
-    assert (tmp_path / "elsewhere.json").read_text() == before
+    assert store.load(elsewhere, TEST, ENGINE).series.runs[0].points[0].qps == 2
+
+
+def test_a_link_that_leads_nowhere_is_refused(path, tmp_path):
+    path.unlink()
+    path.symlink_to(tmp_path / "nowhere.json")
+    assert f"is a symbolic link to {tmp_path / 'nowhere.json'}, which does not exist; restore that" in refusal(path)
     assert not (tmp_path / "nowhere.json").exists()
 
 
 def test_a_pipe_in_its_place_is_refused_and_not_waited_for(path):
     path.unlink()
     os.mkfifo(path)
-    assert "and is no regular file" in refusal(path)
+    assert refusal(path).endswith("and is a named pipe; move it out of the way")
 
 
 def test_a_file_without_permission_is_refused(path, monkeypatch):

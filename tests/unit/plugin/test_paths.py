@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -84,6 +85,27 @@ def test_an_absolute_results_file_stays_where_it_is(read: Read, tmp_path: Path) 
 )
 def test_a_results_file_that_is_none_is_refused(refusal: Callable[..., str], written: str, message: str) -> None:
     assert refusal(f"--paddle-json={written}") == f"--paddle-json={written}: {message}"
+
+
+@pytest.mark.parametrize("name", ["pipe", "link"])
+def test_a_results_file_that_would_replace_something_else_is_refused(
+    refusal: Callable[..., str], pytester: pytest.Pytester, name: str
+) -> None:
+    os.mkfifo(pytester.path / "pipe")
+    (pytester.path / "link").symlink_to("pipe")
+    assert refusal(f"--paddle-json={name}") == (
+        f"--paddle-json={name}: this is a named pipe; give another name: the results replace a regular file only"
+    )
+
+
+@pytest.mark.parametrize("name", ["/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"])
+def test_a_results_file_that_is_a_stream_of_the_process_is_refused(refusal: Callable[..., str], name: str) -> None:
+    assert f"--paddle-json={name}: this is a stream of a process; give" in refusal(f"--paddle-json={name}")
+
+
+def test_a_results_file_may_be_a_link(read: Read, pytester: pytest.Pytester) -> None:
+    (pytester.path / "link").symlink_to("not-there-yet.json")
+    assert read("--paddle-json=link").json_path == pytester.path / "link"
 
 
 # Baselines
