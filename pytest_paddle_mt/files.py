@@ -62,11 +62,18 @@ def write_atomically(path: Path, text: str) -> None:
 
 
 def make_directory(directory: Path) -> None:
-    """Make a directory and its parents, so that each of them survives a power cut."""
+    """Make a directory and its parents, so that each of them survives a power cut.
+
+    Raises:
+        OSError: one of them cannot be made, or something else has its name.
+    """
     if directory.is_dir():
         return
     make_directory(directory.parent)
-    directory.mkdir(exist_ok=True)
+    try:
+        directory.mkdir(exist_ok=True)
+    except FileExistsError:
+        raise NotADirectoryError(errno.ENOTDIR, f"{directory} is not a directory") from None
     _sync_directory(directory.parent)
 
 

@@ -20,6 +20,8 @@ def write_summary(session: Session, terminal: pytest.TerminalReporter) -> None:
     if session.finished:
         for reporter in session.reporters():
             reporter.session_finished(session.sweeps, terminal)
+        for error in session.unwritten.values():
+            terminal.write_line(f"paddle-mt: ERROR: {error}")
     else:
         _write_smoke_runs(terminal)
     if session.used_ledger is not None:

@@ -48,6 +48,12 @@ def test_a_directory_that_was_made_is_in_the_one_above_before_the_write_ends(
     assert synced[-1] == tmp_path / "baselines" / "machine"
 
 
+def test_a_file_in_the_place_of_its_directory_is_an_error_with_its_name(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(NotADirectoryError, match=f"{tmp_path / 'file'} is not a directory"):
+        write_atomically(tmp_path / "file" / "deep" / "results.json", "x")
+
+
 def test_a_directory_that_cannot_be_synced_is_no_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     sync = os.fsync
 
