@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
     from pytest_paddle_mt.baselines import Baseline
 
+_MACHINE = re.compile("[a-z0-9-]+")  #: The name of a folder for one machine: ``facts.machine_key``.
+
 _READABLE = 100  #: Length of the readable part of a file's name, so that the whole fits a file name.
 
 
@@ -86,7 +88,7 @@ def change(
         The baseline that was there, and the one that was written.
 
     Raises:
-        BaselineError: the file is no such baseline, or cannot be written; it is unchanged.
+        BaselineError: the file is no such baseline, or cannot be written, or could not be read again; it is unchanged.
     """
     try:
         folder = Path(os.path.realpath(path)).parent  # of the file that a link leads to: it is what is replaced
@@ -94,13 +96,27 @@ def change(
         with _locked(folder):
             before = load(path, test, engine)
             after = changed(before)
-            write_atomically(path, schema.to_text(after))
+            write_atomically(path, _readable_text(after, path))
     except OSError as error:
         raise BaselineError(
             f"{path} could not be written: {error.strerror or error}; its previous content is unchanged. Check "
             "free space and permissions there, or give another folder with --paddle-baselines"
         ) from error
     return before, after
+
+
+def _readable_text(baseline: Baseline, path: Path) -> str:
+    """The text of a file that ``load`` accepts.
+
+    Raises:
+        BaselineError: there is none: a name or a figure cannot be stored.
+    """
+    try:
+        text = schema.to_text(baseline)
+        schema.from_text(text)
+    except (ValueError, schema.Unreadable) as error:
+        raise BaselineError(f"{path} was not written, as it could not be read again: {error}") from None
+    return text
 
 
 def elsewhere(directory: Path, machine: str, name: str) -> list[Path]:
@@ -119,7 +135,7 @@ def names(directory: Path) -> list[str]:
 
 def _directories(directory: Path) -> list[Path]:
     with contextlib.suppress(OSError), os.scandir(directory) as entries:
-        return [directory / entry.name for entry in entries if entry.is_dir()]
+        return [directory / entry.name for entry in entries if _MACHINE.fullmatch(entry.name) and entry.is_dir()]
     return []
 
 

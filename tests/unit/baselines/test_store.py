@@ -249,6 +249,14 @@ def run_python(program: str) -> subprocess.CompletedProcess[str]:
     )
 
 
+@pytest.mark.parametrize("bad", [{"engine": "native\x1b"}, {"machine": {}}, {"engine": "native\ud800"}])
+def test_what_could_not_be_read_again_is_not_written(path, bad):
+    before = path.read_text()
+    with pytest.raises(BaselineError, match="was not written, as it could not be read again: "):
+        store.change(path, TEST, ENGINE, lambda _: baseline(50, **bad))
+    assert path.read_text() == before
+
+
 # What else there is.
 
 
@@ -256,6 +264,7 @@ def test_baselines_of_other_machines_are_found_by_name(tmp_path, path):
     other = tmp_path / "other-cpu-8c" / path.name
     store.change(other, TEST, ENGINE, lambda _: baseline())
     (tmp_path / "README.md").write_text("not a machine")
+    store.change(tmp_path / "x\n::error::y" / path.name, TEST, ENGINE, lambda _: baseline())
     assert store.elsewhere(tmp_path, path.parent.name, path.name) == [other]
     assert store.elsewhere(tmp_path, "third", path.name) == [path, other]
     assert store.elsewhere(tmp_path / "nowhere", "third", path.name) == []
