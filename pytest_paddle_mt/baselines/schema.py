@@ -26,12 +26,15 @@ from pytest_paddle_mt.baselines import (
     Run,
     Series,
 )
-from pytest_paddle_mt.units import NS_PER_MS, counted
+from pytest_paddle_mt.units import NS_PER_MS, counted, megabytes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 SCHEMA = 1
+
+#: A file is at most this large, in bytes. Two series of thirty runs with ten thread counts and sixteen forks have 1.6 MB.
+MOST_BYTES = 8_000_000
 
 #: What to do about a file that is no baseline.
 RESTORE = "restore it from version control, or delete it and record a new one with --paddle-baseline-update"
@@ -69,6 +72,9 @@ def from_text(text: str) -> Baseline:
     Raises:
         Unreadable: this is no such file.
     """
+    size = len(text.encode(errors="surrogatepass"))
+    if size > MOST_BYTES:
+        raise Unreadable(too_large(size))
     conflict = _CONFLICT.search(text)
     if conflict:
         line = text.count("\n", 0, conflict.start()) + 1
@@ -80,8 +86,15 @@ def from_text(text: str) -> Baseline:
         return _baseline(json.loads(text, object_pairs_hook=_without_twins, parse_constant=_no_constant))
     except json.JSONDecodeError as error:
         raise Unreadable(f"it is not JSON ({error}), perhaps cut short; {RESTORE}") from None
-    except (_Wrong, RecursionError, ValueError) as error:
+    except RecursionError:
+        raise Unreadable(f"it is nested more deeply than any baseline is; {RESTORE}") from None
+    except (_Wrong, ValueError) as error:
         raise Unreadable(f"{error}; {RESTORE}") from None
+
+
+def too_large(size: int) -> str:
+    """What is wrong with a file of ``size`` bytes, which are too many, and what to do."""
+    return f"it has {megabytes(size):.1f} MB, and a baseline has at most {megabytes(MOST_BYTES):.0f} MB; {RESTORE}"
 
 
 def _baseline(document: object) -> Baseline:

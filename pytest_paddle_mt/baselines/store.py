@@ -56,7 +56,11 @@ def load(path: Path, test: str, engine: str) -> Baseline | None:
     if obstacle is not None:
         raise BaselineError(f"{path} should be the baseline of {test!r} and is {obstacle}; move it out of the way")
     try:
-        baseline = schema.from_text(path.read_text(encoding="utf-8"))
+        with path.open("rb") as file:
+            size = os.fstat(file.fileno()).st_size
+            if size > schema.MOST_BYTES:
+                raise schema.Unreadable(schema.too_large(size))
+            baseline = schema.from_text(file.read().decode())
     except (FileNotFoundError, NotADirectoryError):
         if path.is_symlink():
             raise BaselineError(

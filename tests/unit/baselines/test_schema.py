@@ -154,8 +154,11 @@ def test_a_number_beyond_all_figures_is_refused_wherever_it_stands(number):
         assert "restore it from" in refusal(f"{text[:at]}{old.partition(':')[0]}: {number},{text[at + len(old) :]}")
 
 
-def test_endless_nesting_is_refused():
-    assert "restore it" in refusal('{"schema": ' + "[" * 200_000)
+@pytest.mark.parametrize(("opening", "closing"), [("[", "]"), ('{"x": ', "}")])
+@pytest.mark.parametrize(("depth", "told"), [(500, "not text without control characters"), (200_000, "nested more")])
+def test_endless_nesting_is_refused(opening, closing, depth, told):
+    nested = opening * depth + "1" + closing * depth
+    assert told in refusal(schema.to_text(full()).replace('"native"', nested))
 
 
 def remove(*path: Any) -> Callable[[Any], None]:

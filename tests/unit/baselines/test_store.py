@@ -111,6 +111,21 @@ def test_bytes_that_are_no_text_are_refused(path):
     assert "is no baseline: 'utf-8' codec can't decode" in refusal(path)
 
 
+def test_a_file_that_is_too_large_is_refused_before_it_is_read(path, monkeypatch):
+    os.truncate(path, 100_000_000)
+    monkeypatch.setattr(schema, "from_text", None)
+    with pytest.raises(BaselineError, match=r"it has 100\.0 MB, and a baseline has at most 8 MB; restore it"):
+        store.load(path, TEST, ENGINE)
+
+
+def test_a_baseline_that_would_be_too_large_is_not_written(path, monkeypatch):
+    before = path.read_text()
+    monkeypatch.setattr(schema, "MOST_BYTES", len(before))
+    with pytest.raises(BaselineError, match=r"as it could not be read again: it has 0\.0 MB"):
+        store.change(path, TEST, ENGINE, lambda _: baseline(40, 41, 42))
+    assert path.read_text() == before
+
+
 def test_a_directory_in_its_place_is_refused(path):
     path.unlink()
     path.mkdir()
@@ -140,10 +155,10 @@ def test_a_pipe_in_its_place_is_refused_and_not_waited_for(path):
 
 
 def test_a_file_without_permission_is_refused(path, monkeypatch):
-    def denied(self: Path, encoding: str) -> str:
+    def denied(self: Path, mode: str) -> str:
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr(Path, "read_text", denied)  # root reads everything
+    monkeypatch.setattr(Path, "open", denied)  # root reads everything
     assert refusal(path) == f"{path} cannot be read: Permission denied; check its permissions"
 
 
