@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 SCHEMA = 1
 
-#: A file is at most this large, in bytes. Two series of thirty runs with ten thread counts and sixteen forks have 1.6 MB.
+#: Bytes that a file may have. Two series of thirty runs with ten thread counts and sixteen forks take 1.6 MB.
 MOST_BYTES = 8_000_000
 
 #: What to do about a file that is no baseline.
