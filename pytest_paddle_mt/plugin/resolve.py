@@ -161,8 +161,14 @@ def _with_one_thread(
 def _baselines_in(rootdir: Path, name: Path, source: str | None) -> Path:
     """The folder of the baselines; a file in its place is refused."""
     folder = rootdir / name
+    where = source or "the default of --paddle-baselines"
     if folder.exists() and not folder.is_dir():
-        raise UsageError(f"{source or 'the default of --paddle-baselines'}: {folder} is not a folder")
+        raise UsageError(f"{where}: {folder} is not a folder")
+    if folder.is_symlink() and not folder.exists():
+        raise UsageError(
+            f"{where}: {folder} is a symbolic link to {os.readlink(folder)}, which does not exist; make that folder, "
+            "or correct or remove the link"
+        )
     return folder
 
 

@@ -308,6 +308,15 @@ def test_a_test_whose_fixtures_fail_is_not_accepted(store: Stored, when: str):
     assert when == "before" or "baseline not updated: test_it.py::test_it: its teardown ended as failed" in told
 
 
+def test_an_update_in_which_nothing_is_measured_says_so(store: Stored):
+    pytest.importorskip("pytest_benchmark")
+    result = store.run(UPDATE, "--benchmark-skip")
+    result.assert_outcomes(skipped=1)
+    assert "no baseline was updated: nothing is measured (--benchmark-skip)" in text(result)
+    store.suite.write("def test_it():\n    pass\n")
+    assert "no baseline was updated: no test measured anything" in text(store.run(UPDATE))
+
+
 def test_a_smoke_run_is_not_accepted(store: Stored):
     pytest.importorskip("pytest_benchmark")
     told = refused(store, "--benchmark-disable")

@@ -140,6 +140,14 @@ def test_a_folder_of_baselines_that_is_none_is_refused(
     assert refusal(f"--paddle-baselines={written}") == f"--paddle-baselines={written}: {message}"
 
 
+def test_a_link_to_no_folder_of_baselines_is_refused(refusal: Callable[..., str], pytester: pytest.Pytester) -> None:
+    (pytester.path / "baselines").symlink_to("unmounted")
+    assert refusal() == (
+        f"the default of --paddle-baselines: {pytester.path}/baselines is a symbolic link to unmounted, which does not "
+        "exist; make that folder, or correct or remove the link"
+    )
+
+
 def test_a_file_in_the_place_of_the_default_folder_is_refused(
     refusal: Callable[..., str], pytester: pytest.Pytester
 ) -> None:
