@@ -1,4 +1,4 @@
-"""Converts measurements to human-readable units; everywhere else they stay in ns and seconds."""
+"""Converts measurements and texts to human-readable ones; everywhere else they stay as they are, in ns and seconds."""
 
 from __future__ import annotations
 
@@ -20,6 +20,11 @@ def seconds(duration_ns: float) -> float:
 def megabytes(size_bytes: float) -> float:
     """Convert bytes to megabytes (10^6)."""
     return size_bytes / BYTES_PER_MB
+
+
+def printable(text: str) -> str:
+    """``text`` with escapes for what is not printed as it is: control characters, ends of lines, lone surrogates."""
+    return "".join(one if one.isprintable() else one.encode("unicode_escape").decode() for one in text)
 
 
 def counted(number: int, noun: str) -> str:

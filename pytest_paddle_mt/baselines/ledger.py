@@ -185,6 +185,8 @@ class Ledger:
             lines.append(f"paddle-mt: no baseline was updated: {self._closed}")
         else:
             lines += [f"paddle-mt: baseline not updated: {nodeid}: {reason}" for nodeid, reason in self._refused]
+            if self.updates and not (self._accepted or self._refused or self._kept or self._errors):
+                lines.append("paddle-mt: no baseline was updated: no test measured anything")
         lines += [f"paddle-mt: ERROR: {error}" for error in self._errors]
         return lines
 

@@ -6,10 +6,10 @@ Every figure is rounded to five significant digits, so that a diff shows what ch
 
 from __future__ import annotations
 
+import datetime
 import itertools
 import json
 import re
-import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -26,17 +26,27 @@ from pytest_paddle_mt.baselines import (
     Run,
     Series,
 )
-from pytest_paddle_mt.units import NS_PER_MS, counted
+from pytest_paddle_mt.units import NS_PER_MS, counted, megabytes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 SCHEMA = 1
 
+#: Bytes that a file may have. Two series of thirty runs with ten thread counts and sixteen forks take 1.6 MB.
+MOST_BYTES = 8_000_000
+
 #: What to do about a file that is no baseline.
 RESTORE = "restore it from version control, or delete it and record a new one with --paddle-baseline-update"
 
 _PERCENTILES = ("p5_ms", "p50_ms", "p90_ms", "p99_ms")
+
+#: A figure is within these bounds, in the unit of the file; so nothing that is computed from figures overflows.
+_LEAST, _MOST = 1e-9, 1e12
+
+#: What moves the cursor, ends a line, changes the direction of writing, or is no character at all.
+_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+_COMMAND = re.compile(r"(^|\s)::|##\[")  #: What starts a workflow command, wherever a line is wrapped.
 
 _CONFLICT = re.compile(r"^(<<<<<<<|=======|>>>>>>>|\|\|\|\|\|\|\|)( |$)", re.MULTILINE)
 
@@ -62,6 +72,9 @@ def from_text(text: str) -> Baseline:
     Raises:
         Unreadable: this is no such file.
     """
+    size = len(text.encode(errors="surrogatepass"))
+    if size > MOST_BYTES:
+        raise Unreadable(too_large(size))
     conflict = _CONFLICT.search(text)
     if conflict:
         line = text.count("\n", 0, conflict.start()) + 1
@@ -73,8 +86,15 @@ def from_text(text: str) -> Baseline:
         return _baseline(json.loads(text, object_pairs_hook=_without_twins, parse_constant=_no_constant))
     except json.JSONDecodeError as error:
         raise Unreadable(f"it is not JSON ({error}), perhaps cut short; {RESTORE}") from None
-    except (_Wrong, RecursionError, ValueError) as error:
+    except RecursionError:
+        raise Unreadable(f"it is nested more deeply than any baseline is; {RESTORE}") from None
+    except (_Wrong, ValueError) as error:
         raise Unreadable(f"{error}; {RESTORE}") from None
+
+
+def too_large(size: int) -> str:
+    """What is wrong with a file of ``size`` bytes, which are too many, and what to do."""
+    return f"it has {megabytes(size):.1f} MB, and a baseline has at most {megabytes(MOST_BYTES):.0f} MB; {RESTORE}"
 
 
 def _baseline(document: object) -> Baseline:
@@ -126,7 +146,7 @@ def _members(value: object, where: str, table: _Table) -> dict[str, Any]:
         found[_attribute(key)] = kind.read(value[key], path)
     for key in value:
         if key not in table:
-            raise _Wrong(f"{key!r}{f' in {where}' if where else ''} is not known")
+            raise _Wrong(f"{_shown(key)}{f' in {where}' if where else ''} is not known")
     return found
 
 
@@ -197,23 +217,51 @@ def _scalar(expected: str, fits: Callable[[Any], bool], unit: float | None = Non
 
 
 def _read_versions(value: object, where: str) -> dict[str, str | None]:
-    return _members(value, where, dict.fromkeys(value if isinstance(value, dict) else (), _optional(_TEXT)))
+    names = value if isinstance(value, dict) else ()
+    for name in names:
+        if not _is_text(name):
+            raise _Wrong(f"{where} has the name {_shown(name)}, which is not {_PLAIN_TEXT}")
+    return _members(value, where, dict.fromkeys(names, _optional(_TEXT)))
+
+
+def _is_name(value: Any) -> bool:
+    return isinstance(value, str) and value != "" and not _CONTROL.search(value)
+
+
+def _is_text(value: Any) -> bool:
+    return _is_name(value) and not _COMMAND.search(value)
+
+
+def _is_date(value: Any) -> bool:
+    if not isinstance(value, str) or not re.fullmatch("[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z", value):
+        return False
+    try:
+        datetime.datetime.fromisoformat(value[:-1])
+    except ValueError:
+        return False
+    return True
+
+
+def _is_fact(value: Any) -> bool:
+    if type(value) in (int, float):
+        return bool(abs(value) <= _MOST)  # false for NaN
+    return value is None or value == "" or _is_text(value)
 
 
 def _is_figure(value: Any) -> bool:
-    return type(value) in (int, float) and 0 < value <= sys.float_info.max
+    return type(value) in (int, float) and _LEAST <= value <= _MOST
 
+
+_PLAIN_TEXT = "text without control characters and workflow commands"
 
 # By type(), as isinstance() takes a bool for an int.
-_TEXT = _scalar("text", lambda value: isinstance(value, str) and value != "")
-_DATE = _scalar(
-    "a time such as 2026-01-31T12:00:00Z",
-    lambda value: isinstance(value, str) and re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", value) is not None,
-)
-_COUNT = _scalar("a whole number above 0", lambda value: type(value) is int and value > 0)
-_FACT = _scalar("text, a number or null", lambda value: value is None or type(value) in (str, int, float))
-_FIGURE = _scalar("a number above 0", _is_figure, unit=1.0)
-_LATENCY = _scalar("a number above 0", _is_figure, unit=float(NS_PER_MS))
+_NAME = _scalar("text without control characters", _is_name)
+_TEXT = _scalar(_PLAIN_TEXT, _is_text)
+_DATE = _scalar("a time such as 2026-01-31T12:00:00Z", _is_date)
+_COUNT = _scalar("a whole number above 0 and below 2^63", lambda value: type(value) is int and 0 < value < 2**63)
+_FACT = _scalar(f"text, a number or null, numbers up to {_MOST:g}, {_PLAIN_TEXT}", _is_fact)
+_FIGURE = _scalar(f"a number above 0, from {_LEAST:g} to {_MOST:g}", _is_figure, unit=1.0)
+_LATENCY = _scalar(f"a number above 0, from {_LEAST:g} to {_MOST:g}", _is_figure, unit=float(NS_PER_MS))
 _VERSIONS = _Kind(read=_read_versions, write=dict)
 
 
@@ -223,7 +271,7 @@ _VERSIONS = _Kind(read=_read_versions, write=dict)
 def _check_ascending(points: Any, where: str) -> None:
     counts = [point["threads"] for point in points]
     if counts != sorted(set(counts)):
-        raise _Wrong(f"{where} has thread counts {', '.join(map(str, counts))}, which do not ascend")
+        raise _Wrong(f"{where} has thread counts {_short(', '.join(map(str, counts)))}, which do not ascend")
 
 
 def _check_points(points: Any, where: str) -> None:
@@ -282,8 +330,8 @@ SERIES: _Table = {
     "runs": _list_of(_record(Run, RUN)),
 }
 _TEST: _Table = {
-    "test": _TEXT,
-    "engine": _TEXT,
+    "test": _NAME,
+    "engine": _NAME,
     "machine": _facts(
         ("cpu_model", "instruction_set", "usable_cores", "quota_cores", "smt"),
         together=("gpu_model", "gpu_driver", "cuda", "cudnn"),
@@ -305,11 +353,14 @@ def _without_twins(members: list[tuple[str, Any]]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for name, value in members:
         if name in found:
-            raise _Wrong(f"{name!r} stands twice in one object")
+            raise _Wrong(f"{_shown(name)} stands twice in one object")
         found[name] = value
     return found
 
 
 def _shown(value: object) -> str:
-    text = repr(value)
+    return _short(repr(value))
+
+
+def _short(text: str) -> str:
     return text if len(text) <= 40 else text[:40] + "..."

@@ -13,18 +13,19 @@ import fcntl
 import hashlib
 import os
 import re
-import stat
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_paddle_mt.baselines import schema
 from pytest_paddle_mt.errors import BaselineError
-from pytest_paddle_mt.files import make_directory, write_atomically
+from pytest_paddle_mt.files import make_directory, no_file, write_atomically
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
 
     from pytest_paddle_mt.baselines import Baseline
+
+_MACHINE = re.compile("[a-z0-9-]+")  #: The name of a folder for one machine: ``facts.machine_key``.
 
 _READABLE = 100  #: Length of the readable part of a file's name, so that the whole fits a file name.
 
@@ -51,15 +52,21 @@ def load(path: Path, test: str, engine: str) -> Baseline | None:
     Raises:
         BaselineError: the file cannot be read, or contains something else.
     """
+    obstacle = no_file(path)
+    if obstacle is not None:
+        raise BaselineError(f"{path} should be the baseline of {test!r} and is {obstacle}; move it out of the way")
     try:
-        mode = os.lstat(path).st_mode
-        if not stat.S_ISREG(mode):
-            what = {stat.S_IFLNK: "a symbolic link", stat.S_IFDIR: "a directory"}.get(
-                stat.S_IFMT(mode), "no regular file"
-            )
-            raise BaselineError(f"{path} should be the baseline of {test!r} and is {what}; move it out of the way")
-        baseline = schema.from_text(path.read_text(encoding="utf-8"))
+        with path.open("rb") as file:
+            size = os.fstat(file.fileno()).st_size
+            if size > schema.MOST_BYTES:
+                raise schema.Unreadable(schema.too_large(size))
+            baseline = schema.from_text(file.read().decode())
     except (FileNotFoundError, NotADirectoryError):
+        if path.is_symlink():
+            raise BaselineError(
+                f"{path} is a symbolic link to {os.readlink(path)}, which does not exist; restore that file, or remove "
+                "the link and record a new baseline with --paddle-baseline-update"
+            ) from None
         return None
     except OSError as error:
         raise BaselineError(f"{path} cannot be read: {error.strerror or error}; check its permissions") from error
@@ -85,20 +92,35 @@ def change(
         The baseline that was there, and the one that was written.
 
     Raises:
-        BaselineError: the file is no such baseline, or cannot be written; it is unchanged.
+        BaselineError: the file is no such baseline, or cannot be written, or could not be read again; it is unchanged.
     """
     try:
-        make_directory(path.parent)
-        with _locked(path.parent):
+        folder = Path(os.path.realpath(path)).parent  # of the file that a link leads to: it is what is replaced
+        make_directory(folder)
+        with _locked(folder):
             before = load(path, test, engine)
             after = changed(before)
-            write_atomically(path, schema.to_text(after))
+            write_atomically(path, _readable_text(after, path))
     except OSError as error:
         raise BaselineError(
             f"{path} could not be written: {error.strerror or error}; its previous content is unchanged. Check "
             "free space and permissions there, or give another folder with --paddle-baselines"
         ) from error
     return before, after
+
+
+def _readable_text(baseline: Baseline, path: Path) -> str:
+    """The text of a file that ``load`` accepts.
+
+    Raises:
+        BaselineError: there is none: a name or a figure cannot be stored.
+    """
+    try:
+        text = schema.to_text(baseline)
+        schema.from_text(text)
+    except (ValueError, schema.Unreadable) as error:
+        raise BaselineError(f"{path} was not written, as it could not be read again: {error}") from None
+    return text
 
 
 def elsewhere(directory: Path, machine: str, name: str) -> list[Path]:
@@ -117,7 +139,7 @@ def names(directory: Path) -> list[str]:
 
 def _directories(directory: Path) -> list[Path]:
     with contextlib.suppress(OSError), os.scandir(directory) as entries:
-        return [directory / entry.name for entry in entries if entry.is_dir()]
+        return [directory / entry.name for entry in entries if _MACHINE.fullmatch(entry.name) and entry.is_dir()]
     return []
 
 

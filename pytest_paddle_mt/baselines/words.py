@@ -27,6 +27,8 @@ _FACT_NAMES: Mapping[str, str] = {
 
 def percent(ratio: float) -> str:
     """``+10.1%`` for 1.101."""
+    if ratio >= 1000:
+        return f"{100 * (ratio - 1):+.2g}%"
     return f"{round(ratio - 1, 3) + 0.0:+.1%}"  # never -0.0%
 
 

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 NAME = "drift"
 
+_LOGARITHM_MOST = 700.0  #: Of a factor that is printed; the exponential of 710 is no float any more.
+
 
 class DriftCheck:
     """Latency, throughput and efficiency against the stored baseline, at every thread count that it has."""
@@ -156,7 +158,8 @@ def _limit(one: Comparison, limits: Limits) -> str:
 
 def _factor(one: Comparison, worse: float) -> float:
     """The quantity over the accepted one where its logarithm is worse by ``worse``."""
-    return math.exp(worse if one.quantity.more_is_worse else -worse)
+    logarithm = worse if one.quantity.more_is_worse else -worse
+    return math.exp(max(-_LOGARITHM_MOST, min(logarithm, _LOGARITHM_MOST)))
 
 
 def _comparisons(evidence: Evidence, series: Series) -> tuple[Comparison, ...]:

@@ -18,6 +18,7 @@ import numpy as np
 
 from pytest_paddle_mt.engines.thread_usage import usage_of_this_thread, used_between
 from pytest_paddle_mt.errors import QueryFailed
+from pytest_paddle_mt.interrupts import held_back
 from pytest_paddle_mt.machine.noise import NoiseSensor
 from pytest_paddle_mt.records import ThreadWindow, Window
 from pytest_paddle_mt.statistics import latency
@@ -84,9 +85,10 @@ class PythonLoop:
                 pass  # a wait without end would not let Ctrl-C in
         finally:
             self._stopped = True
-            for thread in threads:
-                if thread.ident is not None:  # None: it could not be started
-                    thread.join()
+            with held_back():
+                for thread in threads:
+                    if thread.ident is not None:  # None: it could not be started
+                        thread.join()
         for index, slot in enumerate(self._slots):
             if slot.error is not None:
                 raise QueryFailed(

@@ -59,6 +59,8 @@ class BaselineAcceptance:
         smoke = self._session.smoke_reason()
         if smoke is not None:
             return f"nothing can be measured ({smoke})"
+        if session.config.getoption("benchmark_skip", False):
+            return "nothing is measured (--benchmark-skip)"
         if session.exitstatus == pytest.ExitCode.INTERRUPTED or session.shouldstop or session.shouldfail:
             why = session.shouldfail or session.shouldstop
             return f"the session was interrupted{f' ({why})' if isinstance(why, str) else ''}"

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING
 
 from pytest_paddle_mt.errors import ModelError, UsageError
 from pytest_paddle_mt.machine.cores import available_cores
+from pytest_paddle_mt.machine.versions import paddle_version
 from pytest_paddle_mt.plugin.progress import Announcer
 from pytest_paddle_mt.plugin.session import session_of
 from pytest_paddle_mt.predictors.pool import PredictorPool, no_gpu_support, refusing_gpu_on_cpu_build
@@ -44,10 +46,19 @@ def configured_pool(request: pytest.FixtureRequest) -> PredictorPool:
 def _require_paddle() -> None:
     try:
         import paddle  # noqa: F401
-    except ImportError as error:
-        raise UsageError(
-            f"paddle cannot be imported ({error}); install it with: pip install 'pytest-paddle-mt[cpu]'"
-        ) from error
+    except ModuleNotFoundError as error:
+        if error.name != "paddle":
+            raise _not_loaded(error) from error
+        raise UsageError("paddle is not installed; install it with: pip install 'pytest-paddle-mt[cpu]'") from error
+    except Exception as error:  # whatever its own modules and libraries raise
+        raise _not_loaded(error) from error
+
+
+def _not_loaded(error: Exception) -> UsageError:
+    return UsageError(
+        f"paddle is installed ({paddle_version() or 'version unknown'}) and cannot be loaded: {type(error).__name__}: "
+        f"{error}; run {sys.executable} -c 'import paddle' to see where, and install what is missing"
+    )
 
 
 def _user_config(request: pytest.FixtureRequest) -> object:

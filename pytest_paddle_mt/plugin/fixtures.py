@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pytest_paddle_mt.errors import PaddleMtError, UsageError
+from pytest_paddle_mt.interrupts import held_back
 from pytest_paddle_mt.plugin.session import session_of, test_key
 
 if TYPE_CHECKING:
@@ -79,7 +80,9 @@ def predictor_pool(request: pytest.FixtureRequest) -> Iterator[PredictorPool]:
     except PaddleMtError as error:
         raise _failure(error) from None
     yield pool
-    pool.close()
+    # After a Ctrl-C, another one in a fixture's teardown would end in a traceback out of pytest.
+    with held_back(dropped=request.session.exitstatus == pytest.ExitCode.INTERRUPTED):
+        pool.close()
 
 
 @pytest.fixture

@@ -29,11 +29,12 @@ class Announcer:
         self._last_s = 0.0
 
     def line(self, text: str) -> None:
-        """Print a line that stays."""
+        """Print a line that stays, with ``-q`` too: where a crash ends the process, it shows which test that was."""
         with self._terminal() as writer:
             if writer is not None:
                 writer.line()
                 writer.line(text)
+                writer.flush()  # before capture resumes: what is left in the buffer ends with the process
 
     def progress(self, progress: Progress | None) -> None:
         """Print how far the sweep is; None clears the line at the end."""
@@ -62,9 +63,9 @@ class Announcer:
                 self._line_open = bool(text)
 
     def _on_a_terminal(self) -> bool:
-        """Whether a line can change. Colours do not prove that: --color=yes writes them to files, too."""
+        """Whether a line can change, and may. Colours prove nothing: --color=yes writes them to files, too."""
         reporter = self._config.pluginmanager.getplugin("terminalreporter")
-        return reporter is not None and bool(reporter.isatty)
+        return reporter is not None and bool(reporter.isatty) and self._config.get_verbosity() >= 0
 
     @contextlib.contextmanager
     def _terminal(self) -> Iterator[TerminalWriter | None]:
@@ -72,5 +73,5 @@ class Announcer:
         manager = self._config.pluginmanager.getplugin("capturemanager")
         suspended = contextlib.nullcontext() if manager is None else manager.global_and_fixture_disabled()
         with suspended:
-            quiet = self._config.pluginmanager.getplugin("terminalreporter") is None or self._config.get_verbosity() < 0
-            yield None if quiet else self._config.get_terminal_writer()
+            silent = self._config.pluginmanager.getplugin("terminalreporter") is None
+            yield None if silent else self._config.get_terminal_writer()

@@ -66,6 +66,12 @@ def decide_outcome_after(item: pytest.Item) -> Generator[None, Any, Any]:
     return result
 
 
+def fail_unwritten(session: pytest.Session) -> None:
+    """Let a session fail whose tests passed, but which has a report that could not be written."""
+    if session_of(session.config).unwritten and session.exitstatus == pytest.ExitCode.OK:
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
 def built_in_engines() -> Sequence[Engine]:
     """Our own engines."""
     from pytest_paddle_mt import engines

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pytest_paddle_mt.errors import UsageError
+from pytest_paddle_mt.files import no_file
 from pytest_paddle_mt.plugin import parsers
 from pytest_paddle_mt.plugin.options import (
     BY_KEY,
@@ -162,8 +163,14 @@ def _with_one_thread(
 def _baselines_in(rootdir: Path, name: Path, source: str | None) -> Path:
     """The folder of the baselines; a file in its place is refused."""
     folder = rootdir / name
+    where = source or "the default of --paddle-baselines"
     if folder.exists() and not folder.is_dir():
-        raise UsageError(f"{source or 'the default of --paddle-baselines'}: {folder} is not a folder")
+        raise UsageError(f"{where}: {folder} is not a folder")
+    if folder.is_symlink() and not folder.exists():
+        raise UsageError(
+            f"{where}: {folder} is a symbolic link to {os.readlink(folder)}, which does not exist; make that folder, "
+            "or correct or remove the link"
+        )
     return folder
 
 
@@ -188,8 +195,10 @@ def _parsed(given: _Given, parser: str) -> Any:
     if parse in parsers.RELATIVE:
         # Links are not followed: a link may be what makes an interpreter that of a virtual environment.
         value = given.directory / value
-    if parse is parsers.file and value.is_dir():
-        raise UsageError(f"{given.source}: this is a directory; give the name of a file in it")
+    obstacle = no_file(value) if parse is parsers.file else None
+    if obstacle is not None:
+        step = "the name of a file in it" if value.is_dir() else "another name: the results replace a regular file only"
+        raise UsageError(f"{given.source}: this is {obstacle}; give {step}")
     return value
 
 

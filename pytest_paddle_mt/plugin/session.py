@@ -38,6 +38,8 @@ class Session:
         self._engines: dict[str, Engine] | None = None
         self._checks: list[Check] | None = None
         self._reporters: list[Reporter] | None = None
+        #: By the name of a reporter, why its report could not be written.
+        self.unwritten: dict[str, str] = {}
         #: The ledger; None until a test measures or baselines are updated.
         self.used_ledger: Ledger | None = None
 
@@ -139,7 +141,8 @@ class Session:
     def sweep_finished(self, finished: Finished) -> None:
         """Keep a finished sweep in place of an earlier attempt of the same test, and pass it to reporters and hooks.
 
-        When a reporter fails, the others still get the sweep.
+        When a reporter fails, the others still get the sweep. A report that cannot be written fails the session and no
+        test: what was measured is the same.
         """
         self.finished = [(item, sweep) for item, sweep in self.finished if item is not finished.item]
         # What was measured is not kept: it has every latency, and a session of many sweeps would grow without end.
@@ -148,8 +151,12 @@ class Session:
         for reporter in self.reporters():
             try:
                 reporter.sweep_finished(finished)
+                self.unwritten.pop(reporter.name, None)
             except Exception as error:
-                failures.append(error)
+                if isinstance(error, OSError) and not hasattr(self.config, "workerinput"):
+                    self.unwritten[reporter.name] = str(error)
+                else:  # a worker of pytest-xdist prints no summary, so there it fails the test
+                    failures.append(error)
         if failures:
             raise failures[0]
         self.config.hook.pytest_paddle_mt_sweep_finished(

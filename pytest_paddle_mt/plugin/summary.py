@@ -8,7 +8,7 @@ import pytest
 
 from pytest_paddle_mt.plugin.outcome import NOT_GATED
 from pytest_paddle_mt.plugin.session import test_key
-from pytest_paddle_mt.units import counted
+from pytest_paddle_mt.units import counted, printable
 
 if TYPE_CHECKING:
     from pytest_paddle_mt.baselines.ledger import Ledger
@@ -20,11 +20,13 @@ def write_summary(session: Session, terminal: pytest.TerminalReporter) -> None:
     if session.finished:
         for reporter in session.reporters():
             reporter.session_finished(session.sweeps, terminal)
+        for error in session.unwritten.values():
+            terminal.write_line(printable(f"paddle-mt: ERROR: {error}"))
     else:
         _write_smoke_runs(terminal)
     if session.used_ledger is not None:
         for line in session.used_ledger.summary_lines():
-            terminal.write_line(line)
+            terminal.write_line(printable(line))
         if session.finished:
             _write_unused_baselines(session.used_ledger, session.config, terminal)
 
@@ -43,9 +45,9 @@ def _write_unused_baselines(ledger: Ledger, config: pytest.Config, terminal: pyt
     items = whole_run(config, terminal)
     unused = [] if items is None else ledger.unused([test_key(item) for item in items])
     if unused:
+        names = printable(", ".join(unused))
         terminal.write_line(
-            f"paddle-mt: {counted(len(unused), 'baseline')} of no test: {', '.join(unused)}; delete what is not needed "
-            "any more"
+            f"paddle-mt: {counted(len(unused), 'baseline')} of no test: {names}; delete what is not needed any more"
         )
 
 

@@ -35,7 +35,12 @@ class Reporter(Protocol):
         """A word for error messages."""
 
     def sweep_finished(self, finished: Finished) -> None:
-        """Called after each sweep, before its verdict decides about the test, so that no later failure loses it."""
+        """Called after each sweep, before its verdict decides about the test, so that no later failure loses it.
+
+        Raises:
+            OSError: the report cannot be written. The test keeps its outcome; unless a later sweep can be written, the
+                summary prints the message and the session fails.
+        """
 
     def session_finished(self, sweeps: Sequence[Sweep], terminal: pytest.TerminalReporter) -> None:
         """Called once, for the summary. What was measured is gone by then: a ``Sweep`` holds no windows."""

@@ -52,15 +52,31 @@ class JsonReporter:
         self._path = path
         self._created = datetime.datetime.now(datetime.timezone.utc)
         self._entries: dict[str, dict[str, Any]] = {}
+        self._written = 0  #: How many sweeps the file contains.
 
     def sweep_finished(self, finished: Finished) -> None:
-        """Write the file with every sweep so far; an earlier attempt of the same test is replaced."""
+        """Write the file with every sweep so far; an earlier attempt of the same test is replaced.
+
+        Raises:
+            OSError: it cannot be written, and contains what it did before. The next sweep is written with this one.
+        """
         self._entries[finished.sweep.nodeid] = entry(finished.sweep, finished.measured)
-        write_atomically(self._path, json.dumps(document([*self._entries.values()], self._created), indent=1) + "\n")
+        try:
+            write_atomically(
+                self._path, json.dumps(document([*self._entries.values()], self._created), indent=1) + "\n"
+            )
+        except OSError as error:
+            raise OSError(
+                f"{self._path} could not be written: {error.strerror or error}; it contains {self._written} of "
+                f"{counted(len(self._entries), 'sweep')} of this session. Check free space and permissions there, or "
+                "give another file with --paddle-json"
+            ) from error
+        self._written = len(self._entries)
 
     def session_finished(self, sweeps: Sequence[Sweep], terminal: pytest.TerminalReporter) -> None:
-        """Print where the file is."""
-        terminal.write_line(f"paddle-mt: results of {counted(len(self._entries), 'sweep')} in {self._path}")
+        """Print where the file is; where sweeps are missing in it, the session prints why."""
+        if self._written == len(self._entries):
+            terminal.write_line(f"paddle-mt: results of {counted(self._written, 'sweep')} in {self._path}")
 
 
 def document(entries: Sequence[dict[str, Any]], created: datetime.datetime) -> dict[str, Any]:

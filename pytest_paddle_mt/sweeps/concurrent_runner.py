@@ -175,6 +175,7 @@ class ConcurrentRunner:
         described = (serving.described(b, pools["this"]), serving.described(a, pools["other"]))
         sides = self._sides(("b", "a"), described, [note] if elsewhere_too else [], engine)
         terms = self._terms(gate, 0 if self._session.smoke_reason() else self._settings.forks, sides)
+        self._announce(announcement(terms, engine.name, terms.forks))
         opener: Opener
         if terms.forks:
             opener = in_forks(terms, {"this": None, "other": None})
@@ -187,7 +188,7 @@ class ConcurrentRunner:
                     of_sides[side] = (worker, subject)
                 opening.pop_all()
             opener = InProcess(of_sides, terms.schedule.thread_counts[-1])
-        return self._compared(opener, terms, engine)
+        return self._compared(opener, terms)
 
     def _against(self, place: Place, engine: Engine, gate: bool) -> ComparisonResult:
         """Measure this interpreter and another in turn."""
@@ -207,16 +208,16 @@ class ConcurrentRunner:
             engine,
         )
         terms = self._terms(gate, self._session.forks(self._item), sides)
+        self._announce(announcement(terms, engine.name, terms.forks))
         absence = elsewhere.absence(self._item, place)
         opener = in_forks(terms, {"this": None, "other": place}) if absence is None else NoOtherSide(absence)
-        return self._compared(opener, terms, engine)
+        return self._compared(opener, terms)
 
-    def _compared(self, opener: Opener, terms: Terms, engine: Engine) -> ComparisonResult:
+    def _compared(self, opener: Opener, terms: Terms) -> ComparisonResult:
         """Measure two sides, record and judge."""
         __tracebackhide__ = True
         assert terms.sides is not None, "these are the terms of a comparison"
         self._session.ledger().refuse(self._item.nodeid, "a comparison measures two sides, and has no baseline")
-        self._announce(announcement(terms, engine.name, terms.forks))
         sweep, measured = two_sides.sweep(opener, terms, terms.sides)
         self._finish(sweep, measured)
         return ComparisonResult(sweep, measured, lambda: self._session.decide_outcome(self._item))

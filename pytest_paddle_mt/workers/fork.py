@@ -66,8 +66,6 @@ _LAST_LINES = 20  #: Lines of a fork's output that a message quotes.
 _SHOWN_BYTES = 20_000  #: Bytes at the end of a fork's output that a report shows.
 _LOOK_S = 0.02
 
-_ADVICE = "Find out whether it also happens with one thread (--paddle-threads=1) or without forks (--paddle-forks=0)"
-
 #: The errors that a fork may name, by the name of their class.
 _ERRORS = {name: one for name, one in vars(errors).items() if isinstance(one, type) and issubclass(one, PaddleMtError)}
 
@@ -206,6 +204,7 @@ class ForkWorker:
         #: The fork, and what it does now, as messages call them.
         self._name = f"fork {fork}" + ("" if self._place is None else f" (the other side, {self._place.python})")
         self._doing = "started"
+        self._threads = 1  #: How many threads it had last been asked for; 1 where none were running yet.
         self._query_s: float | None = None  #: How long the first query took; None if there was none.
         directory.mkdir()
         ours, theirs = socket.socketpair()
@@ -232,7 +231,7 @@ class ForkWorker:
 
     def ask_prepare(self, threads: int) -> None:
         """Ask it to make everything that windows of up to ``threads`` threads need."""
-        self._doing = f"prepared {counted(threads, 'thread')}"
+        self._doing, self._threads = f"prepared {counted(threads, 'thread')}", threads
         self._send(Prepare(threads=threads))
 
     def await_prepared(self, threads: int) -> None:
@@ -251,7 +250,7 @@ class ForkWorker:
             QueryFailed: a query failed; nothing of the window is returned.
             ForkFailed: the fork died, hung, or sent nonsense.
         """
-        self._doing = f"measured {counted(threads, 'thread')}"
+        self._doing, self._threads = f"measured {counted(threads, 'thread')}", threads
         self._send(Measure(threads=threads, plan=plan))
         measured: Measured = self._receive(Measured, self._deadline_s(threads, plan))
         return measured.window
@@ -359,7 +358,7 @@ class ForkWorker:
             self.kill()
             return ForkFailed(
                 f"{self._name} hung: it did not answer within {timeout_s:.0f} s while it {self._doing}, and was "
-                f"killed. {_ADVICE}.\nIts stacks:\n{_indented(stacks)}"
+                f"killed. {self._advice()}.\nIts stacks:\n{_indented(stacks)}"
             )
         if isinstance(error, Garbled):
             return ForkFailed(
@@ -371,9 +370,14 @@ class ForkWorker:
         killed = self.process.status() == -signal.SIGKILL
         memory = " The kernel sends it when memory runs out: look at dmesg." if killed else ""
         return ForkFailed(
-            f"{self._name} {self.process.death()} while it {self._doing}{cut}.{memory} {_ADVICE}."
+            f"{self._name} {self.process.death()} while it {self._doing}{cut}.{memory} {self._advice()}."
             f"{self.process.last_lines()}"
         )
+
+    def _advice(self) -> str:
+        """How to find out more: with less than what it failed with."""
+        fewer = "with one thread (--paddle-threads=1) or " if self._threads > 1 else ""
+        return f"Find out whether it also happens {fewer}without forks (--paddle-forks=0)"
 
 
 def _signal_name(number: int) -> str:

@@ -6,6 +6,7 @@ import contextlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
+from pytest_paddle_mt.interrupts import held_back
 from pytest_paddle_mt.workers.crew import Crew
 from pytest_paddle_mt.workers.fork import Absent
 from pytest_paddle_mt.workers.launch import Role
@@ -70,7 +71,7 @@ class InProcess:
         self._close()
 
     def _close(self) -> None:
-        with contextlib.ExitStack() as closing:
+        with held_back(), contextlib.ExitStack() as closing:
             for worker, _ in self._sides.values():
                 closing.callback(worker.close)
 

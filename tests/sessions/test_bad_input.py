@@ -213,6 +213,22 @@ def test_a_missing_paddle_config_is_told_with_what_to_write(suite: Suite):
     assert "return paddle.inference.Config(" in told(result)
 
 
+@pytest.mark.parametrize(
+    ("module", "message"),
+    [
+        ("raise ImportError('libx.so: cannot open')", "and cannot be loaded: ImportError: libx.so: cannot open; run "),
+        ("import no_such_part", "and cannot be loaded: ModuleNotFoundError: No module named 'no_such_part'; run "),
+        ("raise ModuleNotFoundError(name='paddle')", "paddle is not installed; install it with: pip install"),
+    ],
+)
+def test_a_paddle_that_cannot_be_loaded_is_told_from_one_that_is_not_installed(suite: Suite, module: str, message: str):
+    suite.write(module, "paddle")
+    suite.write("def test_it(predictor_pool, concurrent_runner):\n    concurrent_runner(predictor_pool)\n")
+    result = suite.run_apart()
+    result.assert_outcomes(errors=1)
+    assert message in told(result)
+
+
 @pytest.mark.usefixtures("models")  # Paddle cannot be imported twice: here, then in the suite
 def test_a_paddle_config_overridden_with_none_is_refused(suite: Suite):
     suite.write(

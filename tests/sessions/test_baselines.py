@@ -197,6 +197,7 @@ def test_a_commit_is_written_down_where_somebody_knows_it(store: Stored, monkeyp
     for name in ("GITHUB_SHA", "CI_COMMIT_SHA", "BUILD_SOURCEVERSION", "GIT_COMMIT"):
         monkeypatch.delenv(name, raising=False)
     store.record()
+    monkeypatch.setenv("GITHUB_SHA", "no\nname")
     monkeypatch.setenv("CI_COMMIT_SHA", "of-the-service")
     store.record()
     git = ("git", "-c", "user.name=x", "-c", "user.email=x@example.org")
@@ -305,6 +306,15 @@ def test_a_test_whose_fixtures_fail_is_not_accepted(store: Stored, when: str):
     )
     told = refused(store)
     assert when == "before" or "baseline not updated: test_it.py::test_it: its teardown ended as failed" in told
+
+
+def test_an_update_in_which_nothing_is_measured_says_so(store: Stored):
+    pytest.importorskip("pytest_benchmark")
+    result = store.run(UPDATE, "--benchmark-skip")
+    result.assert_outcomes(skipped=1)
+    assert "no baseline was updated: nothing is measured (--benchmark-skip)" in text(result)
+    store.suite.write("def test_it():\n    pass\n")
+    assert "no baseline was updated: no test measured anything" in text(store.run(UPDATE))
 
 
 def test_a_smoke_run_is_not_accepted(store: Stored):
@@ -487,6 +497,29 @@ def test_another_setting_is_not_compared_and_named(store: Stored):
     assert document["before"]["setting"]["batch_size"] == 8
 
 
+def test_a_file_with_a_figure_that_is_none_costs_no_other_test_its_run(store: Stored):
+    store.suite.write(_TEST + _TEST.replace("test_it", "test_other"))
+    store.run(UPDATE).assert_outcomes(passed=2)
+    bad, good = store.files
+    bad.write_text(bad.read_text().replace('"batch_size": null', '"batch_size": 1e400'))
+    before = bad.read_text()
+    result = store.run(UPDATE)
+    result.assert_outcomes(passed=1, failed=1)
+    assert f"{bad} is no baseline: setting.batch_size is inf, not text, a number or null" in text(result)
+    assert "Traceback" not in text(result)
+    assert bad.read_text() == before
+    assert len(json.loads(good.read_text())["runs"]) == 2
+
+
+def test_the_name_of_a_file_starts_no_line_of_its_own(store: Stored):
+    store.record()
+    (path,) = store.files
+    path.with_name("x\n::error::y\x1b[2J.json").write_text("")
+    lines = store.run().outlines
+    assert not [line for line in lines if line.lstrip().startswith("::") or "\x1b[2J" in line]
+    assert r"x\n::error::y\x1b[2J.json; delete what is not needed" in "".join(lines)
+
+
 def test_facts_that_a_hand_changed_below_the_key_of_this_machine_are_not_compared(store: Stored):
     store.record()
     store.edit(machine={"instruction_set": "quantum"})
@@ -526,7 +559,7 @@ def test_a_baseline_that_cannot_be_written_fails_the_session_and_says_so(store: 
     result.assert_outcomes(passed=1)
     assert result.ret == pytest.ExitCode.TESTS_FAILED
     assert f"ERROR: {in_its_place}" in text(result)
-    assert "could not be written: File exists; its previous content is unchanged" in text(result)
+    assert f"could not be written: {in_its_place} is not a directory; its previous content is unchanged" in text(result)
     assert in_its_place.read_text() == "a file"
 
 

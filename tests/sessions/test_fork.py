@@ -191,7 +191,8 @@ def test_a_fork_that_is_killed_while_it_measures_is_a_failure_with_signal_and_th
         """
     )
     result = forked.run_forked("--paddle-json=results.json", forks=2)
-    told(result, "fork 1 died of SIGKILL while it measured 2 threads", "memory runs out", "about to die")
+    advice = "happens with one thread (--paddle-threads=1) or without forks (--paddle-forks=0)."
+    told(result, "fork 1 died of SIGKILL while it measured 2 threads", "memory runs out", advice, "about to die")
     assert forked.results() == []
 
 
@@ -205,6 +206,7 @@ def test_a_segmentation_fault_is_a_failure_with_the_stacks(forked):
     told(
         forked.run_forked(),
         "fork 1 died of SIGSEGV while it measured 1 thread",
+        "Find out whether it also happens without forks (--paddle-forks=0).",
         "Fatal Python error: Segmentation fault",
         "in while_measuring",
     )
@@ -243,6 +245,40 @@ def test_a_segmentation_fault_in_a_measuring_thread_prints_the_stacks_without_fo
     result = forked.run_apart("--paddle-engine=synthetic")
     assert result.ret == -signal.SIGSEGV
     result.stderr.fnmatch_lines(["*Fatal Python error: Segmentation fault*", "*in measure", "*in test_serves"])
+
+
+@pytest.mark.parametrize("arguments", [(), ("-q",)])
+def test_without_forks_the_test_of_a_crash_stands_in_the_output_on_one_line(forked, arguments):
+    forked.conftest(
+        """
+        def while_measuring(threads):
+            print("captured, and lost")
+            os._exit(3)
+        """
+    )
+    result = forked.run_apart(*arguments)
+    assert result.ret == 3
+    [line] = [line for line in result.outlines if "test_serves" in line]
+    assert line.startswith("paddle-mt: test_it.py::test_serves: watched engine, threads 1, 2: ")
+
+
+def test_the_test_of_a_crash_stands_in_the_output_before_compare_makes_anything(forked):
+    forked.write(
+        """
+        from conftest import *
+
+        class Ends(Watched):
+            def open(self, workload):
+                os._exit(3)
+
+        def test_serves(concurrent_runner):
+            concurrent_runner._serving._engine = Ends()
+            concurrent_runner.compare([], [])
+        """
+    )
+    result = forked.run_apart()
+    assert result.ret == 3
+    result.stdout.fnmatch_lines(["paddle-mt: test_it.py::test_serves: watched engine, threads 1, 2, b against a*"])
 
 
 def test_a_hang_in_native_code_is_a_failure_with_the_stacks_of_every_thread(forked):

@@ -59,6 +59,32 @@ def test_wrong_inputs_are_refused_as_they_are_without_forks(served):
         result.stdout.fnmatch_lines(["*InputError: the model has no input 'y'; its inputs are 'x'*"])
 
 
+def test_a_second_ctrl_c_while_the_pool_is_closed_ends_in_no_traceback(served):
+    served.write(
+        """
+        from conftest import *
+        from pytest_paddle_mt import PredictorPool
+
+        close = PredictorPool.close
+
+        def interrupted(pool):
+            signal.raise_signal(signal.SIGINT)
+            close(pool)
+            note("closed", pool.closed)
+
+        def test_serves(predictor_pool):
+            assert predictor_pool[0] is not None
+            PredictorPool.close = interrupted
+            signal.raise_signal(signal.SIGINT)
+        """
+    )
+    result = served.run_apart()
+    assert result.ret == pytest.ExitCode.INTERRUPTED
+    result.stdout.fnmatch_lines(["*! KeyboardInterrupt !*"])
+    assert "Traceback" not in result.stdout.str() + result.stderr.str()
+    assert served.notes("closed") == [["0", "True"]]
+
+
 def test_a_crash_is_told_with_the_stacks_although_paddle_takes_the_signals_over(served):
     served.write(
         """

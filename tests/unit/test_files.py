@@ -48,6 +48,12 @@ def test_a_directory_that_was_made_is_in_the_one_above_before_the_write_ends(
     assert synced[-1] == tmp_path / "baselines" / "machine"
 
 
+def test_a_file_in_the_place_of_its_directory_is_an_error_with_its_name(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(NotADirectoryError, match=f"{tmp_path / 'file'} is not a directory"):
+        write_atomically(tmp_path / "file" / "deep" / "results.json", "x")
+
+
 def test_a_directory_that_cannot_be_synced_is_no_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     sync = os.fsync
 
@@ -59,3 +65,38 @@ def test_a_directory_that_cannot_be_synced_is_no_error(tmp_path: Path, monkeypat
     monkeypatch.setattr(os, "fsync", only_files)
     write_atomically(tmp_path / "results.json", "x")
     assert (tmp_path / "results.json").read_text() == "x"
+
+
+def test_the_file_that_a_link_leads_to_is_replaced_and_the_link_stays(tmp_path: Path) -> None:
+    (tmp_path / "to").mkdir()
+    link = tmp_path / "results.json"
+    link.symlink_to("to/first.json")
+    for text in ("made", "replaced"):
+        write_atomically(link, text)
+        assert os.readlink(link) == "to/first.json"
+        assert (tmp_path / "to" / "first.json").read_text() == text
+
+
+def test_what_is_no_regular_file_stays_what_it_is(tmp_path: Path) -> None:
+    pipe, link = tmp_path / "pipe", tmp_path / "link"
+    os.mkfifo(pipe)
+    link.symlink_to(pipe)
+    for path in (pipe, link):
+        with pytest.raises(OSError, match="it is a named pipe, not a regular file"):
+            write_atomically(path, "x")
+    assert pipe.is_fifo()
+    assert sorted(tmp_path.iterdir()) == [link, pipe]
+
+
+def test_a_link_that_leads_to_itself_stays(tmp_path: Path) -> None:
+    link = tmp_path / "link"
+    link.symlink_to(link)
+    with pytest.raises(OSError, match="a symbolic link that leads to itself"):
+        write_atomically(link, "x")
+    assert link.is_symlink()
+
+
+def test_a_name_may_be_as_long_as_names_may_be(tmp_path: Path) -> None:
+    path = tmp_path / ("x" * 250 + ".json")
+    write_atomically(path, "x")
+    assert path.read_text() == "x"

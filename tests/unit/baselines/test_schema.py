@@ -146,8 +146,19 @@ def test_what_is_no_number_is_refused(constant):
     assert f"{constant} is no figure" in refusal(schema.to_text(full()).replace("79.123", constant, 1))
 
 
-def test_endless_nesting_is_refused():
-    assert "restore it" in refusal('{"schema": ' + "[" * 200_000)
+@pytest.mark.parametrize("number", ["1e400", "-1e400", "1" * 309, "9" * 5000])
+def test_a_number_beyond_all_figures_is_refused_wherever_it_stands(number):
+    text = schema.to_text(full())
+    for old in ('"batch_size": 1,', '"qps": 79.123,', '"queries": '):
+        at = text.index(old)
+        assert "restore it from" in refusal(f"{text[:at]}{old.partition(':')[0]}: {number},{text[at + len(old) :]}")
+
+
+@pytest.mark.parametrize(("opening", "closing"), [("[", "]"), ('{"x": ', "}")])
+@pytest.mark.parametrize(("depth", "told"), [(500, "not text without control characters"), (200_000, "nested more")])
+def test_endless_nesting_is_refused(opening, closing, depth, told):
+    nested = opening * depth + "1" + closing * depth
+    assert told in refusal(schema.to_text(full()).replace('"native"', nested))
 
 
 def remove(*path: Any) -> Callable[[Any], None]:
@@ -206,6 +217,20 @@ def _at(value: Any, path: tuple[Any, ...]) -> Any:
         (remove("anchor", "points", 1, "probe"), "anchor.points[1].probe is missing"),
         (put(5, "anchor", "runs"), "anchor.runs is 5 with 2 runs, not 2"),
         (put(5, "before", "anchor", "runs"), "before.anchor.runs is 5 with 1 run, not 1"),
+        (put(1e300, "runs", 0, "points", 0, "p50_ms"), "p50_ms is 1e+300, not a number above 0, from 1e-09 to 1e+12"),
+        (put(1e-300, "runs", 0, "points", 0, "qps"), "qps is 1e-300, not a number above 0, from 1e-09 to 1e+12"),
+        (put(10**308, "runs", 0, "points", 0, "queries"), "..., not a whole number above 0 and below 2^63"),
+        (put(10**308, "setting", "batch_size"), "..., not text, a number or null, numbers up to 1e+12"),
+        (put("2026-13-41T25:61:61Z", "runs", 0, "date"), "runs[0].date is '2026-13-41T25:61:61Z', not a time"),
+        (put("٢٠٢٦-01-31T12:00:00Z", "runs", 0, "date"), "not a time"),
+        (put("\ud800", "test"), r"test is '\ud800', not text without control characters"),
+        (put("x\x1b[2J", "engine"), r"engine is 'x\x1b[2J', not text without control characters"),
+        (put("x\n::error::y", "machine", "cpu_model"), r"machine.cpu_model is 'x\n::error::y', not text"),
+        (put("x ::error::y", "setting", "pool"), "setting.pool is 'x ::error::y', not text"),
+        (put("##[error]y", "runs", 0, "versions", "python"), "versions.python is '##[error]y', not text"),
+        (put("3", "runs", 0, "versions", "\x1b[2J"), r"runs[0].versions has the name '\x1b[2J', which is not text"),
+        (put("\u202e", "runs", 0, "commit"), r"runs[0].commit is '\u202e', not text"),
+        (put(1, "x" * 9999), "xxx... is not known"),
         (put(-1, "before", "runs", 0, "points", 0, "qps"), "before.runs[0].points[0].qps is -1"),
     ],
 )

@@ -111,34 +111,54 @@ def test_bytes_that_are_no_text_are_refused(path):
     assert "is no baseline: 'utf-8' codec can't decode" in refusal(path)
 
 
+def test_a_file_that_is_too_large_is_refused_before_it_is_read(path, monkeypatch):
+    os.truncate(path, 100_000_000)
+    monkeypatch.setattr(schema, "from_text", None)
+    with pytest.raises(BaselineError, match=r"it has 100\.0 MB, and a baseline has at most 8 MB; restore it"):
+        store.load(path, TEST, ENGINE)
+
+
+def test_a_baseline_that_would_be_too_large_is_not_written(path, monkeypatch):
+    before = path.read_text()
+    monkeypatch.setattr(schema, "MOST_BYTES", len(before))
+    with pytest.raises(BaselineError, match=r"as it could not be read again: it has 0\.0 MB"):
+        store.change(path, TEST, ENGINE, lambda _: baseline(40, 41, 42))
+    assert path.read_text() == before
+
+
 def test_a_directory_in_its_place_is_refused(path):
     path.unlink()
     path.mkdir()
     assert refusal(path).endswith("and is a directory; move it out of the way")
 
 
-@pytest.mark.parametrize("target", ["elsewhere.json", "nowhere.json"])
-def test_a_symbolic_link_is_refused_and_not_followed(path, tmp_path, target):
-    path.rename(tmp_path / "elsewhere.json")
-    path.symlink_to(tmp_path / target)
-    before = (tmp_path / "elsewhere.json").read_text()
-    assert "and is a symbolic link" in refusal(path)
+def test_the_file_that_a_link_leads_to_is_read_and_changed(path, tmp_path):
+    elsewhere = tmp_path / "elsewhere.json"
+    path.rename(elsewhere)
+    path.symlink_to(elsewhere)
+    store.change(path, TEST, ENGINE, lambda found: baseline(len(found.series.runs)))
     assert path.is_symlink()
-    assert (tmp_path / "elsewhere.json").read_text() == before
+    assert store.load(elsewhere, TEST, ENGINE).series.runs[0].points[0].qps == 2
+
+
+def test_a_link_that_leads_nowhere_is_refused(path, tmp_path):
+    path.unlink()
+    path.symlink_to(tmp_path / "nowhere.json")
+    assert f"is a symbolic link to {tmp_path / 'nowhere.json'}, which does not exist; restore that" in refusal(path)
     assert not (tmp_path / "nowhere.json").exists()
 
 
 def test_a_pipe_in_its_place_is_refused_and_not_waited_for(path):
     path.unlink()
     os.mkfifo(path)
-    assert "and is no regular file" in refusal(path)
+    assert refusal(path).endswith("and is a named pipe; move it out of the way")
 
 
 def test_a_file_without_permission_is_refused(path, monkeypatch):
-    def denied(self: Path, encoding: str) -> str:
+    def denied(self: Path, mode: str) -> str:
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr(Path, "read_text", denied)  # root reads everything
+    monkeypatch.setattr(Path, "open", denied)  # root reads everything
     assert refusal(path) == f"{path} cannot be read: Permission denied; check its permissions"
 
 
@@ -244,6 +264,14 @@ def run_python(program: str) -> subprocess.CompletedProcess[str]:
     )
 
 
+@pytest.mark.parametrize("bad", [{"engine": "native\x1b"}, {"machine": {}}, {"engine": "native\ud800"}])
+def test_what_could_not_be_read_again_is_not_written(path, bad):
+    before = path.read_text()
+    with pytest.raises(BaselineError, match="was not written, as it could not be read again: "):
+        store.change(path, TEST, ENGINE, lambda _: baseline(50, **bad))
+    assert path.read_text() == before
+
+
 # What else there is.
 
 
@@ -251,6 +279,7 @@ def test_baselines_of_other_machines_are_found_by_name(tmp_path, path):
     other = tmp_path / "other-cpu-8c" / path.name
     store.change(other, TEST, ENGINE, lambda _: baseline())
     (tmp_path / "README.md").write_text("not a machine")
+    store.change(tmp_path / "x\n::error::y" / path.name, TEST, ENGINE, lambda _: baseline())
     assert store.elsewhere(tmp_path, path.parent.name, path.name) == [other]
     assert store.elsewhere(tmp_path, "third", path.name) == [path, other]
     assert store.elsewhere(tmp_path / "nowhere", "third", path.name) == []

@@ -176,6 +176,28 @@ def test_ctrl_c_joins_every_thread(pool, inputs, measuring_threads):
     assert measuring_threads() == 0
 
 
+def test_a_second_ctrl_c_leaves_no_thread_behind_either(pool, inputs, measuring_threads):
+    serving, ended = threading.Event(), threading.Event()
+
+    def query(predictor, given):
+        serving.set()
+        ended.wait(60)
+
+    def interrupt_twice():
+        serving.wait(60)
+        for _ in range(2):
+            os.kill(os.getpid(), signal.SIGINT)
+            time.sleep(0.2)  # so that the second finds the threads being joined: if it does not, nothing is tested
+        ended.set()
+
+    interrupting = threading.Thread(target=interrupt_twice)
+    interrupting.start()
+    with pytest.raises(KeyboardInterrupt):
+        open_session(pool, [inputs], query).measure(3, ENDLESS)
+    assert measuring_threads() == 0
+    interrupting.join()
+
+
 def test_a_thread_that_cannot_be_started_leaves_none_behind(pool, inputs, monkeypatch, measuring_threads):
     start = threading.Thread.start
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -86,6 +87,27 @@ def test_a_results_file_that_is_none_is_refused(refusal: Callable[..., str], wri
     assert refusal(f"--paddle-json={written}") == f"--paddle-json={written}: {message}"
 
 
+@pytest.mark.parametrize("name", ["pipe", "link"])
+def test_a_results_file_that_would_replace_something_else_is_refused(
+    refusal: Callable[..., str], pytester: pytest.Pytester, name: str
+) -> None:
+    os.mkfifo(pytester.path / "pipe")
+    (pytester.path / "link").symlink_to("pipe")
+    assert refusal(f"--paddle-json={name}") == (
+        f"--paddle-json={name}: this is a named pipe; give another name: the results replace a regular file only"
+    )
+
+
+@pytest.mark.parametrize("name", ["/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"])
+def test_a_results_file_that_is_a_stream_of_the_process_is_refused(refusal: Callable[..., str], name: str) -> None:
+    assert f"--paddle-json={name}: this is a stream of a process; give" in refusal(f"--paddle-json={name}")
+
+
+def test_a_results_file_may_be_a_link(read: Read, pytester: pytest.Pytester) -> None:
+    (pytester.path / "link").symlink_to("not-there-yet.json")
+    assert read("--paddle-json=link").json_path == pytester.path / "link"
+
+
 # Baselines
 
 
@@ -116,6 +138,14 @@ def test_a_folder_of_baselines_that_is_none_is_refused(
     (pytester.path / "file").write_text("")
     message = message.format(path=pytester.path)
     assert refusal(f"--paddle-baselines={written}") == f"--paddle-baselines={written}: {message}"
+
+
+def test_a_link_to_no_folder_of_baselines_is_refused(refusal: Callable[..., str], pytester: pytest.Pytester) -> None:
+    (pytester.path / "baselines").symlink_to("unmounted")
+    assert refusal() == (
+        f"the default of --paddle-baselines: {pytester.path}/baselines is a symbolic link to unmounted, which does not "
+        "exist; make that folder, or correct or remove the link"
+    )
 
 
 def test_a_file_in_the_place_of_the_default_folder_is_refused(

@@ -266,6 +266,34 @@ def test_a_write_error_leaves_the_old_file_untouched_and_no_temporary_file(tmp_p
     assert list(tmp_path.iterdir()) == [path]
 
 
+class FakeTerminal:
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+        self.write_line = self.lines.append
+
+
+def test_a_file_that_cannot_be_written_is_an_error_with_its_name_and_claims_nothing(tmp_path, monkeypatch):
+    reporter, terminal = JsonReporter(tmp_path / "results.json"), FakeTerminal()
+    reporter.sweep_finished(finished(sweep(nodeid="test_x.py::test_1")))
+    monkeypatch.setattr("os.fsync", FullDisk("fsync"))
+    with pytest.raises(OSError, match="could not be written: No space left") as caught:
+        reporter.sweep_finished(finished(sweep(nodeid="test_x.py::test_2")))
+    assert "it contains 1 of 2 sweeps of this session. Check free space and permissions there" in str(caught.value)
+    reporter.session_finished([], terminal)
+    assert terminal.lines == []
+
+
+def test_what_could_not_be_written_is_written_with_the_next_sweep(tmp_path, monkeypatch):
+    path = tmp_path / "results.json"
+    reporter = JsonReporter(path)
+    monkeypatch.setattr("os.fsync", FullDisk("fsync"))
+    with pytest.raises(OSError, match="No space left"):
+        reporter.sweep_finished(finished(sweep(nodeid="test_x.py::test_1")))
+    monkeypatch.undo()
+    reporter.sweep_finished(finished(sweep(nodeid="test_x.py::test_2")))
+    assert len(json.loads(path.read_text(encoding="utf-8"))["sweeps"]) == 2
+
+
 def test_text_that_cannot_be_encoded_leaves_the_old_file_untouched_and_no_temporary_file(tmp_path):
     path = tmp_path / "results.json"
     path.write_text("old", encoding="utf-8")
@@ -283,12 +311,7 @@ def test_the_file_may_be_read_by_others_as_any_file_that_a_program_writes(tmp_pa
 
 
 def test_the_summary_says_where_the_file_is(tmp_path):
-    lines: list[str] = []
-
-    class FakeTerminal:
-        write_line = staticmethod(lines.append)
-
-    reporter = JsonReporter(tmp_path / "results.json")
+    reporter, terminal = JsonReporter(tmp_path / "results.json"), FakeTerminal()
     reporter.sweep_finished(finished(sweep()))
-    reporter.session_finished([sweep()], FakeTerminal())
-    assert lines == [f"paddle-mt: results of 1 sweep in {tmp_path / 'results.json'}"]
+    reporter.session_finished([sweep()], terminal)
+    assert terminal.lines == [f"paddle-mt: results of 1 sweep in {tmp_path / 'results.json'}"]
