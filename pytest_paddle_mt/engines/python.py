@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from pytest_paddle_mt.engines.python_crew import PythonCrew
 from pytest_paddle_mt.engines.python_loop import PythonLoop
 from pytest_paddle_mt.errors import UsageError
 
@@ -37,6 +38,7 @@ class PythonSession:
         self._inputs = inputs
         self._query = query
         self._calls: list[Callable[[int], None]] = []
+        self._crew = PythonCrew()
 
     def prepare(self, threads: int) -> None:
         """Serve a first query with each predictor."""
@@ -52,10 +54,11 @@ class PythonSession:
         """Measure one window."""
         self.prepare(threads)
         with self._pool.in_use():
-            return PythonLoop(self._calls[:threads], plan).run()
+            return PythonLoop(self._calls[:threads], plan).run(self._crew)
 
     def close(self) -> None:
-        """Let go of the predictors; threads end with their window."""
+        """Join every thread and let go of the predictors."""
+        self._crew.close()
         self._calls.clear()
 
     def _stock_call(self, index: int) -> Callable[[int], None]:
