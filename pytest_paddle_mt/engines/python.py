@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from pytest_paddle_mt.records import Window, WindowPlan
 
 
+#: What oneDNN's errors become in Python: of ``.json`` models, and of ``.pdmodel``.
+_ONEDNN_ERRORS = ("std::exception", "could not execute a primitive")
+
+
 class PythonEngine:
     """Drives predictors through ``paddle.inference`` on Python threads; see ``Engine``."""
 
@@ -54,7 +58,7 @@ class PythonSession:
         """Measure one window."""
         self.prepare(threads)
         with self._pool.in_use():
-            return PythonLoop(self._calls[:threads], plan).run(self._crew)
+            return PythonLoop(self._calls[:threads], plan, _advice).run(self._crew)
 
     def close(self) -> None:
         """Join every thread and let go of the predictors."""
@@ -83,3 +87,14 @@ class PythonSession:
             own(predictor, inputs[query % len(inputs)])
 
         return call
+
+
+def _advice(error: BaseException) -> str:
+    """What may have led to an error that does not show it; empty for one that needs no advice."""
+    if not any(text in str(error) for text in _ONEDNN_ERRORS):
+        return ""
+    return (
+        ". Paddle with oneDNN fails like this where a new thread runs two models after an earlier thread that did has "
+        "ended, in a server that starts a thread per request, too: keep threads, run each sweep in a fresh process "
+        "with --paddle-forks=1, or call config.disable_mkldnn() or config.set_mkldnn_cache_capacity(1)"
+    )

@@ -50,8 +50,21 @@ class PythonLoop:
     the window is returned.
     """
 
-    def __init__(self, calls: Sequence[Callable[[int], None]], plan: WindowPlan) -> None:
+    def __init__(
+        self,
+        calls: Sequence[Callable[[int], None]],
+        plan: WindowPlan,
+        advice: Callable[[BaseException], str] = lambda error: "",
+    ) -> None:
+        """Nothing runs yet.
+
+        Args:
+            calls: serves the query of an index, one for each thread.
+            plan: how long to measure.
+            advice: what to add to the message of an error of a query.
+        """
         self._calls = calls
+        self._advice = advice
         self._plan = plan
         self._slots = [_Slot() for _ in calls]
         self._lock = threading.Lock()
@@ -102,7 +115,7 @@ class PythonLoop:
                     thread=index,
                     query=slot.query,
                     threads=len(self._calls),
-                    message=f"{type(slot.error).__name__}: {slot.error}",
+                    message=f"{type(slot.error).__name__}: {slot.error}{self._advice(slot.error)}",
                 ) from slot.error
 
     def _serve(self, index: int) -> None:

@@ -120,7 +120,9 @@ class Serving:
         __tracebackhide__ = True  # a query of the user's own may raise here
         if pool is None:
             return Subject(engine=engine.name, device="cpu", batch_size=None, pool=None, math_threads=None, gil=None)
-        first = next(iter(inputs[0].values()), None)
+        # What objects of the user's own take may be an image, whose first dimension is no batch.
+        batched = query is None or libpaddle.is_predictor(pool[0])
+        first = next(iter(inputs[0].values()), None) if batched else None
         facts = {
             "paddle": f"paddlepaddle {paddle_version() or 'not installed'}",
             "measured": "the wheel's own libpaddle" if query is None else "a query of the test's own",

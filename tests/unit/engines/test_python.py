@@ -163,6 +163,15 @@ def test_what_the_users_own_query_raises_is_the_cause_of_the_failure(pool, input
     assert measuring_threads() == 0
 
 
+@pytest.mark.parametrize("text", ["std::exception", "could not execute a primitive"])
+def test_an_error_that_new_threads_with_two_models_have_comes_with_advice(pool, inputs, text):
+    def query(predictor, given):
+        raise RuntimeError(text)
+
+    with pytest.raises(QueryFailed, match=rf"RuntimeError: {text}\. Paddle with oneDNN .* --paddle-forks=1"):
+        open_session(pool, [inputs], query).measure(1, PLAN)
+
+
 def test_a_query_that_exits_does_not_die_unseen(pool, inputs):
     def query(predictor, given):
         raise SystemExit(3)
