@@ -369,8 +369,10 @@ class Subject:
     #: How the predictors were made: ``clone``, ``predictor_pool``; None when the engine has none.
     pool: str | None
     math_threads: int | None  #: Math threads of each predictor; None when the engine has none.
-    #: Whether ``Predictor.run()`` of this Paddle holds the GIL; None when the engine has no predictor.
+    #: Whether ``gil_of`` holds the GIL; None when the engine has no predictor.
     gil: GilState | None
+    #: What was probed for it: ``run()`` of the predictor, or ``the query`` of the user's own.
+    gil_of: str = "run()"
     #: Facts that reporters print: versions, the libpaddle that was measured, what was set for the user.
     facts: dict[str, str] = field(default_factory=dict)
     #: What exactly was served, by what, for comparing two sides: digests, versions; empty where nobody asked.

@@ -24,9 +24,11 @@ def causes(subject: Subject, rounds: Sequence[Round], threads: int, cpu: Cpu) ->
     """The visible causes why ``threads`` threads serve less than ``threads`` times what one does."""
     found = []
     if subject.gil == "held" and subject.engine == "python":
+        paddle = subject.facts.get("paddle", "this Paddle")
+        holder = f"Predictor.run() of {paddle}" if subject.gil_of == "run()" else f"{subject.gil_of} (with {paddle})"
         found.append(
-            f"Predictor.run() of {subject.facts.get('paddle', 'this Paddle')} holds the GIL, so Python threads take "
-            "turns; use a Paddle that releases it (3.2.2 does), or serve from C++ (the native engine)"
+            f"{holder} holds the GIL, so Python threads take turns; use a Paddle that releases it (3.2.2 does), or "
+            "serve from C++ (the native engine)"
         )
     if not cpu.fits(threads):
         each = f" of {cpu.math_threads} math threads each" if cpu.math_threads > 1 else ""

@@ -68,9 +68,15 @@ def _of_the_gil(subject: Subject) -> Iterator[Warning]:
             f"Predictor.run() of {paddle} holds the GIL: Python threads will not scale, whatever the native engine "
             "shows; 3.2.2 releases it"
         )
+        if subject.gil_of != "run()":
+            text = (
+                f"{subject.gil_of} (with {paddle}) holds the GIL for most of its time: Python threads will not scale; "
+                "3.2.2 releases it in run()"
+            )
         yield Warning(kind="gil_held", text=text)
     if subject.gil == "unknown":
-        yield Warning(kind="gil_unknown", text="the GIL probe could not tell whether Predictor.run() holds the GIL")
+        what = "Predictor.run()" if subject.gil_of == "run()" else subject.gil_of
+        yield Warning(kind="gil_unknown", text=f"the GIL probe could not tell whether {what} holds the GIL")
 
 
 def _of_the_machine(point: Point, *, waits: bool) -> Iterator[Warning]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from pytest_paddle_mt.engines.python_crew import PythonCrew
 from pytest_paddle_mt.engines.python_loop import PythonLoop
 from pytest_paddle_mt.errors import UsageError
 
@@ -13,6 +14,10 @@ if TYPE_CHECKING:
     from pytest_paddle_mt.engines import InputSets, Query, Workload
     from pytest_paddle_mt.predictors.pool import PredictorPool
     from pytest_paddle_mt.records import Window, WindowPlan
+
+
+#: What oneDNN's errors become in Python: of ``.json`` models, and of ``.pdmodel``.
+_ONEDNN_ERRORS = ("std::exception", "could not execute a primitive")
 
 
 class PythonEngine:
@@ -37,6 +42,7 @@ class PythonSession:
         self._inputs = inputs
         self._query = query
         self._calls: list[Callable[[int], None]] = []
+        self._crew = PythonCrew()
 
     def prepare(self, threads: int) -> None:
         """Serve a first query with each predictor."""
@@ -52,10 +58,11 @@ class PythonSession:
         """Measure one window."""
         self.prepare(threads)
         with self._pool.in_use():
-            return PythonLoop(self._calls[:threads], plan).run()
+            return PythonLoop(self._calls[:threads], plan, _advice).run(self._crew)
 
     def close(self) -> None:
-        """Let go of the predictors; threads end with their window."""
+        """Join every thread and let go of the predictors."""
+        self._crew.close()
         self._calls.clear()
 
     def _stock_call(self, index: int) -> Callable[[int], None]:
@@ -80,3 +87,14 @@ class PythonSession:
             own(predictor, inputs[query % len(inputs)])
 
         return call
+
+
+def _advice(error: BaseException) -> str:
+    """What may have led to an error that does not show it; empty for one that needs no advice."""
+    if not any(text in str(error) for text in _ONEDNN_ERRORS):
+        return ""
+    return (
+        ". Paddle with oneDNN fails like this where a new thread runs two models after an earlier thread that did has "
+        "ended, in a server that starts a thread per request, too: keep threads, run each sweep in a fresh process "
+        "with --paddle-forks=1, or call config.disable_mkldnn() or config.set_mkldnn_cache_capacity(1)"
+    )

@@ -1,4 +1,4 @@
-"""The closed loop on Python threads.
+"""One window of the closed loop on Python threads.
 
 It is the native one, written again in Python: warm up on the measuring threads, open some queries after all are
 steady, close while all still run, count what starts and completes inside, and keep up the load until the queries that
@@ -9,6 +9,7 @@ between the two, waiting for the GIL above all, is what its client waits for too
 from __future__ import annotations
 
 import dataclasses
+import functools
 import math
 import threading
 import time
@@ -28,6 +29,7 @@ from pytest_paddle_mt.units import NS_PER_S
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from pytest_paddle_mt.engines.python_crew import PythonCrew
     from pytest_paddle_mt.engines.thread_usage import ThreadUsage
     from pytest_paddle_mt.records import WindowPlan
 
@@ -44,21 +46,36 @@ _PAUSE_S = 0.001
 class PythonLoop:
     """One window on Python threads.
 
-    Guarantees: slot i is written by thread i and read after it was joined; ``run`` returns or raises only when every
-    thread has been joined; after a failure or an interruption nothing of the window is returned.
+    Guarantees: slot i is written by thread i and read after that has finished; ``run`` returns only when no thread
+    serves any more, and raises only when every thread has been joined; after a failure or an interruption nothing of
+    the window is returned.
     """
 
-    def __init__(self, calls: Sequence[Callable[[int], None]], plan: WindowPlan) -> None:
+    def __init__(
+        self,
+        calls: Sequence[Callable[[int], None]],
+        plan: WindowPlan,
+        advice: Callable[[BaseException], str] = lambda error: "",
+    ) -> None:
+        """Nothing runs yet.
+
+        Args:
+            calls: serves the query of an index, one for each thread.
+            plan: how long to measure.
+            advice: what to add to the message of an error of a query.
+        """
         self._calls = calls
+        self._advice = advice
         self._plan = plan
         self._slots = [_Slot() for _ in calls]
         self._lock = threading.Lock()
         self._steady = 0
         self._served = 0
         self._complete = 0
+        self._finished = 0
         self._warm_ns = 0  # time of the warm-up of all threads, less their first queries
         self._warm_queries = 0
-        self._over = threading.Event()  # every thread has completed its queries, or one has failed
+        self._over = threading.Event()  # no thread serves any more
         self._stopped = False
         # Infinite until they are decided.
         self._opened_ns: float = math.inf
@@ -67,36 +84,23 @@ class PythonLoop:
         self._latest_close_ns: float = math.inf
         self._patience_ns = 0.0
 
-    def run(self) -> Window:
-        """Measure the window.
+    def run(self, crew: PythonCrew) -> Window:
+        """Measure the window with the first threads of ``crew``.
 
         Raises:
             QueryFailed: a query failed in one of the threads.
         """
-        threads = [
-            threading.Thread(target=self._serve, args=(index,), name=f"paddle-mt-{index}", daemon=True)
-            for index in range(len(self._calls))
-        ]
         sensor = NoiseSensor()
         try:
-            for thread in threads:
-                thread.start()
+            crew.start([functools.partial(self._serve, index) for index in range(len(self._calls))])
             while not self._over.wait(_POLL_S):
                 pass  # a wait without end would not let Ctrl-C in
-        finally:
+            self._raise_failure()
+        except BaseException:
             self._stopped = True
             with held_back():
-                for thread in threads:
-                    if thread.ident is not None:  # None: it could not be started
-                        thread.join()
-        for index, slot in enumerate(self._slots):
-            if slot.error is not None:
-                raise QueryFailed(
-                    thread=index,
-                    query=slot.query,
-                    threads=len(self._calls),
-                    message=f"{type(slot.error).__name__}: {slot.error}",
-                ) from slot.error
+                crew.close()
+            raise
         opened_ns, closed_ns = int(self._opened_ns), int(self._closed_ns)
         return Window(
             threads=len(self._calls),
@@ -106,6 +110,16 @@ class PythonLoop:
             noise=sensor.read(),
         )
 
+    def _raise_failure(self) -> None:
+        for index, slot in enumerate(self._slots):
+            if slot.error is not None:
+                raise QueryFailed(
+                    thread=index,
+                    query=slot.query,
+                    threads=len(self._calls),
+                    message=f"{type(slot.error).__name__}: {slot.error}{self._advice(slot.error)}",
+                ) from slot.error
+
     def _serve(self, index: int) -> None:
         slot = self._slots[index]
         try:
@@ -113,6 +127,10 @@ class PythonLoop:
         except BaseException as error:  # a thread must not die unseen, whatever a user's query raises
             slot.error = error
             self._stopped = True
+        with self._lock:
+            self._finished += 1
+            last = self._finished == len(self._calls)
+        if last:
             self._over.set()
 
     def _loop(self, slot: _Slot, call: Callable[[int], None]) -> None:
@@ -220,7 +238,6 @@ class PythonLoop:
             self._complete += 1
             if self._complete == len(self._calls):
                 self._stopped = True
-                self._over.set()
 
 
 class _Slot:

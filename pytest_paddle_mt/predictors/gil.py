@@ -1,7 +1,10 @@
-"""Measures whether a call holds the GIL: it is never assumed from the version of Paddle."""
+"""Measures whether a call or a user's own query holds the GIL: it is never assumed from the version of Paddle."""
 
 from __future__ import annotations
 
+import contextlib
+import itertools
+import sys
 import threading
 import time
 from typing import TYPE_CHECKING
@@ -10,13 +13,19 @@ from pytest_paddle_mt import _native
 from pytest_paddle_mt.units import NS_PER_MS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from pytest_paddle_mt.records import GilState
 
 _WATCH_NS = 60 * NS_PER_MS  #: How long calls are watched: time for hundreds of ticks.
 _TICK_S = 1e-4
 _ENOUGH_TICKS = 3  #: With this many ticks inside the calls, the GIL counts as released.
+#: A user's own query is judged by its time if it takes this long, and for this long nothing ticks where it is held.
+_RESOLVED_NS = NS_PER_MS
+#: A query that holds the GIL for more than this share of its time counts as holding it.
+_HELD_SHARE = 0.5
+#: Threads that run Python code give the GIL up this often during the probe, in seconds; else every 5 ms.
+_SWITCH_S = 0.1
 
 
 def probe(call: Callable[[], object]) -> GilState:
@@ -25,6 +34,47 @@ def probe(call: Callable[[], object]) -> GilState:
     A second Python thread ticks as often as it can; the calls are timed from C, so no bytecode runs between the two
     clock readings of a call and a tick inside them means that the call had released the GIL.
     """
+    calls, ticks_ns = _watched(call)
+    inside = sum(1 for tick_ns in ticks_ns if any(start < tick_ns < end for start, end in calls))
+    if inside >= _ENOUGH_TICKS:
+        return "released"
+    return "held" if inside == 0 else "unknown"
+
+
+def probe_query(query: Callable[[], object]) -> GilState:
+    """Whether a user's own ``query`` holds the GIL for most of its time.
+
+    It may run any Python code, between calls that hold the GIL and calls that release it. So what counts is for how
+    long nothing ticks, in the call where that is least: other work on the machine silences the ticker, too. A query
+    that is too short for that, and has ticks inside, stays ``unknown``.
+    """
+    with _seldom_switched():
+        calls, ticks_ns = _watched(query)
+    mean_ns = sum(end - start for start, end in calls) / len(calls)
+    if mean_ns < _RESOLVED_NS:
+        inside = any(start < tick_ns < end for tick_ns in ticks_ns for start, end in calls)
+        return "unknown" if inside else "held"
+    silences = [pair for pair in itertools.pairwise(ticks_ns) if pair[1] - pair[0] > _RESOLVED_NS]
+    least = min(_time_inside_ns(silences, call) / (call[1] - call[0]) for call in calls)
+    return "held" if least > _HELD_SHARE else "released"
+
+
+def _time_inside_ns(intervals: list[tuple[int, int]], call: tuple[int, int]) -> int:
+    return sum(max(0, min(end, call[1]) - max(start, call[0])) for start, end in intervals)
+
+
+@contextlib.contextmanager
+def _seldom_switched() -> Iterator[None]:
+    before_s = sys.getswitchinterval()
+    sys.setswitchinterval(_SWITCH_S)
+    try:
+        yield
+    finally:
+        sys.setswitchinterval(before_s)
+
+
+def _watched(call: Callable[[], object]) -> tuple[list[tuple[int, int]], list[int]]:
+    """Start and end of some calls, and when a second thread ticked, before them, meanwhile and after."""
     ticks_ns: list[int] = []
     stop = threading.Event()
 
@@ -39,10 +89,10 @@ def probe(call: Callable[[], object]) -> GilState:
         while not ticks_ns:
             time.sleep(_TICK_S)
         calls = _native.time_calls(call, _WATCH_NS)
+        ticked = len(ticks_ns)
+        while len(ticks_ns) == ticked:
+            time.sleep(_TICK_S)
     finally:
         stop.set()
         ticker.join()
-    inside = sum(1 for tick_ns in ticks_ns if any(start < tick_ns < end for start, end in calls))
-    if inside >= _ENOUGH_TICKS:
-        return "released"
-    return "held" if inside == 0 else "unknown"
+    return calls, ticks_ns

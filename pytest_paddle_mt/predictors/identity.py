@@ -55,7 +55,7 @@ def describe(
     facts["pool"] = str(subject.pool)
     facts["math threads"] = str(subject.math_threads)
     facts["oneDNN"] = subject.facts.get("oneDNN", UNKNOWN)
-    facts["GIL in run()"] = str(subject.gil)
+    facts[f"GIL in {subject.gil_of}"] = str(subject.gil)
     facts["inputs"] = inputs_digest(inputs)
     facts.update(_model(pool.config))
     return facts

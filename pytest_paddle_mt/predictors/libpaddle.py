@@ -5,6 +5,7 @@ from __future__ import annotations
 import builtins
 import contextlib
 import re
+import sys
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
@@ -100,6 +101,12 @@ def _pointer(instance: Any, typeinfo: int) -> int:
         f"the native engine found no C++ object behind {type(instance).__qualname__!r}: "
         f"its Python binding has another ABI than this platform's; {_USE_PYTHON_ENGINE}"
     )
+
+
+def is_predictor(one: object) -> bool:
+    """Whether it is a ``paddle.inference.Predictor``; does not import Paddle."""
+    paddle = sys.modules.get("paddle")
+    return paddle is not None and isinstance(one, paddle.inference.Predictor)
 
 
 def input_specs(predictor: Any, program: str | None) -> tuple[InputSpec, ...]:

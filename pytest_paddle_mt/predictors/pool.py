@@ -97,6 +97,7 @@ class PredictorPool:
         self._predictors: list[Any] = []
         self._handles: dict[int, Handles] = {}
         self._shared: list[Any] = []
+        self.noun = "predictor"  #: What it is a pool of, human-readable.
         self.closed = False  #: Whether the pool has dropped its predictors.
         self._users = 0
 
@@ -125,18 +126,35 @@ class PredictorPool:
             UsageError: the list is empty, or contains an object twice: two threads on one predictor crash or silently
                 get wrong answers.
         """
+        return cls._of("predictor", predictors, allow_nonfinite, ", by predictor.clone()")
+
+    @classmethod
+    def of_objects(cls, objects: Sequence[Any]) -> PredictorPool:
+        """A pool of whatever a user's own query takes in place of a predictor, one per thread.
+
+        Raises:
+            UsageError: there is none, one is None, or one is there twice.
+        """
+        if any(one is None for one in objects):
+            index = next(index for index, one in enumerate(objects) if one is None)
+            raise UsageError(f"object {index} of {len(objects)} is None; give each thread what its query is to take")
+        return cls._of("object", objects, True, "")
+
+    @classmethod
+    def _of(cls, noun: str, given: Sequence[Any], allow_nonfinite: bool, advice: str) -> PredictorPool:
         first_at: dict[int, int] = {}
-        for index, predictor in enumerate(predictors):
-            if first_at.setdefault(id(predictor), index) != index:
+        for index, one in enumerate(given):
+            if first_at.setdefault(id(one), index) != index:
                 raise UsageError(
-                    f"predictors {first_at[id(predictor)]} and {index} are one object: two threads on one predictor "
-                    "crash or silently answer wrongly; give each thread its own, by predictor.clone()"
+                    f"{noun}s {first_at[id(one)]} and {index} are one object: two threads on one predictor "
+                    f"crash or silently answer wrongly; give each thread its own{advice}"
                 )
-        if not predictors:
-            raise UsageError("an empty list of predictors serves nothing; give one predictor per thread")
+        if not given:
+            raise UsageError(f"an empty list of {noun}s serves nothing; give one {noun} per thread")
         pool = cls.__new__(cls)
-        pool._set_up(None, None, len(predictors), allow_nonfinite, None)
-        pool._predictors = list(predictors)
+        pool._set_up(None, None, len(given), allow_nonfinite, None)
+        pool._predictors = list(given)
+        pool.noun = noun
         return pool
 
     @property

@@ -56,7 +56,7 @@ def heading(sweep: Sweep) -> list[str]:
         facts.append({"clone": "Clone", "predictor_pool": "PredictorPool"}[subject.pool])
     facts += [value if key in _OWN_WORDS else f"{key} {value}" for key, value in subject.facts.items()]
     if subject.gil is not None:
-        facts.append(f"GIL {subject.gil} by run()")
+        facts.append(f"GIL {subject.gil} by {subject.gil_of}")
     linear = f"linear up to {counted(sweep.linear_until, 'thread')}: {sweep.linear_until_reason}"
     effort = f"{counted(sweep.points[0].rounds, 'round')} in {sweep.elapsed_s:.0f} s, seed {sweep.seed}"
     return [

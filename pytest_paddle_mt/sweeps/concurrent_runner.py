@@ -93,8 +93,10 @@ class ConcurrentRunner:
         """Sweep the thread counts, judge, record, and fail the test when a check fails.
 
         Args:
-            served: a pool, a list of predictors (one per thread), or work for the ``synthetic`` engine.
-            query: a server's own path, ``query(predictor, inputs)``, measured on the ``python`` engine.
+            served: a pool, a list of predictors (one per thread), or work for the ``synthetic`` engine; with a query, a
+                pool or any objects, one per thread.
+            query: a server's own path, ``query(predictor, inputs)``, measured on the ``python`` engine; it is given the
+                object of its thread.
             gate: False judges and records, and never touches the outcome of the test.
 
         Raises:
@@ -105,7 +107,7 @@ class ConcurrentRunner:
         __tracebackhide__ = True
         self._begin()
         engine = self._serving.engine_for(served, query)
-        pool = serving.pool_of(served, engine)
+        pool = serving.pool_of(served, engine, query)
         terms = self._terms(gate, self._session.forks(self._item))
         counts = terms.schedule.thread_counts
         serving.refuse_too_few(pool, counts)
@@ -141,7 +143,8 @@ class ConcurrentRunner:
         some thread count.
 
         Args:
-            a: what is compared with: a pool, a list of predictors, or known work for the ``synthetic`` engine.
+            a: what is compared with: a pool, a list of predictors, or known work for the ``synthetic`` engine; with a
+                query, a pool or any objects, one per thread.
             b: what is judged, of the same kind.
             query: a server's own path, ``query(predictor, inputs)``, the same for both.
             gate: False judges and records, and never touches the outcome of the test.
@@ -160,7 +163,7 @@ class ConcurrentRunner:
             raise UsageError(
                 "compare was given predictors and synthetic work, which cannot be compared; give it two of a kind"
             )
-        pools = {side: serving.pool_of(one, engine) for side, one in served.items()}
+        pools = {side: serving.pool_of(one, engine, query) for side, one in served.items()}
         for pool in pools.values():
             serving.refuse_too_few(pool, self._thread_counts())
 

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import time
+from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 from typing import TYPE_CHECKING, Any
 
 from pytest_paddle_mt.engines import SyntheticWork, Workload
 from pytest_paddle_mt.errors import ModelError, UsageError
 from pytest_paddle_mt.machine.math_threads import idle_math_threads, math_libraries
 from pytest_paddle_mt.machine.versions import paddle_version
-from pytest_paddle_mt.predictors import gil, identity
+from pytest_paddle_mt.predictors import gil, identity, libpaddle
 from pytest_paddle_mt.predictors.inputs import (
     DefaultInputs,
     InputsOnDemand,
@@ -27,7 +30,7 @@ from pytest_paddle_mt.units import NS_PER_S
 from pytest_paddle_mt.workers.in_process import InProcessWorker
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Sequence
 
     from pytest_paddle_mt.engines import Engine, Query
     from pytest_paddle_mt.predictors.inputs import InputSet
@@ -100,7 +103,7 @@ class Serving:
             else:
                 query(pool[0], inputs[0])
             query_s = time.monotonic() - began_s
-        subject = self._subject(engine, pool, inputs)
+        subject = self._subject(engine, pool, inputs, query)
         shown = served_inputs(inputs, made_up=made_up, checked=query is None or made_up)
         subject = dataclasses.replace(subject, inputs=shown)
         if describe:
@@ -111,6 +114,12 @@ class Serving:
     def _inputs_for(self, pool: PredictorPool, query: Query | None) -> list[InputSet]:
         """The input sets: what the model takes, or whatever the user's own query takes."""
         given = self._inputs
+        if (
+            query is not None
+            and isinstance(given, (DefaultInputs, InputsOnDemand))
+            and not libpaddle.is_predictor(pool[0])
+        ):
+            return [dict(given)]  # of the fixture's own model, or empty
         if isinstance(given, InputsOnDemand):  # made for the pool that the fixture knows of
             given = DefaultInputs({}, None)
         if query is not None and not isinstance(given, DefaultInputs):
@@ -120,14 +129,18 @@ class Serving:
             return [default_inputs(pool, self._settings.batch_size, batch_size_asked=asked)]
         return checked_inputs(pool, given)
 
-    def _subject(self, engine: Engine, pool: PredictorPool | None, inputs: Sequence[InputSet]) -> Subject:
+    def _subject(
+        self, engine: Engine, pool: PredictorPool | None, inputs: Sequence[InputSet], query: Query | None
+    ) -> Subject:
         __tracebackhide__ = True  # a query of the user's own may raise here
         if pool is None:
             return Subject(engine=engine.name, device="cpu", batch_size=None, pool=None, math_threads=None, gil=None)
-        first = next(iter(inputs[0].values()), None)
+        # What objects of the user's own take may be an image, whose first dimension is no batch.
+        batched = query is None or libpaddle.is_predictor(pool[0])
+        first = next(iter(inputs[0].values()), None) if batched else None
         facts = {
-            "paddle": f"paddlepaddle {paddle_version()}",
-            "measured": "the wheel's own libpaddle",
+            "paddle": f"paddlepaddle {paddle_version() or 'not installed'}",
+            "measured": "the wheel's own libpaddle" if query is None else "a query of the test's own",
             "math threads": "unknown" if pool.math_threads is None else str(pool.math_threads),
             "idle math threads": idle_math_threads(),
         }
@@ -142,7 +155,10 @@ class Serving:
             batch_size=None if first is None else _batch_size(first),
             pool=pool.method,
             math_threads=pool.math_threads,
-            gil=gil.probe(pool[0].run),
+            gil=gil.probe(pool[0].run)
+            if query is None
+            else gil.probe_query(functools.partial(query, pool[0], inputs[0])),
+            gil_of="run()" if query is None else "the query",
             facts=facts,
         )
 
@@ -152,11 +168,11 @@ def _made_up(pool: PredictorPool, inputs: InputSet) -> Callable[[], str]:
     return lambda: suspicion_of_made_up(pool.input_specs(), inputs)
 
 
-def pool_of(served: object, engine: Engine) -> PredictorPool | None:
-    """The predictors to serve; None where the engine needs none.
+def pool_of(served: object, engine: Engine, query: object) -> PredictorPool | None:
+    """The predictors to serve, or whatever ``query`` takes in place of them; None where the engine needs none.
 
     Raises:
-        UsageError: it is neither a pool nor a list of predictors, or the pool is closed.
+        UsageError: it is neither a pool nor has one object per thread, or the pool is closed.
     """
     if isinstance(served, SyntheticWork) or not engine.needs_pool:
         return None
@@ -164,12 +180,25 @@ def pool_of(served: object, engine: Engine) -> PredictorPool | None:
         if served.closed:
             raise UsageError("the predictor pool is closed; use it inside the test, or make one with a wider scope")
         return served
+    if query is not None:
+        return PredictorPool.of_objects(_objects(served))
     if isinstance(served, (list, tuple)):
         return PredictorPool.of(served)
     raise UsageError(
         f"concurrent_runner serves a predictor pool or a list of predictors, got {type(served).__name__}; call "
         "concurrent_runner(predictor_pool)"
     )
+
+
+def _objects(served: Any) -> list[Any]:
+    """The objects of whatever has a length and can be indexed."""
+    in_order = hasattr(served, "__len__") and hasattr(served, "__getitem__")
+    if not in_order or isinstance(served, (str, bytes, Mapping, AbstractSet)):
+        raise UsageError(
+            "with query=, concurrent_runner serves a predictor pool or a list with one object per thread, got "
+            f"{type(served).__name__}; call concurrent_runner([one, two], query=...)"
+        )
+    return [served[index] for index in range(len(served))]
 
 
 def refuse_too_few(pool: PredictorPool | None, counts: tuple[int, ...]) -> None:
@@ -179,15 +208,18 @@ def refuse_too_few(pool: PredictorPool | None, counts: tuple[int, ...]) -> None:
         UsageError: it cannot.
     """
     if pool is not None and pool.size is not None and pool.size < counts[-1]:
+        given = "the pool" if pool.noun == "predictor" else "what was given"
         raise UsageError(
-            f"{counts[-1]} threads need {counts[-1]} predictors and the pool has {pool.size}; give it more, or "
+            f"{counts[-1]} threads need {counts[-1]} {pool.noun}s and {given} has {pool.size}; give it more, or "
             f"measure fewer with --paddle-threads={pool.size}"
         )
 
 
 def described(served: object, pool: PredictorPool | None) -> str:
     """What ``compare`` was given, human-readable."""
-    return identity.name_of(served) if pool is None else model_name(pool.config)
+    if pool is None:
+        return identity.name_of(served)
+    return identity.name_of(pool[0]) if pool.noun == "object" else model_name(pool.config)
 
 
 def _batch_size(array: Any) -> int | None:

@@ -90,6 +90,18 @@ def test_pp_ocr_measures_each_of_its_three_models(run_example: Any):
         assert_measured(sweep)
 
 
+@needs_paddle
+@needs_models
+def test_pp_ocr_pipeline_reads_and_is_measured_with_three_models_in_each_thread(run_example: Any):
+    result, sweeps = run_example("pp_ocr_pipeline", *QUICK, "--paddle-window=2q")  # a query takes long
+    result.assert_outcomes(passed=1, skipped=1)  # it reads correctly; one round decides nothing
+    [sweep] = sweeps
+    assert [point["threads"] for point in sweep["points"]] == [1, 2]
+    assert all(point["qps"] > 0 for point in sweep["points"])
+    assert sweep["engine"] == "python"
+    assert f"GIL {sweep['gil']} by the query" in " ".join(result.stdout.str().split())
+
+
 def test_the_plugin_adds_an_engine_a_check_a_reporter_and_a_history(run_example: Any, pytester: pytest.Pytester):
     result, sweeps = run_example("plugin")
     result.assert_outcomes(passed=1)

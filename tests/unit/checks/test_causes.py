@@ -29,6 +29,12 @@ def test_the_gil_is_named_when_python_threads_measured_a_paddle_that_holds_it():
     assert "native engine" in cause
 
 
+def test_a_query_of_the_users_own_that_holds_the_gil_is_named():
+    held = subject(engine="python", gil="held", gil_of="the query", facts={"paddle": "paddlepaddle 3.3.1"})
+    [cause] = causes(rounds_of({1: 40, 2: 40}, at=2, cpu_share=0.5), of=held)
+    assert cause.startswith("the query (with paddlepaddle 3.3.1) holds the GIL, so Python threads take turns")
+
+
 def test_the_gil_is_not_blamed_for_what_the_native_engine_shows():
     held = subject(engine="native", gil="held")
     assert not any("GIL" in cause for cause in causes(rounds_of({1: 40, 2: 44}, at=2, cpu_share=0.5), of=held))

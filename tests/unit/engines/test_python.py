@@ -1,17 +1,22 @@
 from __future__ import annotations
 
+import functools
 import os
 import signal
 import threading
 import time
+import weakref
 
 import numpy as np
 import pytest
 
 from pytest_paddle_mt.engines import Workload, python_loop
 from pytest_paddle_mt.engines.python import PythonEngine
+from pytest_paddle_mt.engines.python_crew import PythonCrew
+from pytest_paddle_mt.engines.python_loop import PythonLoop
 from pytest_paddle_mt.errors import QueryFailed
 from pytest_paddle_mt.predictors.inputs import default_inputs
+from pytest_paddle_mt.predictors.pool import PredictorPool
 from pytest_paddle_mt.records import WindowPlan
 from pytest_paddle_mt.statistics.counting import fraction_inside
 from tests.models import CAST_TYPES, FORMATS
@@ -30,8 +35,20 @@ def inputs(pool):
     return default_inputs(pool, 2, batch_size_asked=False)
 
 
+#: The sessions of a test, closed after it.
+SESSIONS = []
+
+
+@pytest.fixture(autouse=True)
+def _sessions_are_closed():
+    yield
+    while SESSIONS:
+        SESSIONS.pop().close()
+
+
 def open_session(pool, inputs, query=None):
-    return PythonEngine().open(Workload(pool=pool, inputs=inputs, query=query, synthetic=None, seed=1))
+    SESSIONS.append(PythonEngine().open(Workload(pool=pool, inputs=inputs, query=query, synthetic=None, seed=1)))
+    return SESSIONS[-1]
 
 
 def test_a_query_of_the_users_own_is_what_is_called(pool, inputs):
@@ -146,6 +163,15 @@ def test_what_the_users_own_query_raises_is_the_cause_of_the_failure(pool, input
     assert measuring_threads() == 0
 
 
+@pytest.mark.parametrize("text", ["std::exception", "could not execute a primitive"])
+def test_an_error_that_new_threads_with_two_models_have_comes_with_advice(pool, inputs, text):
+    def query(predictor, given):
+        raise RuntimeError(text)
+
+    with pytest.raises(QueryFailed, match=rf"RuntimeError: {text}\. Paddle with oneDNN .* --paddle-forks=1"):
+        open_session(pool, [inputs], query).measure(1, PLAN)
+
+
 def test_a_query_that_exits_does_not_die_unseen(pool, inputs):
     def query(predictor, given):
         raise SystemExit(3)
@@ -212,9 +238,76 @@ def test_a_thread_that_cannot_be_started_leaves_none_behind(pool, inputs, monkey
     assert measuring_threads() == 0
 
 
-def test_threads_end_with_their_window(pool, inputs, measuring_threads):
-    open_session(pool, [inputs]).measure(3, PLAN)
+def test_threads_end_with_their_session(pool, inputs, measuring_threads):
+    session = open_session(pool, [inputs])
+    session.measure(3, PLAN)
+    session.measure(1, PLAN)
+    assert measuring_threads() == 3
+    session.close()
     assert measuring_threads() == 0
+
+
+def test_the_same_thread_serves_a_predictor_in_every_window(pool, inputs):
+    threads = {}
+
+    def query(predictor, given):
+        threads.setdefault(id(predictor), set()).add(threading.current_thread())
+
+    session = open_session(pool, [inputs], query)
+    for count in (1, 3, 2, 3, 1):
+        session.measure(count, PLAN)
+    assert {predictor: len(of_it) for predictor, of_it in threads.items()} == {id(pool[i]): 1 for i in range(3)}
+    assert len(set.union(*threads.values())) == 3
+
+
+def test_what_a_thread_keeps_is_made_once_a_session(pool, inputs):
+    mine = threading.local()
+    made = []
+
+    def query(predictor, given):
+        if not hasattr(mine, "cache"):
+            mine.cache = True
+            made.append(1)
+
+    session = open_session(pool, [inputs], query)
+    for _ in range(3):
+        session.measure(2, PLAN)
+    assert len(made) == 2
+
+
+def test_waiting_threads_hold_on_to_no_predictor(models, inputs):
+    class Served:
+        pass
+
+    served = [Served(), Served()]
+    gone = [weakref.ref(one) for one in served]
+    pool = PredictorPool.of_objects(served)
+    served.clear()
+    crew = PythonCrew()
+    calls = [functools.partial(lambda one, query: None, pool[index]) for index in range(2)]
+    PythonLoop(list(calls), PLAN).run(crew)
+    calls.clear()
+    pool.close()
+    time_s = time.monotonic()
+    while any(one() is not None for one in gone) and time.monotonic() < time_s + 10:
+        time.sleep(0.001)  # a thread lets go right after the window was over
+    crew.close()
+    assert [one() for one in gone] == [None, None]
+
+
+def test_threads_that_a_failure_ended_are_replaced(pool, inputs, measuring_threads):
+    calls = []
+
+    def query(predictor, given):
+        calls.append(1)
+        if len(calls) == 12:
+            raise ValueError("once")
+
+    session = open_session(pool, [inputs], query)
+    with pytest.raises(QueryFailed, match="ValueError: once"):
+        session.measure(2, ENDLESS)
+    assert measuring_threads() == 0
+    assert session.measure(2, PLAN).threads == 2
 
 
 def test_a_closed_session_lets_go_of_the_predictors(pool, inputs):

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import functools
 import re
+import sys
 import threading
 import time
 
@@ -51,3 +52,48 @@ def test_this_paddle_holds_or_releases_the_gil_as_was_measured_for_its_version(m
     pool.answer(0, {"x": np.ones((64, 512), dtype=np.float32)})
     # https://github.com/PaddlePaddle/Paddle/pull/75360 took the release back for all but NPU builds.
     assert gil.probe(pool[0].run) == ("held" if PADDLE >= (3, 3) else "released")
+
+
+def test_a_query_of_python_code_around_a_call_that_holds_the_gil_holds_it():
+    numbers = np.random.default_rng(1).permutation(200_000).tolist()
+
+    def query():
+        small = [number + 1 for number in range(100)]
+        time.sleep(0.001)  # releases it for a while
+        return sorted(numbers), small
+
+    assert gil.probe_query(query) == "held"
+
+
+def test_a_query_of_nothing_but_python_code_holds_the_gil():
+    assert gil.probe_query(lambda: sum(number * number for number in range(200_000))) == "held"
+
+
+def test_a_query_of_python_code_around_a_call_that_releases_the_gil_releases_it():
+    def query():
+        time.sleep(0.02)
+        return sum(number for number in range(1000))
+
+    assert gil.probe_query(query) == "released"
+
+
+def test_a_query_too_short_to_be_watched_is_unknown_when_it_releases_the_gil():
+    assert gil.probe_query(lambda: time.sleep(1e-4)) == "unknown"
+    assert gil.probe_query(lambda: None) == "held"
+
+
+def test_the_switch_interval_is_what_it_was_after_a_query_was_probed():
+    before_s = sys.getswitchinterval()
+    with pytest.raises(ZeroDivisionError):
+        gil.probe_query(lambda: 1 / 0)
+    assert sys.getswitchinterval() == before_s
+
+
+def test_a_query_of_a_real_predictor_holds_the_gil_as_was_measured_for_this_paddle(models, make_pool):
+    import paddle
+
+    if paddle.is_compiled_with_cuda() or PADDLE > (3, 3, 1):
+        pytest.skip("this Paddle was not measured")
+    pool = make_pool(models.get("wide"))
+    inputs = {"x": np.ones((64, 512), dtype=np.float32)}
+    assert gil.probe_query(lambda: pool.answer(0, inputs)) == ("held" if PADDLE >= (3, 3) else "released")
