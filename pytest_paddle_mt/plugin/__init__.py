@@ -38,6 +38,17 @@ def pytest_itemcollected(item: pytest.Item) -> None:
     registration.mark_thread_unsafe(item)
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    registration.refuse_lost_parameters(item)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_fixture_setup(fixturedef: pytest.FixtureDef[Any]) -> Generator[None, Any, Any]:
+    __tracebackhide__ = True
+    return (yield from registration.set_up_fixture(fixturedef.argname))
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_call(item: pytest.Item) -> Generator[None, Any, Any]:
     return (yield from registration.decide_outcome_after(item))

@@ -1,32 +1,53 @@
-"""Makes the pool of a test from the user's ``paddle_config`` fixture, and checks it against the options."""
+"""Watches over the user's ``paddle_config`` fixture, makes the pool of a test from it, and checks both."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import contextlib
+from typing import TYPE_CHECKING, Any
 
 from pytest_paddle_mt.errors import ModelError, UsageError
 from pytest_paddle_mt.machine.cores import available_cores
+from pytest_paddle_mt.machine.math_threads import park_idle_math_threads
 from pytest_paddle_mt.plugin.progress import Announcer
 from pytest_paddle_mt.plugin.session import session_of
 from pytest_paddle_mt.predictors.pool import PredictorPool, no_gpu_support, refusing_gpu_on_cpu_build
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     import pytest
 
     from pytest_paddle_mt.settings import Settings
 
 
-def configured_pool(request: pytest.FixtureRequest) -> PredictorPool:
-    """The pool of the test that ``request`` belongs to.
+@contextlib.contextmanager
+def setting_up_config() -> Iterator[None]:
+    """Held while the fixture ``paddle_config`` runs.
 
     Raises:
-        UsageError: ``paddle_config`` gives no Config, or contradicts ``--paddle-device``.
-        ModelError: the model does not load, or a GPU is requested from a CPU build.
+        UsageError: Paddle is not installed.
+        ModelError: Paddle raises an error, or a GPU is requested from a CPU build.
+    """
+    park_idle_math_threads()
+    _require_paddle()
+    try:
+        with refusing_gpu_on_cpu_build():
+            yield
+    except (RuntimeError, ValueError, MemoryError) as error:
+        raise ModelError(
+            f"paddle_config failed with {type(error).__name__}: {str(error).strip()}; check the paths given to "
+            "paddle.inference.Config"
+        ) from error
+
+
+def configured_pool(request: pytest.FixtureRequest, config: Any) -> PredictorPool:
+    """The pool of the test that ``request`` belongs to; ``config`` is what its ``paddle_config`` returned.
+
+    Raises:
+        UsageError: ``config`` is no Config, or contradicts ``--paddle-device``.
+        ModelError: the model does not load.
     """
     settings = session_of(request.config).settings(request.node)
-    _require_paddle()
-    with refusing_gpu_on_cpu_build():
-        config = _user_config(request)
     if config is None:
         raise UsageError("the fixture paddle_config returned None; return a paddle.inference.Config from it")
     largest = max(settings.thread_counts or (available_cores().usable,))
@@ -47,17 +68,6 @@ def _require_paddle() -> None:
     except ImportError as error:
         raise UsageError(
             f"paddle cannot be imported ({error}); install it with: pip install 'pytest-paddle-mt[cpu]'"
-        ) from error
-
-
-def _user_config(request: pytest.FixtureRequest) -> object:
-    """What ``paddle_config`` returns; an error of Paddle in it becomes a ModelError."""
-    try:
-        return request.getfixturevalue("paddle_config")
-    except (RuntimeError, ValueError, MemoryError) as error:
-        raise ModelError(
-            f"paddle_config failed with {type(error).__name__}: {str(error).strip()}; check the paths given to "
-            "paddle.inference.Config"
         ) from error
 
 

@@ -42,7 +42,7 @@ def configure(config: pytest.Config) -> None:
 
 def parametrize_engines(metafunc: pytest.Metafunc) -> None:
     """Let a test run once with each engine, if several were asked for."""
-    if "concurrent_runner" not in metafunc.fixturenames:
+    if "paddle_engine" not in metafunc.fixturenames:
         return
     try:
         engines = session_of(metafunc.config).settings(metafunc.definition).engines
@@ -57,6 +57,28 @@ def mark_thread_unsafe(item: pytest.Item) -> None:
     runs_parallel = item.config.getoption("parallel_threads", None) is not None
     if runs_parallel and "concurrent_runner" in getattr(item, "fixturenames", ()):
         item.add_marker("thread_unsafe")
+
+
+def refuse_lost_parameters(item: pytest.Item) -> None:
+    """Refuse a method of ``unittest.TestCase`` whose fixtures have parameters, before any is set up."""
+    if getattr(item, "nofuncargs", False):
+        for fixture in ("predictor_pool", "concurrent_runner"):
+            if fixture in getattr(item, "fixturenames", ()):
+                fixtures.refuse_lost_parameters_of(item, fixture)
+
+
+def set_up_fixture(name: str) -> Generator[None, Any, Any]:
+    """Let a fixture be set up, and watch over the one that returns the model."""
+    __tracebackhide__ = True
+    if name != "paddle_config":
+        return (yield)
+    from pytest_paddle_mt.plugin.configured_pool import setting_up_config
+
+    try:
+        with setting_up_config():
+            return (yield)
+    except PaddleMtError as error:
+        raise pytest.fail.Exception(str(error), pytrace=False) from None
 
 
 def decide_outcome_after(item: pytest.Item) -> Generator[None, Any, Any]:
