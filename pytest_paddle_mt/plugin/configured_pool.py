@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import os
+import re
 from typing import TYPE_CHECKING, Any
 
-from pytest_paddle_mt.errors import ModelError, UsageError
+from pytest_paddle_mt.errors import UsageError
 from pytest_paddle_mt.machine.cores import available_cores
 from pytest_paddle_mt.machine.math_threads import park_idle_math_threads
 from pytest_paddle_mt.plugin.progress import Announcer
@@ -19,25 +21,44 @@ if TYPE_CHECKING:
 
     from pytest_paddle_mt.settings import Settings
 
+#: Where in Paddle's C++ code an error was raised, as its messages end: ``(at /paddle/.../analysis_config.cc:112)``.
+_IN_PADDLES_CODE = re.compile(r"\(at \S+\.(?:cc|cu|h):\d+\)")
+
 
 @contextlib.contextmanager
 def setting_up_config() -> Iterator[None]:
-    """Held while the fixture ``paddle_config`` runs.
+    """Held while the fixture ``paddle_config`` runs; an error in it keeps its traceback.
 
     Raises:
-        UsageError: Paddle is not installed.
-        ModelError: Paddle raises an error, or a GPU is requested from a CPU build.
+        ModelError: a GPU is requested from a CPU build.
     """
+    __tracebackhide__ = True
     park_idle_math_threads()
-    _require_paddle()
+    try:
+        import paddle  # noqa: F401
+    except ImportError:  # the pool reports that; an error of a hook here would break pytest's cache of the fixture
+        yield
+        return
     try:
         with refusing_gpu_on_cpu_build():
             yield
     except (RuntimeError, ValueError, MemoryError) as error:
-        raise ModelError(
-            f"paddle_config failed with {type(error).__name__}: {str(error).strip()}; check the paths given to "
-            "paddle.inference.Config"
-        ) from error
+        if _of_paddle(error):
+            text = str(error).strip()
+            error.args = (f"{text}\nPaddle raised this in paddle_config; check the paths given to Config",)
+        raise
+
+
+def _of_paddle(error: BaseException) -> bool:
+    """Whether Paddle raised an error, and not code of the user's that Paddle may have called."""
+    import paddle
+
+    frame, trace = None, error.__traceback__
+    while trace is not None:
+        frame, trace = trace.tb_frame, trace.tb_next
+    package = f"{os.path.dirname(paddle.__file__)}{os.sep}"
+    in_python = frame is not None and frame.f_code.co_filename.startswith(package)
+    return in_python or _IN_PADDLES_CODE.search(str(error)) is not None
 
 
 def configured_pool(request: pytest.FixtureRequest, config: Any) -> PredictorPool:
@@ -48,6 +69,7 @@ def configured_pool(request: pytest.FixtureRequest, config: Any) -> PredictorPoo
         ModelError: the model does not load.
     """
     settings = session_of(request.config).settings(request.node)
+    _require_paddle()
     if config is None:
         raise UsageError("the fixture paddle_config returned None; return a paddle.inference.Config from it")
     largest = max(settings.thread_counts or (available_cores().usable,))

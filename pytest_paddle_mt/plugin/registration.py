@@ -74,11 +74,8 @@ def set_up_fixture(name: str) -> Generator[None, Any, Any]:
         return (yield)
     from pytest_paddle_mt.plugin.configured_pool import setting_up_config
 
-    try:
-        with setting_up_config():
-            return (yield)
-    except PaddleMtError as error:
-        raise pytest.fail.Exception(str(error), pytrace=False) from None
+    with setting_up_config():
+        return (yield)
 
 
 def decide_outcome_after(item: pytest.Item) -> Generator[None, Any, Any]:
