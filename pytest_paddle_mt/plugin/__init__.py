@@ -25,6 +25,12 @@ def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
     registration.add_hooks(pluginmanager)
 
 
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_load_initial_conftests(early_config: pytest.Config) -> Generator[None, Any, Any]:
+    registration.ignore_warning_of_paddle(early_config)
+    return (yield)
+
+
 def pytest_configure(config: pytest.Config) -> None:
     registration.configure(config)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+import warnings
 from typing import TYPE_CHECKING, Any
 
 from pytest_paddle_mt.errors import UsageError
@@ -35,7 +36,7 @@ def setting_up_config() -> Iterator[None]:
     __tracebackhide__ = True
     park_idle_math_threads()
     try:
-        import paddle  # noqa: F401
+        _import_paddle()
     except ImportError:  # the pool reports that; an error of a hook here would break pytest's cache of the fixture
         yield
         return
@@ -84,9 +85,16 @@ def configured_pool(request: pytest.FixtureRequest, config: Any) -> PredictorPoo
     return pool
 
 
+def _import_paddle() -> None:
+    """Import Paddle without the warnings of its own code, about which users can do nothing."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        import paddle  # noqa: F401
+
+
 def _require_paddle() -> None:
     try:
-        import paddle  # noqa: F401
+        _import_paddle()
     except ImportError as error:
         raise UsageError(
             f"paddle cannot be imported ({error}); install it with: pip install 'pytest-paddle-mt[cpu]'"

@@ -24,6 +24,11 @@ def add_hooks(pluginmanager: pytest.PytestPluginManager) -> None:
     pluginmanager.add_hookspecs(hookspec)
 
 
+def ignore_warning_of_paddle(config: pytest.Config) -> None:
+    """Ignore that Paddle finds no ccache, of which it warns in every process: nothing is compiled here."""
+    config.addinivalue_line("filterwarnings", "ignore:No ccache found:UserWarning")
+
+
 def configure(config: pytest.Config) -> None:
     """Declare the marker, refuse unusable options, and register the fixtures."""
     config.addinivalue_line(
