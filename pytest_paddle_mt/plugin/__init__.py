@@ -25,6 +25,12 @@ def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
     registration.add_hooks(pluginmanager)
 
 
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_load_initial_conftests(early_config: pytest.Config) -> Generator[None, Any, Any]:
+    registration.ignore_warning_of_paddle(early_config)
+    return (yield)
+
+
 def pytest_configure(config: pytest.Config) -> None:
     registration.configure(config)
 
@@ -36,6 +42,17 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 @pytest.hookimpl(tryfirst=True)
 def pytest_itemcollected(item: pytest.Item) -> None:
     registration.mark_thread_unsafe(item)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    registration.refuse_lost_parameters(item)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_fixture_setup(fixturedef: pytest.FixtureDef[Any]) -> Generator[None, Any, Any]:
+    __tracebackhide__ = True
+    return (yield from registration.set_up_fixture(fixturedef.argname))
 
 
 @pytest.hookimpl(wrapper=True)

@@ -1,34 +1,78 @@
-"""Makes the pool of a test from the user's ``paddle_config`` fixture, and checks it against the options."""
+"""Watches over the user's ``paddle_config`` fixture, makes the pool of a test from it, and checks both."""
 
 from __future__ import annotations
 
+import contextlib
+import os
+import re
 import sys
-from typing import TYPE_CHECKING
+import warnings
+from typing import TYPE_CHECKING, Any
 
-from pytest_paddle_mt.errors import ModelError, UsageError
+from pytest_paddle_mt.errors import UsageError
 from pytest_paddle_mt.machine.cores import available_cores
+from pytest_paddle_mt.machine.math_threads import park_idle_math_threads
 from pytest_paddle_mt.machine.versions import paddle_version
 from pytest_paddle_mt.plugin.progress import Announcer
 from pytest_paddle_mt.plugin.session import session_of
 from pytest_paddle_mt.predictors.pool import PredictorPool, no_gpu_support, refusing_gpu_on_cpu_build
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     import pytest
 
     from pytest_paddle_mt.settings import Settings
 
+#: Where in Paddle's C++ code an error was raised, as its messages end: ``(at /paddle/.../analysis_config.cc:112)``.
+_IN_PADDLES_CODE = re.compile(r"\(at \S+\.(?:cc|cu|h):\d+\)")
 
-def configured_pool(request: pytest.FixtureRequest) -> PredictorPool:
-    """The pool of the test that ``request`` belongs to.
+
+@contextlib.contextmanager
+def setting_up_config() -> Iterator[None]:
+    """Held while the fixture ``paddle_config`` runs; an error in it keeps its traceback.
 
     Raises:
-        UsageError: ``paddle_config`` gives no Config, or contradicts ``--paddle-device``.
-        ModelError: the model does not load, or a GPU is requested from a CPU build.
+        ModelError: a GPU is requested from a CPU build.
+    """
+    __tracebackhide__ = True
+    park_idle_math_threads()
+    try:
+        _import_paddle()
+    except ImportError:  # the pool reports that; an error of a hook here would break pytest's cache of the fixture
+        yield
+        return
+    try:
+        with refusing_gpu_on_cpu_build():
+            yield
+    except (RuntimeError, ValueError, MemoryError) as error:
+        if _of_paddle(error):
+            text = str(error).strip()
+            error.args = (f"{text}\nPaddle raised this in paddle_config; check the paths given to Config",)
+        raise
+
+
+def _of_paddle(error: BaseException) -> bool:
+    """Whether Paddle raised an error, and not code of the user's that Paddle may have called."""
+    import paddle
+
+    frame, trace = None, error.__traceback__
+    while trace is not None:
+        frame, trace = trace.tb_frame, trace.tb_next
+    package = f"{os.path.dirname(paddle.__file__)}{os.sep}"
+    in_python = frame is not None and frame.f_code.co_filename.startswith(package)
+    return in_python or _IN_PADDLES_CODE.search(str(error)) is not None
+
+
+def configured_pool(request: pytest.FixtureRequest, config: Any) -> PredictorPool:
+    """The pool of the test that ``request`` belongs to; ``config`` is what its ``paddle_config`` returned.
+
+    Raises:
+        UsageError: ``config`` is no Config, or contradicts ``--paddle-device``.
+        ModelError: the model does not load.
     """
     settings = session_of(request.config).settings(request.node)
     _require_paddle()
-    with refusing_gpu_on_cpu_build():
-        config = _user_config(request)
     if config is None:
         raise UsageError("the fixture paddle_config returned None; return a paddle.inference.Config from it")
     largest = max(settings.thread_counts or (available_cores().usable,))
@@ -43,9 +87,16 @@ def configured_pool(request: pytest.FixtureRequest) -> PredictorPool:
     return pool
 
 
+def _import_paddle() -> None:
+    """Import Paddle without the warnings of its own code, about which users can do nothing."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        import paddle  # noqa: F401
+
+
 def _require_paddle() -> None:
     try:
-        import paddle  # noqa: F401
+        _import_paddle()
     except ModuleNotFoundError as error:
         if error.name != "paddle":
             raise _not_loaded(error) from error
@@ -59,17 +110,6 @@ def _not_loaded(error: Exception) -> UsageError:
         f"paddle is installed ({paddle_version() or 'version unknown'}) and cannot be loaded: {type(error).__name__}: "
         f"{error}; run {sys.executable} -c 'import paddle' to see where, and install what is missing"
     )
-
-
-def _user_config(request: pytest.FixtureRequest) -> object:
-    """What ``paddle_config`` returns; an error of Paddle in it becomes a ModelError."""
-    try:
-        return request.getfixturevalue("paddle_config")
-    except (RuntimeError, ValueError, MemoryError) as error:
-        raise ModelError(
-            f"paddle_config failed with {type(error).__name__}: {str(error).strip()}; check the paths given to "
-            "paddle.inference.Config"
-        ) from error
 
 
 def _check_device(settings: Settings, pool: PredictorPool) -> None:

@@ -30,6 +30,28 @@ def _failure(error: PaddleMtError) -> BaseException:
 
 
 @pytest.fixture
+def _parameters_of_pool(request: pytest.FixtureRequest) -> None:
+    """Is set up before anything of ``predictor_pool`` that may have parameters."""
+    refuse_lost_parameters_of(request.node, "predictor_pool")
+
+
+@pytest.fixture
+def _parameters_of_runner(request: pytest.FixtureRequest) -> None:
+    """Is set up before anything of ``concurrent_runner`` that may have parameters."""
+    refuse_lost_parameters_of(request.node, "concurrent_runner")
+
+
+def refuse_lost_parameters_of(item: pytest.Item, fixture: str) -> None:
+    """Fail a test that lacks a parameter of ``fixture`` or of one that it requests."""
+    from pytest_paddle_mt.plugin.parameters import refuse_lost_parameters
+
+    try:
+        refuse_lost_parameters(item, fixture)
+    except UsageError as error:
+        raise _failure(error) from None
+
+
+@pytest.fixture
 def paddle_config() -> Any:
     """The model to serve, a ``paddle.inference.Config``. The user overrides this fixture."""
     raise _failure(UsageError(f"predictor_pool needs a fixture named paddle_config; {_WRITE_CONFIG}"))
@@ -69,14 +91,14 @@ def paddle_inputs(request: pytest.FixtureRequest) -> Mapping[str, Any] | Sequenc
 
 
 @pytest.fixture
-def predictor_pool(request: pytest.FixtureRequest) -> Iterator[PredictorPool]:
+def predictor_pool(
+    request: pytest.FixtureRequest, _parameters_of_pool: None, paddle_config: Any
+) -> Iterator[PredictorPool]:
     """Predictors of ``paddle_config``, one per thread, made on demand and closed after the test."""
-    from pytest_paddle_mt.machine.math_threads import park_idle_math_threads
     from pytest_paddle_mt.plugin.configured_pool import configured_pool
 
     try:
-        park_idle_math_threads()
-        pool = configured_pool(request)
+        pool = configured_pool(request, paddle_config)
     except PaddleMtError as error:
         raise _failure(error) from None
     yield pool
@@ -88,8 +110,12 @@ def predictor_pool(request: pytest.FixtureRequest) -> Iterator[PredictorPool]:
 @pytest.fixture
 def paddle_engine(request: pytest.FixtureRequest) -> str:
     """Name of the engine that measures this test; parametrized if ``--paddle-engine`` names several."""
+    from pytest_paddle_mt.plugin.parameters import refuse_lost_engines
+
     try:
-        return session_of(request.config).settings(request.node).engines[0]
+        settings = session_of(request.config).settings(request.node)
+        refuse_lost_engines(request.node, settings.engines, settings.sources.get("engine", ""))
+        return settings.engines[0]
     except PaddleMtError as error:
         raise _failure(error) from None
 
@@ -99,7 +125,12 @@ class WithBenchmark:
 
     @pytest.fixture
     def concurrent_runner(
-        self, request: pytest.FixtureRequest, paddle_inputs: Any, paddle_engine: str, benchmark: Any
+        self,
+        request: pytest.FixtureRequest,
+        _parameters_of_runner: None,
+        paddle_inputs: Any,
+        paddle_engine: str,
+        benchmark: Any,
     ) -> ConcurrentRunner:
         """Sweeps thread counts, judges and records: ``result = concurrent_runner(predictor_pool)``."""
         return _make_runner(request, paddle_inputs, paddle_engine, benchmark)
@@ -110,7 +141,7 @@ class WithoutBenchmark:
 
     @pytest.fixture
     def concurrent_runner(
-        self, request: pytest.FixtureRequest, paddle_inputs: Any, paddle_engine: str
+        self, request: pytest.FixtureRequest, _parameters_of_runner: None, paddle_inputs: Any, paddle_engine: str
     ) -> ConcurrentRunner:
         """Sweeps thread counts, judges and records: ``result = concurrent_runner(predictor_pool)``."""
         return _make_runner(request, paddle_inputs, paddle_engine, None)

@@ -24,6 +24,11 @@ def add_hooks(pluginmanager: pytest.PytestPluginManager) -> None:
     pluginmanager.add_hookspecs(hookspec)
 
 
+def ignore_warning_of_paddle(config: pytest.Config) -> None:
+    """Ignore that Paddle finds no ccache, of which it warns in every process: nothing is compiled here."""
+    config.addinivalue_line("filterwarnings", "ignore:No ccache found:UserWarning")
+
+
 def configure(config: pytest.Config) -> None:
     """Declare the marker, refuse unusable options, and register the fixtures."""
     config.addinivalue_line(
@@ -42,7 +47,7 @@ def configure(config: pytest.Config) -> None:
 
 def parametrize_engines(metafunc: pytest.Metafunc) -> None:
     """Let a test run once with each engine, if several were asked for."""
-    if "concurrent_runner" not in metafunc.fixturenames:
+    if "paddle_engine" not in metafunc.fixturenames:
         return
     try:
         engines = session_of(metafunc.config).settings(metafunc.definition).engines
@@ -57,6 +62,25 @@ def mark_thread_unsafe(item: pytest.Item) -> None:
     runs_parallel = item.config.getoption("parallel_threads", None) is not None
     if runs_parallel and "concurrent_runner" in getattr(item, "fixturenames", ()):
         item.add_marker("thread_unsafe")
+
+
+def refuse_lost_parameters(item: pytest.Item) -> None:
+    """Refuse a method of ``unittest.TestCase`` whose fixtures have parameters, before any is set up."""
+    if getattr(item, "nofuncargs", False):
+        for fixture in ("predictor_pool", "concurrent_runner"):
+            if fixture in getattr(item, "fixturenames", ()):
+                fixtures.refuse_lost_parameters_of(item, fixture)
+
+
+def set_up_fixture(name: str) -> Generator[None, Any, Any]:
+    """Let a fixture be set up, and watch over the one that returns the model."""
+    __tracebackhide__ = True
+    if name != "paddle_config":
+        return (yield)
+    from pytest_paddle_mt.plugin.configured_pool import setting_up_config
+
+    with setting_up_config():
+        return (yield)
 
 
 def decide_outcome_after(item: pytest.Item) -> Generator[None, Any, Any]:

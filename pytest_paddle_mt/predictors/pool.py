@@ -323,6 +323,7 @@ def refusing_gpu_on_cpu_build() -> Iterator[None]:
         return
 
     def refuse(*_: Any, **__: Any) -> None:
+        __tracebackhide__ = True
         raise no_gpu_support("paddle_config calls enable_use_gpu()")
 
     original = inference.Config.enable_use_gpu

@@ -37,7 +37,16 @@ class PytestBenchmarkReporter:
         for entry in self._entries.pop(sweep.nodeid, []):
             entry.fixture.has_error = True
             entry.stats.data.clear()
-        self._entries[sweep.nodeid] = [_entry(benchmark, sweep, finished.measured, point) for point in sweep.points]
+        entries = [_entry(benchmark, sweep, finished.measured, point) for point in sweep.points]
+        self._entries[sweep.nodeid] = entries
+
+        def add_what_the_test_wrote() -> None:
+            for entry, point in zip(entries, sweep.points, strict=True):
+                entry.group = benchmark.group
+                entry.extra_info = {**benchmark.extra_info, **_extra_info(sweep, point)}
+
+        add_what_the_test_wrote()
+        benchmark._cleanup_callbacks.append(add_what_the_test_wrote)  # called when the fixture is torn down
 
     def session_finished(self, sweeps: Sequence[Sweep], terminal: pytest.TerminalReporter) -> None:
         """Does nothing: pytest-benchmark prints its own table."""
@@ -50,8 +59,6 @@ def _entry(benchmark: Any, sweep: Sweep, measured: Measured, point: Point) -> An
     own.fullname = with_threads(benchmark.fullname, point.threads)
     own.param = f"{benchmark.param}-threads={point.threads}" if benchmark.param else f"threads={point.threads}"
     own.params = {**(benchmark.params or {}), "threads": point.threads}
-    own.group = benchmark.group
-    own.extra_info = {**benchmark.extra_info, **_extra_info(sweep, point)}
     own.has_error = False
     own.cprofile_stats = None
     entry = own._make_stats(iterations=1)

@@ -285,6 +285,43 @@ def test_a_predictor_pool_overridden_with_none_is_refused(suite: Suite):
     assert "the fixture predictor_pool returned None; return a pytest_paddle_mt.PredictorPool from it" in told(result)
 
 
+CONFIGURED = """
+    import pytest
+    from paddle import inference
+
+    def threads(text):
+        return int(text)
+
+    @pytest.fixture
+    def paddle_config():
+        config = inference.Config({files})
+        config.set_cpu_math_library_num_threads({threads})
+        return config
+
+    def test_it(predictor_pool, concurrent_runner):
+        concurrent_runner(predictor_pool)
+"""
+
+
+def test_an_error_of_the_user_s_code_in_paddle_config_keeps_its_traceback(suite: Suite, models):
+    model = models.get("mlp")
+    suite.write(CONFIGURED.format(files=f"{str(model.program)!r}, {str(model.params)!r}", threads='threads("eight")'))
+    result = suite.run()
+    result.assert_outcomes(errors=1)
+    assert "test_it.py:6: ValueError" in told(result)
+    assert "> return int(text)" in told(result)
+    assert "check the paths" not in told(result)
+
+
+@pytest.mark.usefixtures("models")  # Paddle cannot be imported twice: here, then in the suite
+def test_an_error_of_paddle_in_paddle_config_keeps_its_traceback_and_gets_advice(suite: Suite):
+    suite.write(CONFIGURED.format(files="'absent.json', 'absent.pdiparams'", threads=1))
+    result = suite.run()
+    result.assert_outcomes(errors=1)
+    assert "test_it.py:10: RuntimeError" in told(result)
+    assert "Paddle raised this in paddle_config; check the paths given to Config" in told(result)
+
+
 # Models and inputs, on a real Paddle.
 
 

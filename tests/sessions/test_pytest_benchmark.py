@@ -177,6 +177,50 @@ def test_the_compare_command_writes_csv(suite: Suite):
     assert qps == pytest.approx({"test_it[threads=1]": 40.0, "test_it[threads=2]": 79.0}, rel=1e-3)
 
 
+def test_what_the_test_writes_before_and_after_its_sweep_is_kept(suite: Suite):
+    suite.write(
+        """
+        import pytest
+
+        @pytest.fixture
+        def noted(benchmark):
+            benchmark.group = "replaced later"
+            benchmark.extra_info["before"] = 1
+            yield
+            benchmark.extra_info["at the end"] = 3
+
+        @pytest.mark.paddle_scaling(engine="scales")
+        def test_it(concurrent_runner, benchmark, noted):
+            result = concurrent_runner(None)
+            benchmark.group = "servers"
+            benchmark.extra_info["speedup"] = "replaced by the plugin's"
+            benchmark.extra_info["after"] = result.sweep.status
+        """
+    )
+    one, two = entries(suite)
+    assert [one["group"], two["group"]] == ["servers", "servers"]
+    for entry in (one, two):
+        info = entry["extra_info"]
+        assert (info["before"], info["after"], info["at the end"]) == (1, "pass", 3)
+    assert (one["extra_info"]["threads"], two["extra_info"]["threads"]) == (1, 2)
+    assert one["extra_info"]["speedup"] == 1
+
+
+def test_what_is_written_after_the_sweep_is_kept_where_the_test_fails(suite: Suite):
+    suite.write(
+        """
+        import pytest
+
+        @pytest.mark.paddle_scaling(engine="scales")
+        def test_it(concurrent_runner, benchmark):
+            concurrent_runner(None)
+            benchmark.extra_info["after"] = 1
+            assert False
+        """
+    )
+    assert [entry["extra_info"]["after"] for entry in entries(suite)] == [1, 1]
+
+
 def test_entries_can_be_grouped_by_their_threads(suite: Suite):
     suite.write(SCALES)
     printed = text(suite.run("--benchmark-group-by=param:threads"))
