@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pytest_paddle_mt.errors import PaddleMtError, UsageError
-from pytest_paddle_mt.interrupts import held_back
 from pytest_paddle_mt.plugin.session import session_of, test_key
 
 if TYPE_CHECKING:
@@ -71,6 +70,7 @@ def paddle_inputs(request: pytest.FixtureRequest) -> Mapping[str, Any] | Sequenc
 @pytest.fixture
 def predictor_pool(request: pytest.FixtureRequest) -> Iterator[PredictorPool]:
     """Predictors of ``paddle_config``, one per thread, made on demand and closed after the test."""
+    from pytest_paddle_mt.interrupts import held_back
     from pytest_paddle_mt.machine.math_threads import park_idle_math_threads
     from pytest_paddle_mt.plugin.configured_pool import configured_pool
 
