@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pytest_paddle_mt.errors import PaddleMtError, UsageError
-from pytest_paddle_mt.interrupts import held_back
 from pytest_paddle_mt.plugin.session import session_of, test_key
 
 if TYPE_CHECKING:
@@ -95,6 +94,7 @@ def predictor_pool(
     request: pytest.FixtureRequest, _parameters_of_pool: None, paddle_config: Any
 ) -> Iterator[PredictorPool]:
     """Predictors of ``paddle_config``, one per thread, made on demand and closed after the test."""
+    from pytest_paddle_mt.interrupts import held_back
     from pytest_paddle_mt.plugin.configured_pool import configured_pool
 
     try:
