@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from pytest_paddle_mt.engines.instrumentation import without_instrumentation
 from pytest_paddle_mt.engines.thread_usage import usage_of_this_thread, used_between
 from pytest_paddle_mt.errors import QueryFailed
 from pytest_paddle_mt.machine.noise import NoiseSensor
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from pytest_paddle_mt.engines.thread_usage import ThreadUsage
-    from pytest_paddle_mt.records import WindowPlan
+    from pytest_paddle_mt.records import Noise, WindowPlan
 
 _POLL_S = 0.05  #: The supervisor looks for Ctrl-C this often.
 #: The window opens two mean queries after the last thread has become steady, one where there are more than two threads,
@@ -67,11 +68,24 @@ class PythonLoop:
         self._patience_ns = 0.0
 
     def run(self) -> Window:
-        """Measure the window.
+        """Measure the window, with tracers and profilers off.
 
         Raises:
             QueryFailed: a query failed in one of the threads.
         """
+        with without_instrumentation():
+            noise = self._serve_in_threads()
+        opened_ns, closed_ns = int(self._opened_ns), int(self._closed_ns)
+        return Window(
+            threads=len(self._calls),
+            opened_ns=opened_ns,
+            open_ns=closed_ns - opened_ns,
+            per_thread=tuple(slot.thread_window(opened_ns, closed_ns) for slot in self._slots),
+            noise=noise,
+        )
+
+    def _serve_in_threads(self) -> Noise:
+        """Serve until the window is over; what else the machine did meanwhile."""
         threads = [
             threading.Thread(target=self._serve, args=(index,), name=f"paddle-mt-{index}", daemon=True)
             for index in range(len(self._calls))
@@ -95,14 +109,7 @@ class PythonLoop:
                     threads=len(self._calls),
                     message=f"{type(slot.error).__name__}: {slot.error}",
                 ) from slot.error
-        opened_ns, closed_ns = int(self._opened_ns), int(self._closed_ns)
-        return Window(
-            threads=len(self._calls),
-            opened_ns=opened_ns,
-            open_ns=closed_ns - opened_ns,
-            per_thread=tuple(slot.thread_window(opened_ns, closed_ns) for slot in self._slots),
-            noise=sensor.read(),
-        )
+        return sensor.read()
 
     def _serve(self, index: int) -> None:
         slot = self._slots[index]
