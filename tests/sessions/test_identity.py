@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from tests.suite import Suite, text
@@ -42,3 +44,13 @@ def test_the_rootdir_that_the_refusal_names_tells_them_apart(outside: Suite):
     result = outside.run(*ANYWHERE, f"--rootdir={outside.path}", "--paddle-json=results.json")
     result.assert_outcomes(passed=2)
     assert [one["nodeid"] for one in outside.results()] == ["a/test_same.py::test_it", "b/test_same.py::test_it"]
+
+
+def test_files_outside_of_the_rootdir_have_a_baseline_each_however_pytest_is_called(outside: Suite):
+    for name in ("a", "a/test_same.py", "b"):
+        outside.run(*ANYWHERE[:-2], name, "--paddle-baseline-update").assert_outcomes(passed=1)
+    stored = [json.loads(path.read_text()) for path in (outside.path / "ci" / "baselines").glob("*/*.json")]
+    assert {one["test"]: len(one["runs"]) for one in stored} == {
+        "../a/test_same.py::test_it": 2,
+        "../b/test_same.py::test_it": 1,
+    }
