@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from pytest_paddle_mt.engines.instrumentation import without_instrumentation
 from pytest_paddle_mt.engines.thread_usage import usage_of_this_thread, used_between
 from pytest_paddle_mt.errors import QueryFailed
 from pytest_paddle_mt.interrupts import held_back
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 
     from pytest_paddle_mt.engines.python_crew import PythonCrew
     from pytest_paddle_mt.engines.thread_usage import ThreadUsage
-    from pytest_paddle_mt.records import WindowPlan
+    from pytest_paddle_mt.records import Noise, WindowPlan
 
 _POLL_S = 0.05  #: The supervisor looks for Ctrl-C this often.
 #: The window opens two mean queries after the last thread has become steady, one where there are more than two threads,
@@ -85,11 +86,24 @@ class PythonLoop:
         self._patience_ns = 0.0
 
     def run(self, crew: PythonCrew) -> Window:
-        """Measure the window with the first threads of ``crew``.
+        """Measure the window with the first threads of ``crew``, with tracers and profilers off.
 
         Raises:
             QueryFailed: a query failed in one of the threads.
         """
+        with without_instrumentation():
+            noise = self._serve_by(crew)
+        opened_ns, closed_ns = int(self._opened_ns), int(self._closed_ns)
+        return Window(
+            threads=len(self._calls),
+            opened_ns=opened_ns,
+            open_ns=closed_ns - opened_ns,
+            per_thread=tuple(slot.thread_window(opened_ns, closed_ns) for slot in self._slots),
+            noise=noise,
+        )
+
+    def _serve_by(self, crew: PythonCrew) -> Noise:
+        """Serve until the window is over; what else the machine did meanwhile."""
         sensor = NoiseSensor()
         try:
             crew.start([functools.partial(self._serve, index) for index in range(len(self._calls))])
@@ -101,14 +115,7 @@ class PythonLoop:
             with held_back():
                 crew.close()
             raise
-        opened_ns, closed_ns = int(self._opened_ns), int(self._closed_ns)
-        return Window(
-            threads=len(self._calls),
-            opened_ns=opened_ns,
-            open_ns=closed_ns - opened_ns,
-            per_thread=tuple(slot.thread_window(opened_ns, closed_ns) for slot in self._slots),
-            noise=sensor.read(),
-        )
+        return sensor.read()
 
     def _raise_failure(self) -> None:
         for index, slot in enumerate(self._slots):

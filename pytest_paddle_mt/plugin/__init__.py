@@ -44,6 +44,10 @@ def pytest_itemcollected(item: pytest.Item) -> None:
     registration.mark_thread_unsafe(item)
 
 
+def pytest_collection_finish(session: pytest.Session) -> None:
+    registration.refuse_shared_ids(session)
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup(item: pytest.Item) -> None:
     registration.refuse_lost_parameters(item)

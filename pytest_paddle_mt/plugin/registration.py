@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -13,6 +14,7 @@ from pytest_paddle_mt.plugin.session import checked_settings, session_of, update
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Sequence
+    from pathlib import Path
 
     from pytest_paddle_mt.checks import Check
     from pytest_paddle_mt.engines import Engine
@@ -62,6 +64,26 @@ def mark_thread_unsafe(item: pytest.Item) -> None:
     runs_parallel = item.config.getoption("parallel_threads", None) is not None
     if runs_parallel and "concurrent_runner" in getattr(item, "fixturenames", ()):
         item.add_marker("thread_unsafe")
+
+
+def refuse_shared_ids(session: pytest.Session) -> None:
+    """Refuse two tests that measure under one node id: results and baselines belong to node ids.
+
+    Raises:
+        pytest.UsageError: there are such tests.
+    """
+    paths: dict[str, Path] = {}
+    for item in session.items:
+        if "concurrent_runner" not in getattr(item, "fixturenames", ()):
+            continue
+        first = paths.setdefault(item.nodeid, item.path)
+        if first != item.path:
+            raise pytest.UsageError(
+                f"{first} and {item.path} both have a test {item.nodeid!r}, because they are not below the rootdir "
+                f"{session.config.rootpath}; their results and baselines would be mixed up: give "
+                f"--rootdir={os.path.commonpath([first, item.path])}, or name them in two calls of pytest with a "
+                "--paddle-baselines of their own"
+            )
 
 
 def refuse_lost_parameters(item: pytest.Item) -> None:

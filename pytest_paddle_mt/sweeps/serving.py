@@ -10,6 +10,7 @@ from collections.abc import Set as AbstractSet
 from typing import TYPE_CHECKING, Any
 
 from pytest_paddle_mt.engines import SyntheticWork, Workload
+from pytest_paddle_mt.engines.instrumentation import instrumentation
 from pytest_paddle_mt.errors import ModelError, UsageError
 from pytest_paddle_mt.machine.math_threads import idle_math_threads, math_libraries
 from pytest_paddle_mt.machine.versions import paddle_version
@@ -149,6 +150,9 @@ class Serving:
             facts["math libraries"] = libraries
         if pool.config is not None:
             facts["oneDNN"] = "on" if pool.config.mkldnn_enabled() else "off"
+        tracers = instrumentation() if engine is self._engines["python"] else ()
+        if tracers:
+            facts["tracing"] = f"off in windows ({', '.join(tracers)})"
         return Subject(
             engine=engine.name,
             device=pool.device or self._settings.device,
