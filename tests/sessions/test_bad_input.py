@@ -223,7 +223,18 @@ def test_a_missing_paddle_config_is_told_with_what_to_write(suite: Suite):
 )
 def test_a_paddle_that_cannot_be_loaded_is_told_from_one_that_is_not_installed(suite: Suite, module: str, message: str):
     suite.write(module, "paddle")
-    suite.write("def test_it(predictor_pool, concurrent_runner):\n    concurrent_runner(predictor_pool)\n")
+    suite.write(
+        """
+        import pytest
+
+        @pytest.fixture
+        def paddle_config():
+            return "whatever Paddle would take"
+
+        def test_it(predictor_pool, concurrent_runner):
+            concurrent_runner(predictor_pool)
+        """
+    )
     result = suite.run_apart()
     result.assert_outcomes(errors=1)
     assert message in told(result)

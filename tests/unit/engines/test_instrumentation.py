@@ -8,6 +8,7 @@ import threading
 import pytest
 
 from pytest_paddle_mt.engines.instrumentation import instrumentation, without_instrumentation
+from pytest_paddle_mt.engines.python_crew import PythonCrew
 from pytest_paddle_mt.engines.python_loop import PythonLoop
 from pytest_paddle_mt.records import WindowPlan
 
@@ -34,20 +35,27 @@ def traced():
     threading.setprofile(before[3])
 
 
-def test_nothing_is_traced_in_a_window(traced):
+@pytest.fixture
+def crew():
+    made = PythonCrew()
+    yield made
+    made.close()
+
+
+def test_nothing_is_traced_in_a_window(traced, crew):
     hooks = []
 
     def served(query):
         hooks.extend([sys.gettrace(), sys.getprofile()])
 
-    PythonLoop([served, served], PLAN).run()
+    PythonLoop([served, served], PLAN).run(crew)
     assert set(hooks) == {None}
     assert not {"served", "_serve", "_loop"} & set(traced)
 
 
-def test_tracing_goes_on_after_a_window_and_after_one_that_failed(traced):
+def test_tracing_goes_on_after_a_window_and_after_one_that_failed(traced, crew):
     hooks = sys.gettrace(), sys.getprofile(), threading.gettrace(), threading.getprofile()
-    PythonLoop([lambda query: None], PLAN).run()
+    PythonLoop([lambda query: None], PLAN).run(crew)
     assert (sys.gettrace(), sys.getprofile(), threading.gettrace(), threading.getprofile()) == hooks
     with pytest.raises(KeyError), without_instrumentation():
         raise KeyError
