@@ -18,7 +18,7 @@ pytest_plugins = ["pytester"]
 @pytest.fixture(scope="session", autouse=True)
 def _imported_for_good():
     """Import what inner runs of pytest would import first: pytester forgets that, and Paddle loads only once."""
-    import numpy.fft  # noqa: F401
+    import numpy.fft
     import numpy.random  # noqa: F401
 
     from pytest_paddle_mt.sweeps import concurrent_runner  # noqa: F401

@@ -1,7 +1,8 @@
 """Runs pytest under a condition, keeps what each run gave, and goes on where it was stopped.
 
 *quiet*: nothing else runs on purpose. *neighbour*: a process for each core computes and writes memory for a second or
-so, and then rests for as long, at random. *quota*: a cgroup with a CPU quota, which needs the right to make one.
+so, and then rests for as long, at random. *one*: one such process, whatever the cores. *quota*: a cgroup with a CPU
+quota, which needs the right to make one.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Iterable, Iterator
 
-CONDITIONS = ("quiet", "neighbour", "quota")
+CONDITIONS = ("quiet", "neighbour", "one", "quota")
 #: Cores of the quota: enough for one thread, too few for two.
 QUOTA = 1.5
 #: A run that takes longer, with its confirmation, has something wrong with it. In seconds.
@@ -79,9 +80,9 @@ def under(condition: str) -> Iterator[Any]:
     if condition == "quota":
         with _quota() as enter:
             yield enter
-    elif condition == "neighbour":
+    elif condition in ("neighbour", "one"):
         seed = random.SystemRandom().randrange(1000)
-        with neighbour.beside(seed, LONGEST_S, internals.available_cores().usable):
+        with neighbour.beside(seed, LONGEST_S, 1 if condition == "one" else internals.available_cores().usable):
             yield None
     else:
         yield None

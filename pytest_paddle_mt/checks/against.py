@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
+from pytest_paddle_mt.checks.margin import still_missing
 from pytest_paddle_mt.records import Verdict
 from pytest_paddle_mt.statistics import pairs, validity
 from pytest_paddle_mt.statistics.intervals import MIN_VALUES
@@ -70,10 +71,7 @@ def _at(evidence: Evidence, other: OtherSide, threads: int) -> Verdict:
     if interval.high < least:
         return verdict("fail", f"{measured}, below the limit {least:.3f}")
     if interval.low < least:
-        return verdict(
-            "inconclusive",
-            f"{measured}: the interval contains the limit {least:.3f}; give more --paddle-rounds and a larger "
-            "--paddle-budget, or a quieter machine",
-        )
+        missing = still_missing(evidence, series, abs(math.log(observed / least)), pairs.MIN_AUTOCORRELATION)
+        return verdict("inconclusive", f"{measured}: the interval contains the limit {least:.3f}; {missing}")
     faster = f": {this_name} is faster" if interval.low > 1 else ""
     return verdict("pass", f"{measured}, at or above the limit {least:.3f}{faster}")

@@ -10,7 +10,7 @@ import numpy as np
 
 from pytest_paddle_mt.records import Verdict
 from pytest_paddle_mt.statistics import scaling, validity
-from pytest_paddle_mt.statistics.intervals import MIN_VALUES, mean_interval
+from pytest_paddle_mt.statistics.intervals import MIN_AUTOCORRELATION, MIN_VALUES, mean_interval, values_needed
 from pytest_paddle_mt.units import counted
 
 if TYPE_CHECKING:
@@ -62,7 +62,41 @@ def judge(question: Question, evidence: Evidence) -> Verdict:
         return _verdict(question, observed, "pass", f"{measured}, at or above the limit {question.limit:.2f}")
     if high < question.limit:
         return _verdict(question, observed, "fail", f"{measured}, below the limit {question.limit:.2f}")
-    return _verdict(question, observed, "inconclusive", f"{measured}: {_undecided(question, at_least, observed)}")
+    if observed - at_least > MARGIN:
+        return _verdict(
+            question,
+            observed,
+            "inconclusive",
+            f"{measured}: it is {at_least:.2f} if the threads waited for each other, and {observed:.2f} if other work "
+            "took that time; run it on a quieter machine",
+        )
+    needed = observed / (question.limit - MARGIN) if at_least >= question.limit else question.limit / observed
+    missing = still_missing(evidence, highest, math.log(needed), MIN_AUTOCORRELATION)
+    decides_nothing = f"the interval contains the limit {question.limit:.2f}; {missing}"
+    return _verdict(question, observed, "inconclusive", f"{measured}: {decides_nothing}")
+
+
+def still_missing(
+    evidence: Evidence, series: npt.NDArray[np.float64], half_width: float, min_autocorrelation: float
+) -> str:
+    """How much more would make the interval of this series, shape (k,), as narrow as that; human-readable."""
+    wanted = values_needed(series, evidence.confidence, half_width, min_autocorrelation) if half_width > 0 else None
+    if wanted is None:
+        return "it is too near to be decided; move the limit, or take a quieter machine"
+    measured = len(evidence.rounds)
+    rounds = math.ceil(measured * wanted / len(series))  # some rounds are set aside
+    more = max(1, rounds - measured)
+    options = []
+    if evidence.most_rounds is not None and measured + more > evidence.most_rounds:
+        options.append(f"--paddle-rounds=6:{measured + more}")
+    seconds = scaling.seconds_per_round(evidence.rounds)
+    took = ""
+    if seconds is not None:
+        took = f", {seconds * more:.0f} s,"
+        spent_s = (evidence.rounds[-1].visits[0].window.opened_ns - evidence.rounds[0].visits[0].window.opened_ns) / 1e9
+        options.append(f"--paddle-budget={10 * math.ceil((spent_s + (more + 1) * seconds) / 10)}")
+    would = f"about {counted(more, 'more round')}{took} would decide it"
+    return f"{would}: {' '.join(options)}" if options else f"{would}; give a larger --paddle-budget"
 
 
 def _log_ratios(question: Question, evidence: Evidence, credit: Literal["least", "most"]) -> npt.NDArray[np.float64]:
@@ -86,19 +120,6 @@ def _log_ratios(question: Question, evidence: Evidence, credit: Literal["least",
     log_ratios = scaling.ratio_series(evidence.rounds, threads, base, usable, throughput)
     # The control has the ideal ratio in it.
     return log_ratios if evidence.relative_to_control else log_ratios - math.log(question.ideal)
-
-
-def _undecided(question: Question, at_least: float, at_most: float) -> str:
-    """Why an interval decides nothing, and what to do."""
-    if at_most - at_least > MARGIN:
-        return (
-            f"it is {at_least:.2f} if the threads waited for each other, and {at_most:.2f} if other work took that "
-            "time; run it on a quieter machine"
-        )
-    return (
-        f"the interval contains the limit {question.limit:.2f}; give more --paddle-rounds and a larger "
-        "--paddle-budget, or a quieter machine"
-    )
 
 
 def _too_little(question: Question, evidence: Evidence) -> str:

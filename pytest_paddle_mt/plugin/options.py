@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 #: A window given in seconds lasts at least as long as this many queries are expected to take.
 EXPECTED_QUERIES = 5
+STRICT_BUDGETS = 3  #: Under --paddle-strict, a sweep may take so many default budgets before it counts as undecided.
 WARMUP_QUERIES = 3  #: Every thread completes this many queries before a window may open.
 
 MARKER = "paddle_scaling"  #: Name of the marker whose arguments set options of one test.
@@ -143,7 +144,8 @@ OPTIONS: tuple[Option, ...] = (
         "Fail a test without a stored baseline on this machine, before it is measured"
     ),
     Option("--paddle-strict", None, "truth", "false", per_test=False).means(
-        "Fail every test that was not gated: inconclusive, not comparable, no data"
+        "Fail every test that was not gated: inconclusive, not comparable, no data. Where no budget is given, up to "
+        f"{STRICT_BUDGETS} times the default is spent first"
     ),
     Option("--paddle-json", "FILE", "file", unset="no file", per_test=False).means(
         "Write the results to this file, for programs"

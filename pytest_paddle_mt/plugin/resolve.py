@@ -23,6 +23,7 @@ from pytest_paddle_mt.plugin.options import (
     MARKER,
     MARKER_ONLY,
     OPTIONS,
+    STRICT_BUDGETS,
     WARMUP_QUERIES,
     MarkerArgument,
     Option,
@@ -120,6 +121,7 @@ def _settings(chosen: Mapping[str, Any], sources: dict[str, str], rootdir: Path)
     limits = Limits(**{field.name: chosen[field.name] for field in dataclasses.fields(Limits)})
     thread_counts, threads_note = _with_one_thread(chosen["threads"], sources.get("threads"))
     window_s, min_queries = chosen["window"]
+    budgets = STRICT_BUDGETS if chosen["strict"] and "budget" not in sources else 1
     update = "all" if chosen["baseline_update"] else "new" if chosen["baseline_update_new_only"] else "none"
     fields = {field.name for field in dataclasses.fields(Settings)}
     as_chosen = {key: value for key, value in chosen.items() if key in fields}
@@ -136,8 +138,8 @@ def _settings(chosen: Mapping[str, Any], sources: dict[str, str], rootdir: Path)
         ),
         "rounds_min": chosen["rounds"][0],
         "rounds_max": chosen["rounds"][1],
-        "budget_s": chosen["budget"],
-        "budget_two_sides_s": two_sides("budget"),
+        "budget_s": budgets * chosen["budget"],
+        "budget_two_sides_s": budgets * two_sides("budget"),
         "limits": limits,
         "limits_two_sides": dataclasses.replace(limits, max_drift=two_sides("max_drift")),
         "json_path": chosen["json"],

@@ -14,10 +14,10 @@ if TYPE_CHECKING:
 
     import pytest
 
-    from pytest_paddle_mt.records import Interval, Point, Sweep
+    from pytest_paddle_mt.records import Point, Sweep
     from pytest_paddle_mt.reporters import Finished
 
-_HEADER = "threads     QPS  +/- speedup  efficiency        p50 ms  p90 ms  p99 ms  verdict"
+_HEADER = "threads     QPS  speedup  efficiency        p50 ms  p90 ms  p99 ms  verdict"
 
 
 class TerminalTableReporter:
@@ -113,8 +113,7 @@ def remarks(sweep: Sweep) -> list[str]:
 def _row(sweep: Sweep, point: Point) -> str:
     latency = point.latency
     return (
-        f"{point.threads:>7} {text.number(point.qps):>7} {_half_width(point.qps, point.qps_interval):>4}"
-        f" {text.fixed(point.speedup):>7}  {_efficiency(point):<16}"
+        f"{point.threads:>7} {text.number(point.qps):>7}  {text.fixed(point.speedup):>7}  {_efficiency(point):<16}"
         f"  {_latency(latency.p50_ns):>6}  {_latency(latency.p90_ns):>6}  {_latency(latency.p99_ns):>6}"
         f"  {text.verdict(sweep, point.threads)}"
     ).rstrip()
@@ -126,13 +125,6 @@ def _efficiency(point: Point) -> str:
     interval = point.efficiency_interval
     span = "" if interval is None else f" ({text.fixed(interval.low)}-{text.fixed(interval.high)})"
     return f"{text.fixed(point.efficiency)}{span}"
-
-
-def _half_width(value: float, interval: Interval | None) -> str:
-    if interval is None:
-        return "-"
-    share = (interval.high - interval.low) / 2 / value
-    return f"{share:.0%}" if share < 1 else ">99%"
 
 
 def _latency(latency_ns: float | None) -> str:

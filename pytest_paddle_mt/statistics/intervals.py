@@ -6,6 +6,7 @@ ignores this is far too narrow. What was tried, on which data, and why this was 
 
 from __future__ import annotations
 
+import bisect
 import math
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
 MIN_VALUES = 4  #: Fewest values from which an interval is made.
+MOST_VALUES = 10_000  #: ``values_needed`` looks no further.
 
 #: A series this short cannot show that its values are independent, so they are taken to be at least this correlated.
 MIN_AUTOCORRELATION = 0.2
@@ -123,14 +125,39 @@ def mean_interval(
     if k < MIN_VALUES:
         return None
     mean = float(np.mean(values))
+    rho, variance = _spread(values, min_autocorrelation)
+    half_width = _half_width(rho, variance, k, confidence) if variance else 0.0
+    return Interval(low=mean - half_width, high=mean + half_width)
+
+
+def values_needed(
+    values: npt.NDArray[np.float64],
+    confidence: float,
+    half_width: float,
+    min_autocorrelation: float = MIN_AUTOCORRELATION,
+) -> int | None:
+    """How many values with the spread of these, shape (k,), make an interval of this half width; k at least.
+
+    None where ten thousand are too few.
+    """
+    rho, variance = _spread(values, min_autocorrelation)
+    candidates = range(len(values), MOST_VALUES)
+    if variance == 0:
+        return len(values)
+    found = bisect.bisect_left(candidates, True, key=lambda k: _half_width(rho, variance, k, confidence) <= half_width)
+    return candidates[found] if found < len(candidates) else None
+
+
+def _spread(values: npt.NDArray[np.float64], min_autocorrelation: float) -> tuple[float, float]:
+    """The autocorrelation that an interval supposes, and the variance of a value; 0 for both without variation."""
     rho = autocorrelation(values)
     if rho is None:
-        return Interval(low=mean, high=mean)
+        return 0.0, 0.0
     rho = min(max(rho, min_autocorrelation), _MAX_AUTOCORRELATION)
-    inflation = variance_inflation(rho, k)
-    independent = k / inflation
-    variance = float(np.sum((values - mean) ** 2)) / (k - inflation)
+    return rho, float(np.sum((values - np.mean(values)) ** 2)) / (len(values) - variance_inflation(rho, len(values)))
+
+
+def _half_width(rho: float, variance: float, k: int, confidence: float) -> float:
     degrees_of_freedom = (k - 1) * (1 - rho**2) / (1 + rho**2)
     quantile = student_t_quantile((1 + confidence) / 2, max(degrees_of_freedom, 1.0))
-    half_width = quantile * math.sqrt(variance / independent)
-    return Interval(low=mean - half_width, high=mean + half_width)
+    return quantile * math.sqrt(variance * variance_inflation(rho, k) / k)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from typing import TYPE_CHECKING
 
@@ -9,9 +10,10 @@ import numpy as np
 
 from pytest_paddle_mt.records import Interval, Round, UniversalScalability, Visit
 from pytest_paddle_mt.statistics.intervals import MIN_AUTOCORRELATION, mean_interval
+from pytest_paddle_mt.units import NS_PER_S
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Sequence
 
     import numpy.typing as npt
 
@@ -81,6 +83,13 @@ def throughput_series(
     """QPS of the usable rounds that measured ``threads`` threads, geometric mean over a round's windows, shape (k,)."""
     values = (log_throughput(round_, threads, qps) for round_ in rounds if usable(round_))
     return np.array([math.exp(value) for value in values if value is not None], dtype=np.float64)
+
+
+def seconds_per_round(rounds: Sequence[Round]) -> float | None:
+    """How long the latest rounds took, in seconds: the median of the last three; None where that is not known."""
+    opened_ns = [one.visits[0].window.opened_ns for one in rounds[-4:]]
+    seconds = [(later - earlier) / NS_PER_S for earlier, later in itertools.pairwise(opened_ns)]
+    return float(np.median(seconds)) if seconds and min(seconds) > 0 else None
 
 
 def geometric_mean(values: npt.NDArray[np.float64]) -> float | None:

@@ -285,6 +285,26 @@ class TestVerdicts:
         assert module.median(np.arange(5.0))[1] is None
 
 
+def test_the_coverage_of_intervals_is_counted_for_each_noise_and_each_recording():
+    done = run("verdict/interval_coverage", "--quick")
+    assert done.returncode == 0, done.stderr
+    rows = [line.split(" | ")[0].strip("| ") for line in done.stdout.splitlines() if line.startswith("| ")]
+    kinds = ("normal", "t with 4 degrees of freedom", "rare drops")
+    recordings = sorted(path.stem for path in (BENCHMARKS / "verdict" / "recordings").glob("*.npz"))
+    assert rows == ["noise", *(kind for kind in kinds for _ in range(4)), "recording", *recordings]
+
+
+def test_runs_of_the_commands_of_the_readme_are_counted_where_every_verdict_is_decided(tmp_path):
+    verdicts = {"1": ["pass", "pass"], "2": ["pass", "inconclusive"], "3": ["pass", "not_comparable"], "4": ["fail"]}
+    for number, statuses in verdicts.items():
+        kept = tmp_path / "quiet" / f"main_job-00{number}.json"
+        kept.parent.mkdir(exist_ok=True)
+        made = {"verdicts": [{"status": status} for status in statuses], "elapsed_s": 10.0 * int(number)}
+        kept.write_text(json.dumps({"sweeps": [made]}))
+    done = run("verdict/decided", "--results", str(tmp_path), "report")
+    assert "| quiet | main_job | 4 | 75 % (19.4-99.4) | 2 | 1 | 25 | 40 |" in done.stdout, done.stdout + done.stderr
+
+
 def test_no_recording_is_judged_worse_than_it_was():
     done = run("verdict/operating_characteristics", "replay", "--check")
     assert done.returncode == 0, done.stdout + done.stderr

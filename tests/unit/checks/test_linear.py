@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
+import itertools
+import math
+import re
+
 import pytest
 
 from pytest_paddle_mt.checks.linear import LinearCheck
@@ -36,12 +41,45 @@ def test_efficiency_below_the_limit_fails():
 
 
 def test_an_interval_that_holds_the_limit_is_inconclusive_and_asks_for_more():
-    [verdict] = judged(evidence(rounds_of({1: 40, 2: 68}, ripple=0.05)))
+    [verdict] = judged(evidence(rounds_of({1: 40, 2: 70}, ripple=0.1)))
     assert verdict.status == "inconclusive"
-    assert verdict.reason.startswith("scaling efficiency with 2 threads is 0.85 (")
-    assert "the interval contains the limit 0.85" in verdict.reason
-    assert "--paddle-rounds" in verdict.reason
-    assert "--paddle-budget" in verdict.reason
+    assert verdict.reason.startswith("scaling efficiency with 2 threads is 0.87 (")
+    assert "the interval contains the limit 0.85; about " in verdict.reason
+    assert verdict.reason.endswith(" more rounds would decide it; give a larger --paddle-budget")
+
+
+def at_times(rounds, seconds_each):
+    """The rounds, begun so many seconds after each other."""
+
+    def begun(one):
+        visits = [
+            dataclasses.replace(visit, window=dataclasses.replace(visit.window, opened_ns=round(at_ns)))
+            for visit, at_ns in zip(one.visits, itertools.count(one.index * seconds_each * 1e9), strict=False)
+        ]
+        return dataclasses.replace(one, visits=tuple(visits))
+
+    return [begun(one) for one in rounds]
+
+
+def test_what_is_missing_is_a_number_of_rounds_with_their_time_and_the_options_that_allow_them():
+    known = dataclasses.replace(
+        evidence(at_times(rounds_of({1: 40, 2: 70}, ripple=0.1), 5.0)), most_rounds=8, confidence=0.99
+    )
+    [verdict] = judged(known)
+    found = re.search(
+        r"; about (\d+) more rounds, (\d+) s, would decide it: --paddle-rounds=6:(\d+) --paddle-budget=(\d+)$",
+        verdict.reason,
+    )
+    more, seconds, rounds, budget = map(int, found.groups())
+    assert (seconds, rounds) == (5 * more, 8 + more)
+    assert budget == 10 * math.ceil((7 * 5 + (more + 1) * 5) / 10)
+    enough = rounds_of({1: 40, 2: 70}, ripple=0.1, count=rounds + rounds % 2)
+    assert [one.status for one in judged(evidence(enough, confidence=0.99))] == ["pass"]
+
+
+def test_a_ratio_at_the_limit_is_never_decided_and_says_so():
+    [verdict] = judged(evidence(rounds_of({1: 40, 2: 68 * (1 - 1e-9)}, ripple=0.05), min_efficiency=0.849))
+    assert "it is too near to be decided" in verdict.reason
 
 
 def test_three_rounds_are_too_few_for_an_interval():

@@ -51,6 +51,13 @@ def test_nothing_given_means_the_documented_defaults(read: Read) -> None:
     assert settings.sources == {}
 
 
+def test_who_lets_undecided_tests_fail_spends_three_budgets_before(read: Read) -> None:
+    settings = read("--paddle-strict")
+    assert (settings.budget_s, settings.budget_two_sides_s) == (180.0, 360.0)
+    given = read("--paddle-strict", "--paddle-budget=50")
+    assert (given.budget_s, given.budget_two_sides_s) == (50.0, 50.0)
+
+
 def test_a_given_budget_and_drift_apply_to_a_comparison_too(read: Read) -> None:
     settings = read("--paddle-budget=7", "--paddle-max-drift=0.2")
     assert (settings.budget_two_sides_s, settings.limits_two_sides.max_drift) == (7.0, 0.2)

@@ -83,8 +83,8 @@ def test_without_autocorrelation_the_interval_is_the_textbook_one():
 
 
 def test_the_interval_is_the_one_computed_by_hand():
-    # at 0.5, the mean of four values varies as that of 4 / f, f = 1 + 2 (3/4 * 1/2 + 1/2 * 1/4 + 1/4 * 1/8) = 33/16, and
-    # their variance has 3 * (1 - 1/4) / (1 + 1/4) = 1.8 degrees of freedom
+    # at 0.5, four values are worth 4 / f for their mean, with f = 1 + 2 (3/4 * 1/2 + 1/2 * 1/4 + 1/4 * 1/8) = 33/16;
+    # and their variance has 3 * (1 - 1/4) / (1 + 1/4) = 1.8 degrees of freedom
     values = np.array([1.0, -1.0, 1.0, -1.0])
     f = 33 / 16
     half_width = scipy.stats.t.ppf(0.975, 1.8) * math.sqrt(4 / (4 - f) / (4 / f))
@@ -118,6 +118,24 @@ def test_values_more_alike_than_the_floor_widen_the_interval():
     shuffled = np.random.default_rng(1).permutation(slow)
     wide, narrow = (intervals.mean_interval(values, 0.95) for values in (slow, shuffled))
     assert wide.high - wide.low > 1.5 * (narrow.high - narrow.low)
+
+
+@pytest.mark.parametrize("half_width", [0.9, 0.3, 0.1])
+def test_the_values_needed_make_an_interval_of_that_width_and_one_less_does_not(half_width):
+    values = np.tile([1.0, -1.0], 5)  # rho is at the floor, and the variance stays nearly the same with more of them
+    needed = intervals.values_needed(values, 0.95, half_width)
+    rho, variance = intervals.MIN_AUTOCORRELATION, 10 / (10 - intervals.variance_inflation(0.2, 10))
+
+    def width(k):
+        df = (k - 1) * (1 - rho**2) / (1 + rho**2)
+        return scipy.stats.t.ppf(0.975, df) * math.sqrt(variance * intervals.variance_inflation(rho, k) / k)
+
+    assert width(needed) <= half_width
+    assert needed == 10 or width(needed - 1) > half_width
+
+
+def test_a_width_out_of_reach_has_no_number_of_values():
+    assert intervals.values_needed(np.tile([1.0, -1.0], 5), 0.95, 1e-4) is None
 
 
 def test_too_few_values_have_no_interval():
