@@ -104,6 +104,11 @@ class PythonLoop:
             noise=sensor.read(),
         )
 
+    @property
+    def served(self) -> list[int]:
+        """How many queries each thread served, those of the warm-up and after the close too."""
+        return [slot.query for slot in self._slots]
+
     def _serve(self, index: int) -> None:
         slot = self._slots[index]
         try:
