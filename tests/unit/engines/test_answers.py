@@ -260,6 +260,15 @@ def test_an_answer_is_arrays_and_plain_values_in_lists_tuples_and_dicts(answer, 
     [
         (1.0, 1.0 + 1e-4, True),
         (1.0, 1.01, False),
+        ([1.0, 0.0], [1.0, 9e-6], True),
+        ([1.0, 0.0], [1.0, 2e-5], False),
+        ([1e6, 0.0], [1e6, 9e-6], True),
+        ([1e6, 0.0], [1e6, 2e-5], False),
+        ([1e-14, 0.0], [1e-14, 9e-20], True),
+        ([1e-14, 0.0], [1e-14, 2e-19], False),
+        ([np.inf, 1e-14], [np.inf, 2e-14], False),
+        (1 + 1j, 1 + 1j, True),
+        ([], [], True),
         (float("nan"), float("nan"), True),
         (float("inf"), float("-inf"), False),
         (1, 1.0, False),
@@ -305,11 +314,41 @@ def test_an_output_that_is_drawn_hides_no_other():
         golden.check(0, 0, 1, {"drawn": -1, "fixed": 2})
 
 
+def test_a_list_whose_length_is_drawn_is_not_compared_whatever_its_length():
+    lengths = iter(range(1000))
+    golden = answers.golden(lambda index: {"label": 1, "tokens": ["a"] * next(lengths)}, 1)
+    assert golden.described == "compared without tokens"
+    golden.check(0, 0, 1, {"label": 1, "tokens": ["b"] * 2000})
+    with pytest.raises(WrongAnswer, match="output 'label'"):
+        golden.check(0, 0, 1, {"label": 2, "tokens": []})
+
+
+@pytest.mark.parametrize("answer", [lambda count: ["a"] * count, lambda count: {f"key {count}": 1}])
+def test_an_answer_whose_parts_are_drawn_is_not_compared(answer):
+    counts = iter(range(1000))
+    golden = answers.golden(lambda index: answer(next(counts)), 2)
+    assert golden.described == "not compared (the same input gives different ones)"
+    golden.check(0, 0, 1, answer(2000))
+
+
+def test_many_outputs_that_are_drawn_are_counted():
+    numbers = iter(range(1000))
+    golden = answers.golden(lambda index: [{"drawn": next(numbers)} for _ in range(5)] + ["fixed"], 1)
+    assert golden.described == "compared without 5 outputs"
+
+
+def test_an_empty_list_is_an_answer_where_another_input_set_has_a_full_one():
+    golden = answers.golden(lambda index: ["cat"] * index, 2)
+    golden.check(0, 0, 1, [])
+    with pytest.raises(WrongAnswer, match=r"'\[0\]' is there, and was not expected. It is the answer to input set 1"):
+        golden.check(0, 0, 1, ["cat"])
+
+
 def test_a_query_that_returns_nothing_is_not_compared():
-    for nothing in (None, object(), []):
+    for nothing in (None, object()):
         golden = answers.golden(lambda index, nothing=nothing: nothing, 3)
         assert golden.described == "not compared (the query returns nothing that can be)"
-        golden.check(0, 0, 1, "anything")
+        golden.check(0, 0, 1, nothing)
 
 
 def test_many_slow_input_sets_are_asked_as_long_as_that_may_take():
