@@ -106,10 +106,12 @@ def golden(ask: Callable[[int], object], input_sets: int, clock: Callable[[], fl
         input_sets: how many there are.
         clock: the time in seconds.
     """
+    __tracebackhide__ = True  # a query of the user's own may raise here
     known: dict[int, Answer] = {}
     drawn: set[str] = set()
 
     def asked_again(index: int) -> None:
+        __tracebackhide__ = True
         again = parts(ask(index)) or {}
         one = known[index]
         for name in one.keys() | again.keys():

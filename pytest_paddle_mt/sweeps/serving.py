@@ -103,10 +103,9 @@ class Serving:
             query_s = time.monotonic() - began_s
         subject = self._subject(engine, pool, inputs)
         golden = self._golden(engine, pool, inputs, query)
-        if pool is not None:
-            subject.facts["answers"] = "not compared" if golden is None else golden.described
+        compared = {} if pool is None else {"answers": "not compared" if golden is None else golden.described}
         shown = served_inputs(inputs, made_up=made_up, checked=query is None or made_up)
-        subject = dataclasses.replace(subject, inputs=shown)
+        subject = dataclasses.replace(subject, inputs=shown, facts={**subject.facts, **compared})
         if describe:
             subject = dataclasses.replace(subject, identity=identity.describe(subject, pool, inputs, query or work))
         workload = Workload(pool=pool, inputs=inputs, query=query, synthetic=work, seed=seed, golden=golden)
