@@ -68,6 +68,7 @@ struct alignas(kCacheLine) Slot {
   Interval at_opening;
   Interval at_closing;
   std::int64_t served_until_ns = 0;
+  std::uint64_t served = 0;
   ThreadUsage before;
   ThreadUsage after;
   std::optional<Failure> failure;
@@ -241,7 +242,7 @@ class ClosedLoop::Crew {
     for (std::size_t i = 0; i < active_; ++i) {
       const Slot& slot = slots_[i];
       window.threads.push_back({slot.recorder.counted(), used_between(slot.before, slot.after), slot.at_opening,
-                                slot.at_closing, slot.served_until_ns});
+                                slot.at_closing, slot.served_until_ns, slot.served});
     }
     return window;
   }
@@ -268,7 +269,7 @@ class ClosedLoop::Crew {
 
   void serve_one_window(std::size_t index) {
     Slot& slot = slots_[index];
-    std::uint64_t query = 0;
+    std::uint64_t& query = slot.served = 0;
     try {
       slot.target->begin_window(active_);
       loop(slot, query);

@@ -10,7 +10,7 @@
 //     some ns after closed_ns; the tests allow a microsecond.
 //   * The queries under way when it opens and when it closes are reported with their timestamps. Threads issue queries
 //     until the last of those has completed, so each of them ran under the load of the window; for 0.3 s or 20 mean
-//     queries at the longest.
+//     queries at the longest. What a target holds after a window is its last query's, which ran under that load too.
 //   * Nothing is shared between threads on the path of a query but a flag and a time, both read-mostly: slot i is
 //   written by thread i
 //     while a window runs and read by the caller after that thread has reported the window finished.
@@ -56,6 +56,7 @@ struct ThreadRecord : CountedQueries, ThreadUsage {
   Interval at_opening;               // the query that was under way when the window opened
   Interval at_closing;               // the query that ended first after it closed; it may have started after that too
   std::int64_t served_until_ns = 0;  // when it stopped to keep up the load of the others
+  std::uint64_t served = 0;          // all of its queries, those of the warm-up and after the close too
 };
 
 struct Failure {

@@ -143,11 +143,11 @@ NB_MODULE(_native, m) {
           "__init__",
           [](PaddleTarget* self, std::shared_ptr<PaddleApi> api, std::uintptr_t predictor,
              const std::vector<std::uintptr_t>& inputs, const std::vector<std::uintptr_t>& outputs,
-             std::vector<InputSet> input_sets) {
+             std::vector<InputSet> input_sets, std::size_t first_set) {
             new (self) PaddleTarget(std::move(api), reinterpret_cast<void*>(predictor), pointers(inputs),
-                                    pointers(outputs), std::move(input_sets));
+                                    pointers(outputs), std::move(input_sets), first_set);
           },
-          "api"_a, "predictor"_a, "inputs"_a, "outputs"_a, "input_sets"_a)
+          "api"_a, "predictor"_a, "inputs"_a, "outputs"_a, "input_sets"_a, "first_set"_a = 0)
       .def("outputs", &PaddleTarget::outputs, nb::rv_policy::copy);
 
   nb::class_<ThreadRecord>(m, "ThreadRecord")
@@ -161,6 +161,7 @@ NB_MODULE(_native, m) {
       .def_prop_ro("at_opening_ns", [](const ThreadRecord& thread) { return as_pair(thread.at_opening); })
       .def_prop_ro("at_closing_ns", [](const ThreadRecord& thread) { return as_pair(thread.at_closing); })
       .def_ro("served_until_ns", &ThreadRecord::served_until_ns)
+      .def_ro("served", &ThreadRecord::served)
       .def_ro("wall_ns", &ThreadRecord::wall_ns)
       .def_ro("cpu_ns", &ThreadRecord::cpu_ns)
       .def_ro("voluntary_switches", &ThreadRecord::voluntary_switches)

@@ -79,12 +79,13 @@ PaddleApi::PaddleApi(const std::string& library) {
 }
 
 PaddleTarget::PaddleTarget(std::shared_ptr<const PaddleApi> api, void* predictor, std::vector<void*> inputs,
-                           std::vector<void*> outputs, std::vector<InputSet> input_sets)
+                           std::vector<void*> outputs, std::vector<InputSet> input_sets, std::size_t first_set)
     : api_(std::move(api)),
       predictor_(predictor),
       inputs_(std::move(inputs)),
       outputs_(std::move(outputs)),
       input_sets_(std::move(input_sets)),
+      first_set_(first_set),
       results_(outputs_.size()) {
   if (input_sets_.empty()) throw std::invalid_argument("no input set was given");
   for (const InputSet& set : input_sets_) {
@@ -106,7 +107,7 @@ PaddleTarget::PaddleTarget(std::shared_ptr<const PaddleApi> api, void* predictor
 }
 
 void PaddleTarget::query(std::uint64_t index) {
-  copy_in(input_sets_[index % input_sets_.size()]);
+  copy_in(input_sets_[(first_set_ + index) % input_sets_.size()]);
   if (!api_->run(predictor_)) throw std::runtime_error("paddle_infer::Predictor::Run() returned false");
   for (std::size_t output = 0; output < outputs_.size(); ++output) copy_out(output);
 }

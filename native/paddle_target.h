@@ -72,14 +72,14 @@ struct HostArray {
 // One value for each input of a model, in the order of its input handles.
 using InputSet = std::vector<HostArray>;
 
-// A query: copy every input in, run, copy every output out. Takes its input sets in turn.
+// A query: copy every input in, run, copy every output out. Takes its input sets in turn, from `first_set` on.
 class PaddleTarget final : public Target {
  public:
   // The pointers are borrowed: the caller keeps the predictor and its handles alive, and uses them from one thread at a
   // time, as long as this target exists. Throws std::invalid_argument when an input set does not fit the handles or a
   // type cannot be copied.
   PaddleTarget(std::shared_ptr<const PaddleApi> api, void* predictor, std::vector<void*> inputs,
-               std::vector<void*> outputs, std::vector<InputSet> input_sets);
+               std::vector<void*> outputs, std::vector<InputSet> input_sets, std::size_t first_set = 0);
 
   void query(std::uint64_t index) override;
 
@@ -95,6 +95,7 @@ class PaddleTarget final : public Target {
   const std::vector<void*> inputs_;
   const std::vector<void*> outputs_;
   const std::vector<InputSet> input_sets_;
+  const std::size_t first_set_;
   std::vector<HostArray> results_;
 };
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
         PaddleMtError,
         QueryFailed,
         UsageError,
+        WrongAnswer,
     )
     from pytest_paddle_mt.predictors.pool import PredictorPool
 
@@ -34,6 +35,7 @@ __all__ = [
     "QueryFailed",
     "SyntheticWork",
     "UsageError",
+    "WrongAnswer",
     "__version__",
 ]
 

@@ -54,6 +54,31 @@ class QueryFailed(PaddleMtError):
         )
 
 
+class WrongAnswer(PaddleMtError):
+    """A query was answered under load, and not as the same inputs were before. The window's data was discarded.
+
+    Attributes:
+        thread: index of the thread, from 0.
+        query: index of the query in that thread, from 0, warm-up included.
+        threads: number of threads that were running.
+        message: the input set, and what differs.
+    """
+
+    def __init__(self, *, thread: int, query: int, threads: int, message: str) -> None:
+        self.thread = thread
+        self.query = query
+        self.threads = threads
+        self.message = message
+        super().__init__(
+            f"query {query} of thread {thread} was answered wrongly while {threads} thread{'s' if threads > 1 else ''} "
+            f"ran: {message}\n"
+            "Expected is what predictor 0 answered before, single-threaded. Give each thread a predictor of its own "
+            "(the one that the query is called with), and keep all clones of a .pdmodel model until the last thread "
+            "has ended: on Paddle 3.x the end of one spoils the answers of the others. Where the model draws its "
+            "answers, or to measure it anyway: --paddle-answers=off"
+        )
+
+
 class GateFailure(pytest.fail.Exception):  # type: ignore[name-defined,misc]  # pytest types it as Any
     """A sweep failed its gate, or was not gated under ``--paddle-strict``. Prints its message and no traceback."""
 

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
+    from pytest_paddle_mt.engines.answers import Golden
     from pytest_paddle_mt.predictors.pool import PredictorPool
     from pytest_paddle_mt.records import Window, WindowPlan
 
@@ -56,10 +57,13 @@ class Workload:
     """What an engine is asked to serve."""
 
     pool: PredictorPool | None  #: The predictors; None for an engine that needs none.
-    inputs: InputSets  #: Input sets to take in turn; empty for an engine that needs none.
+    #: Input sets to take in turn, thread i from the i-th on; empty for an engine that needs none.
+    inputs: InputSets
     query: Query | None  #: A user's own query, ``query(predictor, inputs)``; None: copy in, run, copy out.
     synthetic: SyntheticWork | None  #: Known work for the synthetic engine; None: its own default.
     seed: int  #: Seed of whatever the engine draws at random.
+    #: What the last answer of each thread and window is compared with; None: nothing is compared.
+    golden: Golden | None = None
 
 
 class EngineSession(Protocol):
@@ -73,6 +77,7 @@ class EngineSession(Protocol):
 
         Raises:
             QueryFailed: a query failed; every thread has been joined.
+            WrongAnswer: the last query of a thread was answered otherwise than ``Workload.golden`` has it.
             KeyboardInterrupt: the user stopped it; every thread has been joined.
         """
 

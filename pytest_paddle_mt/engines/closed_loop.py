@@ -48,7 +48,12 @@ class LoopSession:
         """
         self.prepare(threads)
         assert self._loop is not None, "it was prepared"
-        return measure(self._loop, threads, plan, self._max_stored)
+        window, served = measure(self._loop, threads, plan, self._max_stored)
+        self.check_answers(served)
+        return window
+
+    def check_answers(self, served: Sequence[int]) -> None:
+        """Check the answers that the targets hold after a window in which thread i served ``served[i]`` queries."""
 
     def close(self) -> None:
         """Join every thread."""
@@ -57,8 +62,10 @@ class LoopSession:
             self._loop = None
 
 
-def measure(loop: _native.ClosedLoop, threads: int, plan: WindowPlan, max_stored: int = MAX_STORED_QUERIES) -> Window:
-    """Measure one window with the first ``threads`` targets of ``loop``.
+def measure(
+    loop: _native.ClosedLoop, threads: int, plan: WindowPlan, max_stored: int = MAX_STORED_QUERIES
+) -> tuple[Window, list[int]]:
+    """Measure one window with the first ``threads`` targets of ``loop``; and how many queries each thread served.
 
     Raises:
         QueryFailed: a query failed in one of the threads.
@@ -76,13 +83,14 @@ def measure(loop: _native.ClosedLoop, threads: int, plan: WindowPlan, max_stored
     if window.failure is not None:
         failure = window.failure
         raise QueryFailed(thread=failure.thread, query=failure.query, threads=threads, message=failure.message)
-    return Window(
+    measured = Window(
         threads=threads,
         opened_ns=window.opened_ns,
         open_ns=window.closed_ns - window.opened_ns,
         per_thread=tuple(_thread_window(thread, window.opened_ns, window.closed_ns) for thread in window.threads),
         noise=sensor.read(),
     )
+    return measured, [thread.served for thread in window.threads]
 
 
 def _thread_window(thread: _native.ThreadRecord, opened_ns: int, closed_ns: int) -> ThreadWindow:

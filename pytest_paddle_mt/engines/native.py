@@ -4,27 +4,23 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from pytest_paddle_mt import _native
+from pytest_paddle_mt.engines.answers import same
 from pytest_paddle_mt.engines.closed_loop import LoopSession
 from pytest_paddle_mt.errors import EngineUnavailable, UsageError
 from pytest_paddle_mt.predictors import libpaddle
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     import numpy.typing as npt
 
     from pytest_paddle_mt.engines import InputSets, Workload
+    from pytest_paddle_mt.engines.answers import Answer, Golden
     from pytest_paddle_mt.predictors.pool import PredictorPool
     from pytest_paddle_mt.records import Window, WindowPlan
 
-    Answer = Mapping[str, npt.NDArray[Any]]
 
-#: How far the same query may differ between the two ways when the model itself answers reproducibly.
-_RELATIVE_TOLERANCE = 1e-3
-_ABSOLUTE_TOLERANCE = 1e-5
 #: A query is served this often both ways before the native answers count as others: by chance, once in 10^12.
 _MOST_TRIES = 20
 
@@ -34,22 +30,24 @@ class NativeEngine:
 
     name = "native"
     needs_pool = True
+    checks_answers = True
     takes_query = False
 
     def open(self, workload: Workload) -> NativeSession:
         """Start work on a pool of predictors."""
         if workload.pool is None:
             raise UsageError("the native engine serves predictors; call concurrent_runner(predictor_pool)")
-        return NativeSession(workload.pool, workload.inputs)
+        return NativeSession(workload.pool, workload.inputs, workload.golden)
 
 
 class NativeSession(LoopSession):
     """The native engine at work on one pool."""
 
-    def __init__(self, pool: PredictorPool, inputs: InputSets) -> None:
+    def __init__(self, pool: PredictorPool, inputs: InputSets, golden: Golden | None = None) -> None:
         super().__init__()
         self._pool = pool
         self._inputs = inputs
+        self._golden = golden
         self._targets: list[_native.PaddleTarget] = []
 
     def targets(self, threads: int) -> list[_native.PaddleTarget]:
@@ -65,6 +63,15 @@ class NativeSession(LoopSession):
         with self._pool.in_use():
             return super().measure(threads, plan)
 
+    def check_answers(self, served: Sequence[int]) -> None:
+        """Compare what the last query of each thread copied out with the golden answer."""
+        if self._golden is not None:
+            for thread, queries in enumerate(served):
+                self._golden.check(thread, queries - 1, len(served), self._copied_out(thread, self._targets[thread]))
+
+    def _copied_out(self, index: int, target: _native.PaddleTarget) -> Answer:
+        return dict(zip(self._pool.handles(index).outputs, map(libpaddle.numpy_array, target.outputs()), strict=True))
+
     def _host_inputs(self) -> list[list[_native.HostArray]]:
         names = list(self._pool.handles(0).inputs)
         return [[libpaddle.host_array(one[name]) for name in names] for one in self._inputs]
@@ -78,13 +85,14 @@ class NativeSession(LoopSession):
             [libpaddle.tensor_pointer(handle) for handle in handles.inputs.values()],
             [libpaddle.tensor_pointer(handle) for handle in handles.outputs.values()],
             input_sets,
+            index,
         )
         by_python: list[Answer] = []
         by_native: list[Answer] = []
         for _ in range(_MOST_TRIES):
             by_python.append(self._pool.answer(index, self._inputs[0]))
-            target.query(0)
-            by_native.append(dict(zip(handles.outputs, map(libpaddle.numpy_array, target.outputs()), strict=True)))
+            target.query(-index % len(self._inputs))  # its own input sets begin with another one
+            by_native.append(self._copied_out(index, target))
             if agree(by_python, by_native):
                 return target
         raise EngineUnavailable(
@@ -110,12 +118,6 @@ def _agree(stock: Sequence[npt.NDArray[Any]], native: Sequence[npt.NDArray[Any]]
     if any(one.shape != first.shape for one in others):
         return True
     alike = [one for one in native if one.shape == first.shape]
-    if not all(_same(first, one) for one in others):
+    if not all(same(first, one) for one in others):
         return len(alike) == len(native)
-    return any(_same(first, one) for one in alike)
-
-
-def _same(one: npt.NDArray[Any], other: npt.NDArray[Any]) -> bool:
-    if one.dtype.kind != "f":
-        return bool(np.array_equal(one, other))
-    return bool(np.allclose(one, other, rtol=_RELATIVE_TOLERANCE, atol=_ABSOLUTE_TOLERANCE, equal_nan=True))
+    return any(same(first, one) for one in alike)

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pytest_paddle_mt.engines.python_crew import PythonCrew
 from pytest_paddle_mt.engines.python_loop import PythonLoop
 from pytest_paddle_mt.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from pytest_paddle_mt.engines import InputSets, Query, Workload
+    from pytest_paddle_mt.engines.answers import Golden
     from pytest_paddle_mt.predictors.pool import PredictorPool
     from pytest_paddle_mt.records import Window, WindowPlan
 
@@ -25,24 +26,27 @@ class PythonEngine:
 
     name = "python"
     needs_pool = True
+    checks_answers = True
     takes_query = True
 
     def open(self, workload: Workload) -> PythonSession:
         """Start work on a pool of predictors."""
         if workload.pool is None:
             raise UsageError("the python engine serves predictors; call concurrent_runner(predictor_pool)")
-        return PythonSession(workload.pool, workload.inputs, workload.query)
+        return PythonSession(workload.pool, workload.inputs, workload.query, workload.golden)
 
 
 class PythonSession:
     """The python engine at work on one pool."""
 
-    def __init__(self, pool: PredictorPool, inputs: InputSets, query: Query | None) -> None:
+    def __init__(self, pool: PredictorPool, inputs: InputSets, query: Query | None, golden: Golden | None) -> None:
         self._pool = pool
         self._inputs = inputs
         self._query = query
+        self._golden = golden
         self._calls: list[Callable[[int], None]] = []
         self._crew = PythonCrew()
+        self._returned: list[Any] = []  # slot i: what the query of thread i returned last, read between windows
 
     def prepare(self, threads: int) -> None:
         """Serve a first query with each predictor."""
@@ -52,18 +56,30 @@ class PythonSession:
                 self._pool.answer(index, self._inputs[0])
                 self._calls.append(self._stock_call(index))
             else:
+                self._returned.append(None)
                 self._calls.append(self._own_call(index, self._query))
 
     def measure(self, threads: int, plan: WindowPlan) -> Window:
         """Measure one window."""
         self.prepare(threads)
         with self._pool.in_use():
-            return PythonLoop(self._calls[:threads], plan, _advice).run(self._crew)
+            loop = PythonLoop(self._calls[:threads], plan, _advice)
+            window = loop.run(self._crew)
+            self._check_answers(loop.served)
+        return window
 
     def close(self) -> None:
         """Join every thread and let go of the predictors."""
         self._crew.close()
         self._calls.clear()
+        self._returned.clear()
+
+    def _check_answers(self, served: Sequence[int]) -> None:
+        """Compare what the last query of each thread returned, or left in its predictor, with the golden answer."""
+        if self._golden is not None:
+            for thread, queries in enumerate(served):
+                answer = self._pool.outputs(thread) if self._query is None else self._returned[thread]
+                self._golden.check(thread, queries - 1, len(served), answer)
 
     def _stock_call(self, index: int) -> Callable[[int], None]:
         predictor = self._pool[index]
@@ -71,7 +87,7 @@ class PythonSession:
         outputs = list(self._pool.handles(index).outputs.values())
 
         def call(query: int) -> None:
-            for copy_in in input_sets[query % len(input_sets)]:
+            for copy_in in input_sets[(index + query) % len(input_sets)]:
                 copy_in()
             predictor.run()
             for handle in outputs:
@@ -81,12 +97,16 @@ class PythonSession:
 
     def _own_call(self, index: int, own: Query) -> Callable[[int], None]:
         predictor = self._pool[index]
-        inputs = self._inputs
+        inputs, returned = self._inputs, self._returned
 
         def call(query: int) -> None:
-            own(predictor, inputs[query % len(inputs)])
+            own(predictor, inputs[(index + query) % len(inputs)])
 
-        return call
+        def kept_call(query: int) -> None:
+            returned[index] = None  # as a server would, it lets go of one answer before it asks for the next
+            returned[index] = own(predictor, inputs[(index + query) % len(inputs)])
+
+        return call if self._golden is None else kept_call
 
 
 def _advice(error: BaseException) -> str:

@@ -102,6 +102,11 @@ class PythonLoop:
             noise=noise,
         )
 
+    @property
+    def served(self) -> list[int]:
+        """How many queries each thread served, those of the warm-up and after the close too."""
+        return [slot.query for slot in self._slots]
+
     def _serve_by(self, crew: PythonCrew) -> Noise:
         """Serve until the window is over; what else the machine did meanwhile."""
         sensor = NoiseSensor()

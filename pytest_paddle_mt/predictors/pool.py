@@ -222,6 +222,10 @@ class PredictorPool:
             self._check_finite(inputs, outputs, suspicion)
         return outputs
 
+    def outputs(self, index: int) -> dict[str, npt.NDArray[Any]]:
+        """The outputs of the last query of predictor ``index``, by name."""
+        return {name: _copied_out(handle) for name, handle in self.handles(index).outputs.items()}
+
     @contextlib.contextmanager
     def in_use(self) -> Iterator[None]:
         """While this is held, ``close()`` is refused: threads are running the predictors."""

@@ -103,6 +103,7 @@ class ConcurrentRunner:
             GateFailure: a check failed.
             UsageError: the call cannot be carried out as written.
             QueryFailed: a query failed in one of the threads; nothing of that window is kept.
+            WrongAnswer: a thread was answered wrongly under load; nothing of that window is kept.
         """
         __tracebackhide__ = True
         self._begin()
@@ -153,6 +154,7 @@ class ConcurrentRunner:
             GateFailure: ``b`` is slower.
             UsageError: the call cannot be carried out as written.
             QueryFailed: a query failed in one of the threads.
+            WrongAnswer: a thread was answered wrongly under load.
         """
         __tracebackhide__ = True
         self._begin()

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from pytest_paddle_mt.checks import confirmation, curve, drift
 from pytest_paddle_mt.checks.doubts import doubts, explained
-from pytest_paddle_mt.errors import PaddleMtError
+from pytest_paddle_mt.errors import PaddleMtError, WrongAnswer
 from pytest_paddle_mt.records import Measured
 from pytest_paddle_mt.sweeps import known_work
 from pytest_paddle_mt.sweeps.measuring import Judged, Measuring, concluded, in_forks, needed
@@ -91,6 +91,8 @@ class _OneSide(Measuring):
             try:
                 with fresh as opened:
                     rounds, answers = self._again(first, opened.workers, control)
+            except WrongAnswer:
+                raise  # a fault of what is served, whatever its throughput
             except PaddleMtError as error:
                 notes: tuple[str, ...] = (
                     f"a fresh process could not confirm the failure, so what had measured it did: {error}",

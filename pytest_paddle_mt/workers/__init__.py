@@ -26,7 +26,7 @@ class Worker(Protocol):
         """Measure one window.
 
         Raises:
-            QueryFailed: a query failed; nothing of the window is returned.
+            QueryFailed, WrongAnswer: a query failed, or was answered wrongly; nothing of the window is returned.
         """
 
     def close(self) -> None:

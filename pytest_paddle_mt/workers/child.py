@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import pytest
 
 import pytest_paddle_mt
-from pytest_paddle_mt.errors import PaddleMtError, QueryFailed, UsageError
+from pytest_paddle_mt.errors import PaddleMtError, QueryFailed, UsageError, WrongAnswer
 from pytest_paddle_mt.workers import SERVER
 from pytest_paddle_mt.workers.protocol import (
     PROTOCOL,
@@ -131,9 +131,9 @@ class SocketServer:
 
 
 def _failed(error: Exception) -> Failed:
-    if isinstance(error, QueryFailed):
+    if isinstance(error, (QueryFailed, WrongAnswer)):
         arguments = {"thread": error.thread, "query": error.query, "threads": error.threads, "message": error.message}
-        return Failed(error="QueryFailed", text=str(error), arguments=arguments)
+        return Failed(error=type(error).__name__, text=str(error), arguments=arguments)
     if isinstance(error, PaddleMtError):
         return Failed(error=type(error).__name__, text=str(error), arguments={})
     return Failed(error="", text="".join(traceback.format_exception(None, error, error.__traceback__)), arguments={})

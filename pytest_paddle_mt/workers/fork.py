@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pytest_paddle_mt import __version__, errors
-from pytest_paddle_mt.errors import ForkFailed, PaddleMtError, QueryFailed
+from pytest_paddle_mt.errors import ForkFailed, PaddleMtError, QueryFailed, WrongAnswer
 from pytest_paddle_mt.units import counted
 from pytest_paddle_mt.workers import launch
 from pytest_paddle_mt.workers.protocol import (
@@ -247,7 +247,7 @@ class ForkWorker:
         """Measure one window.
 
         Raises:
-            QueryFailed: a query failed; nothing of the window is returned.
+            QueryFailed, WrongAnswer: a query failed, or was answered wrongly; nothing of the window is returned.
             ForkFailed: the fork died, hung, or sent nonsense.
         """
         self._doing, self._threads = f"measured {counted(threads, 'thread')}", threads
@@ -331,9 +331,10 @@ class ForkWorker:
     def _as_error(self, failed: Failed) -> PaddleMtError:
         """The error that the fork reports, as an error of this process."""
         elsewhere = "" if self._place is None else f"{self._name}: "
-        if failed.error == QueryFailed.__name__:
-            message = f"{elsewhere}{failed.arguments['message']}"
-            return QueryFailed(**{**failed.arguments, "message": message})
+        for of_a_thread in (QueryFailed, WrongAnswer):
+            if failed.error == of_a_thread.__name__:
+                message = f"{elsewhere}{failed.arguments['message']}"
+                return of_a_thread(**{**failed.arguments, "message": message})
         if failed.error:
             return _ERRORS.get(failed.error, PaddleMtError)(elsewhere + failed.text)
         return ForkFailed(f"{self._name} failed while it {self._doing}:\n{_indented(failed.text)}")

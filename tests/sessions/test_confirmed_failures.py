@@ -14,7 +14,7 @@ CONFTEST = """
     import os
 
     from pytest_paddle_mt.testing import FakeEngine
-    from pytest_paddle_mt.errors import QueryFailed
+    from pytest_paddle_mt.errors import QueryFailed, WrongAnswer
 
     FORK = "PYTEST_PADDLE_MT_FORK" in os.environ
 
@@ -22,6 +22,12 @@ CONFTEST = """
         def measure(self, threads, plan):
             if FORK and threads == 2:
                 raise QueryFailed(thread=1, query=7, threads=2, message="out of memory")
+            return super().measure(threads, plan)
+
+    class FakeWrongEngine(FakeEngine):
+        def measure(self, threads, plan):
+            if FORK and threads == 2:
+                raise WrongAnswer(thread=1, query=7, threads=2, message="a wrong one")
             return super().measure(threads, plan)
 
     def pytest_paddle_mt_engines():
@@ -33,6 +39,7 @@ CONFTEST = """
             FakeEngine({1: 40.0, 2: 68.0 if FORK else 41.0}, name="wavers", swing=0.2 if FORK else 0.005),
             FakeEngine({1: 40.0, 2: 79.0, 4: 40.0}, name="falls"),
             FakeBrokenEngine({1: 40.0, 2: 41.0}, name="breaks"),
+            FakeWrongEngine({1: 40.0, 2: 41.0}, name="lies"),
         ]
 """
 TEST = """
@@ -231,6 +238,13 @@ def test_where_a_fresh_process_breaks_halfway_this_one_measures_all_of_it(confir
         "so what had measured it did: query 7 of thread 1 failed while 2 threads ran: out of memory" in warning["text"]
     )
     assert [one["fork"] for one in confirming.confirmation()] == [0] * 24
+
+
+def test_a_wrong_answer_in_the_fresh_process_fails_the_test_itself(confirming: Confirming):
+    result = confirming.run("lies")
+    result.assert_outcomes(failed=1)
+    assert "WrongAnswer: query 7 of thread 1 was answered wrongly while 2 threads ran: a wrong one" in text(result)
+    assert "Confirmed" not in text(result)
 
 
 def test_the_control_is_real_work_in_as_many_threads(confirming: Confirming):

@@ -112,6 +112,16 @@ def test_input_sets_are_taken_in_turn(models, make_pool, open_session, form):
         assert same_bits(answer_of(session, pool, 0), stock[query % 3])
 
 
+def test_each_thread_begins_with_another_input_set(models, make_pool, open_session):
+    pool = make_pool(models.get("mlp"))
+    inputs = [{"x": np.full((1, 16), number, dtype=np.float32)} for number in range(3)]
+    session = open_session(pool, inputs)
+    session.prepare(4)
+    for index in range(4):
+        session._targets[index].query(0)
+        assert same_bits(answer_of(session, pool, index), pool.answer(0, inputs[index % 3]))
+
+
 @pytest.mark.parametrize("form", FORMATS)
 def test_input_sets_may_differ_in_batch_size(models, make_pool, open_session, form):
     pool = make_pool(models.get("mlp", form))
@@ -165,10 +175,10 @@ def test_a_predictor_recovers_from_an_input_that_does_not_fit(models, make_pool,
     good = default_inputs(pool, 2, batch_size_asked=False)
     stock = pool.answer(0, good)
     session = open_session(pool, [good, {"x": np.zeros((2, 7), dtype=np.float32)}])
-    with pytest.raises(QueryFailed, match=r"query 1 of thread [01] failed while 2 threads ran"):
+    with pytest.raises(QueryFailed, match=r"query (1 of thread 0|0 of thread 1) failed while 2 threads ran"):
         session.measure(2, PLAN)
     for index in range(2):
-        session._targets[index].query(2)
+        session._targets[index].query(2 + index)
         assert same_bits(answer_of(session, pool, index), stock)
 
 

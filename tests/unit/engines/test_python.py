@@ -96,6 +96,14 @@ def test_input_sets_are_taken_in_turn(pool, inputs):
     assert all(given is sets[query % 3] for query, given in enumerate(seen))
 
 
+def test_each_thread_begins_with_another_input_set(pool, inputs):
+    first = {}
+    sets = [dict(inputs), dict(inputs), dict(inputs)]
+    query = lambda predictor, given: first.setdefault(threading.current_thread().name, given)  # noqa: E731
+    open_session(pool, sets, query).measure(4, PLAN)
+    assert all(first[f"paddle-mt-{index}"] is sets[index % 3] for index in range(4))
+
+
 def test_a_thread_serves_on_until_the_query_that_another_has_under_way_at_the_close_has_ended(pool, inputs):
     calls = {"paddle-mt-0": 0, "paddle-mt-1": 0}
     more_than_a_window = threading.Event()

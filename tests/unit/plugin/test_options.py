@@ -39,6 +39,7 @@ def test_the_options_are_those_that_exist_today_and_no_others() -> None:
         "--paddle-max-collapse",
         "--paddle-max-drift",
         "--paddle-max-p99-drift",
+        "--paddle-answers",
         "--paddle-against",
         "--paddle-against-rootdir",
         "--paddle-baselines",

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from pytest_paddle_mt.errors import ForkFailed, ModelError, PaddleMtError, QueryFailed
+from pytest_paddle_mt.errors import ForkFailed, ModelError, PaddleMtError, QueryFailed, WrongAnswer
 from pytest_paddle_mt.records import WindowPlan
-from pytest_paddle_mt.workers import fork
+from pytest_paddle_mt.workers import child, fork
 from pytest_paddle_mt.workers.fork import ForkWorker
 from pytest_paddle_mt.workers.protocol import Failed
 
@@ -42,11 +42,13 @@ def test_an_error_is_raised_as_the_class_that_the_fork_names(worker):
     assert (type(error), str(error)) == (ModelError, "no such file")
 
 
-def test_a_failed_query_keeps_its_thread_and_query(worker):
-    arguments = {"thread": 1, "query": 5, "threads": 2, "message": "out of range"}
-    error = worker._as_error(Failed(error="QueryFailed", text="", arguments=arguments))
-    assert isinstance(error, QueryFailed)
+@pytest.mark.parametrize("kind", [QueryFailed, WrongAnswer])
+def test_a_failed_query_and_a_wrong_answer_keep_their_thread_and_query(worker, kind):
+    there = kind(thread=1, query=5, threads=2, message="out of range")
+    error = worker._as_error(child._failed(there))
+    assert type(error) is kind
     assert (error.thread, error.query, error.threads, error.message) == (1, 5, 2, "out of range")
+    assert str(error) == str(there)
 
 
 @pytest.mark.parametrize("name", ["pytest", "GateFailure", "annotations", "Garbled", "nothing"])
