@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import threading
 
@@ -208,7 +209,8 @@ def test_without_golden_answers_nothing_is_compared(pool):
         return threading.current_thread().name
 
     work = Workload(pool=pool, inputs=TWO_SETS, query=query, synthetic=None, seed=1)
-    PythonEngine().open(work).measure(2, PLAN)
+    with contextlib.closing(PythonEngine().open(work)) as session:
+        session.measure(2, PLAN)
 
 
 def test_the_last_answer_of_a_query_is_let_go_before_the_next_one(pool, open_session):
