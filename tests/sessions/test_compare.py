@@ -228,10 +228,10 @@ def model(models, name):
 
 @pytest.fixture
 def two_models(suite: Suite, models):
-    """A module that serves 20 layers and 400, and a model that takes other inputs."""
+    """A module that serves 20 layers and 100, and a model that takes other inputs."""
 
     def write(test):
-        parts = [model(models, name) for name in ("deep20", "deep400", "mlp")]
+        parts = [model(models, name) for name in ("deep20", "deep100", "mlp")]
         suite.write("    import pytest, pytest_paddle_mt\n" + "".join(parts) + test)
         suite.ini("paddle-engine = native")
         return suite
@@ -245,7 +245,7 @@ def test_a_real_model_with_more_work_never_passes(two_models, forks):
         """
     @pytest.mark.paddle_scaling(window=0.02, rounds=12, threads=[1], max_drift=0.02)
     def test_it(concurrent_runner):
-        with deep20() as a, deep400() as b:
+        with deep20() as a, deep100() as b:
             result = concurrent_runner.compare(a, b, gate=False)
             assert len(a) == len(b) == (0 if FORKS else 1)
         assert result.status != "pass"
