@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from pytest_paddle_mt.checks import causes, drift
 from pytest_paddle_mt.records import Cpu, Warning
-from pytest_paddle_mt.statistics import memory, validity
+from pytest_paddle_mt.statistics import resident_memory, validity
 from pytest_paddle_mt.units import counted, megabytes
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ def doubts(subject: Subject, evidence: Evidence, threads_note: str | None) -> It
 
 
 def _of_the_memory(rounds: Sequence[Round]) -> Iterator[Warning]:
-    grown = memory.growth(rounds)
+    grown = resident_memory.growth(rounds)
     if grown is not None:
         text = (
             f"memory grows by {megabytes(1000 * grown.bytes_per_query):.3g} MB per thousand queries: steadily over "

@@ -12,7 +12,7 @@ import numpy as np
 from pytest_paddle_mt.checks import Evidence
 from pytest_paddle_mt.machine.versions import measured_versions
 from pytest_paddle_mt.records import Sweep, Warning
-from pytest_paddle_mt.statistics import memory
+from pytest_paddle_mt.statistics import resident_memory
 from pytest_paddle_mt.statistics.points import points_of, universal_scalability
 from pytest_paddle_mt.sweeps import known_work
 from pytest_paddle_mt.sweeps.rounds import Judgement, run_rounds, window_at
@@ -172,7 +172,7 @@ def concluded(
         smoke_reason=terms.smoke_reason,
         elapsed_s=time.monotonic() - terms.started_s,
         against=against,
-        peak_rss_bytes=memory.peak_rss_bytes(rounds),
+        peak_rss_bytes=resident_memory.peak_rss_bytes(rounds),
     )
 
 

@@ -6,7 +6,7 @@ import dataclasses
 
 import pytest
 
-from pytest_paddle_mt.statistics.memory import growth, peak_rss_bytes, steady_growth
+from pytest_paddle_mt.statistics.resident_memory import growth, peak_rss_bytes, steady_growth
 from tests.builders import round_of
 
 MB = 1_000_000
