@@ -85,14 +85,17 @@ def main() -> int:
     parser.add_argument("--results", type=Path, default=RESULTS, help="where runs are kept (%(default)s)")
     commands = parser.add_subparsers(dest="command", required=True)
     of_run = commands.add_parser("run")
-    of_run.add_argument("commands", nargs="*", default=["main_job", "threads_16"], choices=[*COMMANDS, []])
+    of_run.add_argument("names", nargs="*", metavar="COMMAND", help=f"of {', '.join(COMMANDS)}; the first two")
     of_run.add_argument("--runs", type=int, default=20)
     builds.add_options(of_run, builds.CONDITIONS[:3])
     commands.add_parser("report")
     given = parser.parse_args()
     if given.command == "report":
         return report(given.results)
-    return run(given.condition, given.commands, given.runs, given.results, given.seconds_at_most)
+    unknown = set(given.names) - set(COMMANDS)
+    if unknown:
+        parser.error(f"no command is called {', '.join(sorted(unknown))}; give some of {', '.join(COMMANDS)}")
+    return run(given.condition, given.names or list(COMMANDS)[:2], given.runs, given.results, given.seconds_at_most)
 
 
 if __name__ == "__main__":
