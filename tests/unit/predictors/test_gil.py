@@ -96,4 +96,9 @@ def test_a_query_of_a_real_predictor_holds_the_gil_as_was_measured_for_this_padd
         pytest.skip("this Paddle was not measured")
     pool = make_pool(models.get("wide"))
     inputs = {"x": np.ones((64, 512), dtype=np.float32)}
-    assert gil.probe_query(lambda: pool.answer(0, inputs)) == ("held" if PADDLE >= (3, 3) else "released")
+    wanted = "held" if PADDLE >= (3, 3) else "released"
+    # Other work may silence the ticker, so a released GIL may look held; a held one never looks released.
+    found = next(
+        (one for one in (gil.probe_query(lambda: pool.answer(0, inputs)) for _ in range(50)) if one != "held"), "held"
+    )
+    assert found == wanted
