@@ -33,7 +33,28 @@ class BaselineError(PaddleMtError):
     """A stored baseline cannot be read or written, or is required and missing."""
 
 
-class QueryFailed(PaddleMtError):
+class _OfQuery(PaddleMtError):
+    """What went wrong with one query of one thread.
+
+    Attributes:
+        thread: index of the thread, from 0.
+        query: index of the query in that thread, from 0, warm-up included.
+        threads: number of threads that were running.
+        message: what went wrong, without where.
+    """
+
+    def __init__(self, *, thread: int, query: int, threads: int, message: str) -> None:
+        self.thread = thread
+        self.query = query
+        self.threads = threads
+        self.message = message
+        super().__init__(self._text(f"while {threads} thread{'s' if threads > 1 else ''} ran"))
+
+    def _text(self, when: str) -> str:
+        raise NotImplementedError
+
+
+class QueryFailed(_OfQuery):
     """A query failed in one thread. The window was stopped, all threads joined, and its data discarded.
 
     Attributes:
@@ -43,18 +64,14 @@ class QueryFailed(PaddleMtError):
         message: the error message of the predictor.
     """
 
-    def __init__(self, *, thread: int, query: int, threads: int, message: str) -> None:
-        self.thread = thread
-        self.query = query
-        self.threads = threads
-        self.message = message
-        super().__init__(
-            f"query {query} of thread {thread} failed while {threads} thread{'s' if threads > 1 else ''} ran: "
-            f"{message.strip()}\nThe window was stopped, every thread joined and its data discarded."
+    def _text(self, when: str) -> str:
+        return (
+            f"query {self.query} of thread {self.thread} failed {when}: {self.message.strip()}\n"
+            "The window was stopped, every thread joined and its data discarded."
         )
 
 
-class WrongAnswer(PaddleMtError):
+class WrongAnswer(_OfQuery):
     """A query was answered under load, and not as the same inputs were before. The window's data was discarded.
 
     Attributes:
@@ -64,14 +81,9 @@ class WrongAnswer(PaddleMtError):
         message: the input set, and what differs.
     """
 
-    def __init__(self, *, thread: int, query: int, threads: int, message: str) -> None:
-        self.thread = thread
-        self.query = query
-        self.threads = threads
-        self.message = message
-        super().__init__(
-            f"query {query} of thread {thread} was answered wrongly while {threads} thread{'s' if threads > 1 else ''} "
-            f"ran: {message}\n"
+    def _text(self, when: str) -> str:
+        return (
+            f"query {self.query} of thread {self.thread} was answered wrongly {when}: {self.message}\n"
             "Expected is what predictor 0 answered before, single-threaded. Give each thread a predictor of its own "
             "(the one that the query is called with), and keep all clones of a .pdmodel model until the last thread "
             "has ended: on Paddle 3.x the end of one spoils the answers of the others. Where the model draws its "

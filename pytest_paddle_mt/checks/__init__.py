@@ -35,7 +35,7 @@ class Evidence:
     linear_until: int  #: Largest thread count that the linear check judges.
     cpu: Cpu
     confidence: float  #: Confidence of each interval, looks and comparisons accounted for.
-    most_rounds: int | None = None  #: How many rounds are measured at most; None: not known.
+    allowed_rounds: tuple[int, int] | None = None  #: How many rounds are measured at least and at most; None: unknown.
     #: Divide every throughput by that of the control workload, measured next to it.
     relative_to_control: bool = False
     stored: Stored | None = None  #: What is stored for this test; None where nothing was looked up.

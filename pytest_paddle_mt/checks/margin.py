@@ -11,7 +11,7 @@ import numpy as np
 from pytest_paddle_mt.records import Verdict
 from pytest_paddle_mt.statistics import scaling, validity
 from pytest_paddle_mt.statistics.intervals import MIN_AUTOCORRELATION, MIN_VALUES, mean_interval, values_needed
-from pytest_paddle_mt.units import counted
+from pytest_paddle_mt.units import NS_PER_S, counted
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -87,13 +87,15 @@ def still_missing(
     rounds = math.ceil(measured * wanted / len(series))  # some rounds are set aside
     more = max(1, rounds - measured)
     options = []
-    if evidence.most_rounds is not None and measured + more > evidence.most_rounds:
-        options.append(f"--paddle-rounds=6:{measured + more}")
+    fewest, most = evidence.allowed_rounds or (measured, measured + more)
+    if measured + more > most:
+        options.append(f"--paddle-rounds={fewest}:{measured + more}")
     seconds = scaling.seconds_per_round(evidence.rounds)
     took = ""
     if seconds is not None:
         took = f", {seconds * more:.0f} s,"
-        spent_s = (evidence.rounds[-1].visits[0].window.opened_ns - evidence.rounds[0].visits[0].window.opened_ns) / 1e9
+        first, last = (evidence.rounds[index].visits[0].window.opened_ns for index in (0, -1))
+        spent_s = (last - first) / NS_PER_S
         options.append(f"--paddle-budget={10 * math.ceil((spent_s + (more + 1) * seconds) / 10)}")
     would = f"about {counted(more, 'more round')}{took} would decide it"
     return f"{would}: {' '.join(options)}" if options else f"{would}; give a larger --paddle-budget"

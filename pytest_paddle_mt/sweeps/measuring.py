@@ -108,7 +108,7 @@ class Measuring:
             linear_until=linear_until,
             cpu=self.cpu,
             confidence=self.terms.confidence,
-            most_rounds=self.terms.schedule.looks[-1],
+            allowed_rounds=(self.terms.schedule.looks[0], self.terms.schedule.looks[-1]),
             stored=stored,
             other=other,
             versions=measured_versions(),

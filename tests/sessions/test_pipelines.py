@@ -118,13 +118,11 @@ def test_anything_with_a_length_and_an_order_is_a_list_of_objects(suite: Suite):
 def test_two_lists_of_objects_are_compared(suite: Suite):
     suite.write(
         """
-        import time
-
         class Old: pass
         class New: pass
 
         def test_it(concurrent_runner):
-            concurrent_runner.compare([Old(), Old()], [New(), New()], query=lambda server, inputs: time.sleep(0.001))
+            concurrent_runner.compare([Old(), Old()], [New(), New()], query=lambda server, inputs: None)
         """
     )
     result = suite.run(*SHORT)

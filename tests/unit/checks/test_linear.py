@@ -63,11 +63,11 @@ def at_times(rounds, seconds_each):
 
 def test_what_is_missing_is_a_number_of_rounds_with_their_time_and_the_options_that_allow_them():
     known = dataclasses.replace(
-        evidence(at_times(rounds_of({1: 40, 2: 70}, ripple=0.1), 5.0)), most_rounds=8, confidence=0.99
+        evidence(at_times(rounds_of({1: 40, 2: 70}, ripple=0.1), 5.0)), allowed_rounds=(4, 8), confidence=0.99
     )
     [verdict] = judged(known)
     found = re.search(
-        r"; about (\d+) more rounds, (\d+) s, would decide it: --paddle-rounds=6:(\d+) --paddle-budget=(\d+)$",
+        r"; about (\d+) more rounds, (\d+) s, would decide it: --paddle-rounds=4:(\d+) --paddle-budget=(\d+)$",
         verdict.reason,
     )
     more, seconds, rounds, budget = map(int, found.groups())
