@@ -3,6 +3,7 @@ from __future__ import annotations
 import contextlib
 import signal
 import threading
+import time
 import warnings
 from pathlib import Path
 
@@ -63,7 +64,7 @@ def make_pool():
 
 @pytest.fixture
 def measuring_threads():
-    """``measuring_threads()``: how many threads of any engine exist in this process now."""
+    """``measuring_threads(number)``: asserts that so many threads of any engine exist in this process."""
 
     def count():
         of_python = {thread.native_id for thread in threading.enumerate() if thread.name.startswith("paddle-mt-")}
@@ -72,7 +73,13 @@ def measuring_threads():
         }
         return len(of_python | of_kernel)
 
-    return count
+    def must_be(number):
+        deadline = time.monotonic() + 10
+        while count() != number and time.monotonic() < deadline:
+            time.sleep(0.01)  # the kernel lists a joined thread for a moment more
+        assert count() == number
+
+    return must_be
 
 
 def _name(task):

@@ -174,7 +174,7 @@ def test_close_joins_every_thread_and_may_be_called_twice(open_session, workload
     session = open_session(workload)
     session.measure(3, SHORT)
     session.close()
-    assert measuring_threads() == 0
+    measuring_threads(0)
     session.close()
 
 
@@ -183,7 +183,7 @@ def test_no_thread_is_left_after_a_failure_and_close(open_session, failing, meas
     with pytest.raises(QueryFailed):
         session.measure(3, PLAN)
     session.close()
-    assert measuring_threads() == 0
+    measuring_threads(0)
 
 
 def test_a_session_on_a_closed_pool_refuses_to_measure(open_session, engine, workload):

@@ -168,7 +168,7 @@ def test_what_the_users_own_query_raises_is_the_cause_of_the_failure(pool, input
     assert caught.value.__cause__ is error
     assert (caught.value.thread, caught.value.query, caught.value.threads) == (1, 11, 3)
     assert caught.value.message == "ValueError: no such label: 7"
-    assert measuring_threads() == 0
+    measuring_threads(0)
 
 
 @pytest.mark.parametrize("text", ["std::exception", "could not execute a primitive"])
@@ -207,7 +207,7 @@ def test_ctrl_c_joins_every_thread(pool, inputs, measuring_threads):
 
     with pytest.raises(KeyboardInterrupt):
         open_session(pool, [inputs], query).measure(3, ENDLESS)
-    assert measuring_threads() == 0
+    measuring_threads(0)
 
 
 def test_a_second_ctrl_c_leaves_no_thread_behind_either(pool, inputs, measuring_threads):
@@ -228,7 +228,7 @@ def test_a_second_ctrl_c_leaves_no_thread_behind_either(pool, inputs, measuring_
     interrupting.start()
     with pytest.raises(KeyboardInterrupt):
         open_session(pool, [inputs], query).measure(3, ENDLESS)
-    assert measuring_threads() == 0
+    measuring_threads(0)
     interrupting.join()
 
 
@@ -243,16 +243,16 @@ def test_a_thread_that_cannot_be_started_leaves_none_behind(pool, inputs, monkey
     monkeypatch.setattr(threading.Thread, "start", refuse_the_third)
     with pytest.raises(RuntimeError, match="can't start new thread"):
         open_session(pool, [inputs]).measure(4, ENDLESS)
-    assert measuring_threads() == 0
+    measuring_threads(0)
 
 
 def test_threads_end_with_their_session(pool, inputs, measuring_threads):
     session = open_session(pool, [inputs])
     session.measure(3, PLAN)
     session.measure(1, PLAN)
-    assert measuring_threads() == 3
+    measuring_threads(3)
     session.close()
-    assert measuring_threads() == 0
+    measuring_threads(0)
 
 
 def test_the_same_thread_serves_a_predictor_in_every_window(pool, inputs):
@@ -314,7 +314,7 @@ def test_threads_that_a_failure_ended_are_replaced(pool, inputs, measuring_threa
     session = open_session(pool, [inputs], query)
     with pytest.raises(QueryFailed, match="ValueError: once"):
         session.measure(2, ENDLESS)
-    assert measuring_threads() == 0
+    measuring_threads(0)
     assert session.measure(2, PLAN).threads == 2
 
 
