@@ -6,6 +6,7 @@ They judge stored rounds by the code that ships, so they need parts of it that a
 from __future__ import annotations
 
 import dataclasses
+import functools
 import math
 import time
 from typing import TYPE_CHECKING, Any
@@ -106,9 +107,20 @@ def confidence(looks: Sequence[int]) -> float:
     return scaling.confidence_after_looks(scaling.ALPHA, len(looks))
 
 
+#: Replays judge every stored window hundreds of times; what was taken from one is worked out once.
+validity.lost_share = functools.cache(validity.lost_share)
+validity.set_aside = functools.cache(validity.set_aside)
+
+
+@functools.cache
+def _cpu(threads: int) -> Cpu:
+    """A machine with a core for each of so many threads: one object, which the caches above know again."""
+    return Cpu(usable_cores=threads, math_threads=1)
+
+
 def linear_verdicts(rounds: Sequence[Round], threads: int, confidence: float, beside_control: bool) -> list[Any]:
     """What the linear check concludes from rounds of one thread and ``threads``."""
-    cpu = Cpu(usable_cores=threads, math_threads=1)
+    cpu = _cpu(threads)
     evidence = Evidence(
         rounds=tuple(rounds),
         points=points_of(rounds, (1, threads), cpu, confidence),

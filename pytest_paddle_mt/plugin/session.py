@@ -39,6 +39,8 @@ class Session:
         self._engines: dict[str, Engine] | None = None
         self._checks: list[Check] | None = None
         self._reporters: list[Reporter] | None = None
+        #: What was resolved for some marks, by their identities; and these marks.
+        self._settings: dict[tuple[int, ...], tuple[list[pytest.Mark], Settings]] = {}
         #: By the name of a reporter, why its report could not be written.
         self.unwritten: dict[str, str] = {}
         #: The ledger; None until a test measures or baselines are updated.
@@ -76,10 +78,13 @@ class Session:
         from pytest_paddle_mt.plugin.resolve import resolve, scaling_marks
 
         marks = [] if item is None else scaling_marks(item)
-        found = resolve(self.config, marks)
-        if "engine" in found.sources:  # only then are the engines loaded, to know their names
-            resolve(self.config, marks, known_engines=tuple(self.engines()))
-        return found
+        key = tuple(id(mark) for mark in marks)  # kept below, so that none of these objects can become another
+        if key not in self._settings:
+            found = resolve(self.config, marks)
+            if "engine" in found.sources:  # only then are the engines loaded, to know their names
+                resolve(self.config, marks, known_engines=tuple(self.engines()))
+            self._settings[key] = (marks, found)
+        return self._settings[key][1]
 
     def engines(self) -> dict[str, Engine]:
         """Engines by name: our own, and those of other plugins."""
