@@ -72,6 +72,7 @@ __all__ = [
     "paddle_version",
     "pairs",
     "placed_rounds",
+    "points_of",
     "probing",
     "rule",
     "scaling",
@@ -120,14 +121,20 @@ def confidence(looks: Sequence[int]) -> float:
     return scaling.confidence_after_looks(scaling.ALPHA, len(looks))
 
 
-def linear_verdicts(rounds: Sequence[Round], threads: int, confidence: float, beside_control: bool) -> list[Any]:
+def linear_verdicts(
+    rounds: Sequence[Round],
+    threads: int,
+    confidence: float,
+    beside_control: bool,
+    limit: float = LIMITS.min_efficiency,
+) -> list[Any]:
     """What the linear check concludes from rounds of one thread and ``threads``."""
     cpu = Cpu(usable_cores=threads, math_threads=1)
     evidence = Evidence(
         rounds=tuple(rounds),
         points=points_of(rounds, (1, threads), cpu, confidence),
         thread_counts=(1, threads),
-        limits=LIMITS,
+        limits=dataclasses.replace(LIMITS, min_efficiency=limit),
         linear_until=threads,
         cpu=cpu,
         confidence=confidence,
