@@ -75,7 +75,7 @@ def configured_pool(request: pytest.FixtureRequest, config: Any) -> PredictorPoo
     _require_paddle()
     if config is None:
         raise UsageError("the fixture paddle_config returned None; return a paddle.inference.Config from it")
-    largest = max(settings.thread_counts or (available_cores().usable,))
+    largest = max(settings.thread_counts or (available_cores(settings.pin).usable,))
     pool = PredictorPool(
         config,
         method=settings.pool,

@@ -108,6 +108,10 @@ OPTIONS: tuple[Option, ...] = (
         "Batch size of inputs made from the model's own input shapes"
     ),
     Option("--paddle-device", "cpu|gpu:0", "device", "cpu").means("Where the model runs"),
+    Option("--paddle-pin", "auto|none|CPU,A-B,...", "pin", "auto").means(
+        "Where threads run: each one on a core of its own among these CPUs, in turn; auto and none leave it to the "
+        "scheduler"
+    ),
     Option("--paddle-min-efficiency", "SHARE", "min_efficiency", "0.85").means(
         "Smallest scaling efficiency (speedup over threads) that passes, above 0 and up to 1"
     ),

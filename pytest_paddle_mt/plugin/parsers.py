@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 FEWEST_QUERIES = 2  #: Throughput is counted between completions, so one query of a thread gives none.
 MAX_THREADS = 1024  #: Each thread gets its own predictor: beyond this, memory decides, not the model.
+LAST_CPU = 1023  #: The kernel's own sets of CPUs have room for so many.
 MAX_FORKS = 64  #: Each fork loads Paddle and the model: beyond this, memory decides, not the model.
 
 
@@ -204,6 +205,26 @@ def device(value: object) -> str:
     if text == "gpu":
         raise Refused("the number of the GPU is missing; write gpu:0 for the first one")
     raise Refused(f"{value!r} is not a device; write cpu, or gpu:0 for the first GPU")
+
+
+def pin(value: object) -> tuple[int, ...]:
+    """CPUs, ascending, of ``0,2-5``; none for ``auto`` and ``none``."""
+    step = "give auto, none, or CPUs such as 0,2-5"
+    if isinstance(value, str) and value.strip() in ("auto", "none"):
+        return ()
+    parts = value.split(",") if isinstance(value, str) else value if isinstance(value, (list, tuple)) else [value]
+    cpus: set[int] = set()
+    for part in parts:
+        ends = re.fullmatch(r"\s*([0-9]{1,4})\s*-\s*([0-9]{1,4})\s*", part) if isinstance(part, str) else None
+        first, last = (int(ends[1]), int(ends[2])) if ends else 2 * (_whole(part, step),)
+        if first > last:
+            raise Refused(f"the range runs backwards, from {first} down to {last}; write {last}-{first}")
+        if not 0 <= first <= last <= LAST_CPU:
+            raise Refused(f"there is no CPU {first if first < 0 else last}; {step}, each from 0 to {LAST_CPU}")
+        cpus.update(range(first, last + 1))
+    if not cpus:
+        raise Refused(f"the list is empty; {step}")
+    return tuple(sorted(cpus))
 
 
 def min_efficiency(value: object) -> float:
