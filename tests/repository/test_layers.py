@@ -19,6 +19,7 @@ NAME = "pytest_paddle_mt"
 RANKS = (
     ("testing",),
     ("extending",),
+    ("command",),
     ("plugin",),
     ("sweeps",),
     ("reporters",),
@@ -41,7 +42,7 @@ FAMILIES = {
 
 #: Who may import Paddle, and who may use ``pytest.Config``.
 MAY_IMPORT_PADDLE = ("predictors/", "plugin/configured_pool.py")
-MAY_USE_PYTEST_CONFIG = ("plugin", "workers")
+MAY_USE_PYTEST_CONFIG = ("command", "plugin", "workers")
 
 #: What has a ``config`` that is pytest's. (That of a pool is Paddle's.)
 OWNERS_OF_A_CONFIG = {"item", "metafunc", "node", "request", "session"}
@@ -142,7 +143,7 @@ def test_only_predictors_and_the_configured_pool_import_paddle(path):
 
 
 @pytest.mark.parametrize("path", MODULES, ids=str)
-def test_only_the_plugin_and_workers_use_the_config_of_pytest(path):
+def test_only_the_command_the_plugin_and_workers_use_the_config_of_pytest(path):
     if path.parts[0] not in MAY_USE_PYTEST_CONFIG:
         assert list(uses_of_pytest_config(ast.parse((PACKAGE / path).read_text()))) == []
 
