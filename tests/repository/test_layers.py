@@ -23,6 +23,7 @@ RANKS = (
     ("plugin",),
     ("sweeps",),
     ("reporters",),
+    ("exports",),
     ("checks",),
     ("baselines", "workers"),
     ("engines",),
@@ -37,7 +38,8 @@ RANK_OF = {part: rank for rank, parts in enumerate(RANKS) for part in parts}
 FAMILIES = {
     "checks": {"linear", "collapse", "drift", "against"},
     "engines": {"native", "python", "synthetic"},
-    "reporters": {"json_file", "junit", "pytest_benchmark", "terminal"},
+    "exports": {"bmf", "gab", "openmetrics", "table"},
+    "reporters": {"export_file", "json_file", "junit", "pytest_benchmark", "terminal"},
 }
 
 #: Who may import Paddle, and who may use ``pytest.Config``.
