@@ -280,6 +280,29 @@ def file(value: object) -> Path:
     return path
 
 
+def exports(value: object) -> tuple[tuple[str, Path], ...]:
+    """Formats and files, of ``csv:scaling.csv``, several with commas between them, or a list of such texts."""
+    from pytest_paddle_mt.exports import FORMATS
+
+    step = f"give FORMAT:FILE, such as csv:scaling.csv; formats: {', '.join(FORMATS)}"
+    texts = value if isinstance(value, (list, tuple)) else [value]
+    found: list[tuple[str, Path]] = []
+    for text in texts:
+        if not isinstance(text, str):
+            raise Refused(f"{text!r} is not a format and a file; {step}")
+        for one in re.split(rf",(?=\s*(?:{'|'.join(FORMATS)}):)", text):
+            form, colon, name = one.strip().partition(":")
+            if not colon:
+                raise Refused(f"{one!r} has no colon; {step}")
+            if form not in FORMATS:
+                raise Refused(f"there is no format {form!r}; {meant(form, FORMATS)} {step}")
+            path = file(name)
+            if path in [known for _, known in found]:
+                raise Refused(f"{name} is named twice; give each format a file of its own")
+            found.append((form, path))
+    return tuple(found)
+
+
 def interpreter(value: object) -> Path:
     """A Python interpreter: its file, or without a slash its name on the PATH."""
     step = "give a Python interpreter, such as ../before/.venv/bin/python"
@@ -319,7 +342,7 @@ def true_or_false(value: object) -> bool:
 
 
 #: Parsers of paths that are relative to the place where they were written.
-RELATIVE = (file, interpreter, directory)
+RELATIVE = (interpreter, directory)
 
 
 def meant(word: str, known: Collection[str]) -> str:

@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 
 SESSION_KEY = pytest.StashKey["Session"]()
 
+#: In the stash of a module whose node id was given by whoever collected it, and does not depend on its path.
+FIXED_ID = pytest.StashKey[bool]()
+
 
 class Session:
     """The state of this plugin in one pytest session."""
@@ -243,7 +246,9 @@ def test_key(item: pytest.Item) -> str:
     that is not below the rootdir depends on how pytest was called, so its path from the rootdir takes its place.
     """
     nodeid = item.nodeid
-    if item.config.rootpath not in item.path.parents:
+    module = item.getparent(pytest.Module)
+    fixed = module is not None and FIXED_ID in module.stash
+    if item.config.rootpath not in item.path.parents and not fixed:
         path = os.path.relpath(item.path, item.config.rootpath).replace(os.sep, "/")
         nodeid = f"{path}::{nodeid.partition('::')[2]}"
     callspec = getattr(item, "callspec", None)
