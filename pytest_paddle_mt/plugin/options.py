@@ -154,6 +154,9 @@ OPTIONS: tuple[Option, ...] = (
     Option("--paddle-json", "FILE", "file", unset="no file", per_test=False).means(
         "Write the results to this file, for programs"
     ),
+    Option("--paddle-html", "FILE", "file", unset="no file", per_test=False).means(
+        "Write a report with charts to this file, one HTML page; needs the extra `report`"
+    ),
 )
 
 #: Arguments that only the marker has: each is about one model.

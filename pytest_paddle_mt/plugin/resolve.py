@@ -6,6 +6,7 @@ Imported only when an option was given or a test measures; imports neither numpy
 from __future__ import annotations
 
 import dataclasses
+import importlib.util
 import os
 import sys
 import warnings
@@ -69,6 +70,8 @@ def resolve(
         default = f"--paddle-engine={BY_KEY['engine'].default}"
         _refuse_unknown_engines(chosen["engine"], sources.get("engine", default), known_engines)
     _refuse_contradictions(chosen, sources)
+    if chosen["html"] is not None and importlib.util.find_spec("jinja2") is None:
+        raise UsageError(f"{sources['html']}: the report needs Jinja2; pip install 'pytest-paddle-mt[report]'")
     return _settings(chosen, sources, config.rootpath)
 
 
@@ -144,6 +147,7 @@ def _settings(chosen: Mapping[str, Any], sources: dict[str, str], rootdir: Path)
         "limits": limits,
         "limits_two_sides": dataclasses.replace(limits, max_drift=two_sides("max_drift")),
         "json_path": chosen["json"],
+        "html_path": chosen["html"],
         "baselines": _baselines_in(rootdir, chosen["baselines"], sources.get("baselines")),
         "baseline_update": update,
         "sources": sources,

@@ -19,9 +19,11 @@ NAME = "pytest_paddle_mt"
 RANKS = (
     ("testing",),
     ("extending",),
+    ("command",),
     ("plugin",),
     ("sweeps",),
     ("reporters",),
+    ("html_report",),
     ("checks",),
     ("baselines", "workers"),
     ("engines",),
@@ -36,7 +38,7 @@ RANK_OF = {part: rank for rank, parts in enumerate(RANKS) for part in parts}
 FAMILIES = {
     "checks": {"linear", "collapse", "drift", "against"},
     "engines": {"native", "python", "synthetic"},
-    "reporters": {"json_file", "junit", "pytest_benchmark", "terminal"},
+    "reporters": {"html_file", "json_file", "junit", "pytest_benchmark", "terminal"},
 }
 
 #: Who may import Paddle, and who may use ``pytest.Config``.
