@@ -54,7 +54,7 @@ def totals(sweeps: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
 
 def summary(sweep: Sweep) -> str:
     """How far it scales, in one or two sentences for somebody who reads such a page for the first time."""
-    points = sweep["points"]
+    points: list[Any] = sweep["points"]
     if not points:
         return "Nothing was measured."
     if sweep.get("against"):
@@ -62,13 +62,13 @@ def summary(sweep: Sweep) -> str:
     single = next((point for point in points if point["threads"] == 1), None)
     text = "" if single is None else f"One thread serves {number(single['qps'])} queries per second. "
     until = sweep.get("linear_until")
-    judged = next((point for point in points if point["threads"] == until and until != 1), None)
-    shown = [point for point in points if point is judged or point is points[-1]]
-    for point in (one for one in shown if one["threads"] > 1):
+    for point in points:
+        if point["threads"] == 1 or point["threads"] not in (until, points[-1]["threads"]):
+            continue
         text += f"{counted(point['threads'], 'thread')} serve {number(point['qps'])}"
         if point["speedup"] is not None:
             text += f", {fixed(point['speedup'])} times as many"
-            text += f" ({point['efficiency']:.0%} of the ideal {point['threads']})" if point is judged else ""
+            text += f" ({point['efficiency']:.0%} of the ideal {point['threads']})" if point["threads"] == until else ""
         text += ". "
     if until is not None:
         reason = sweep.get("linear_until_reason")

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     import pytest
 
+    from pytest_paddle_mt.baselines import Run
     from pytest_paddle_mt.records import (
         Against,
         Cpu,
@@ -115,7 +116,13 @@ def entry(sweep: Sweep, measured: Measured) -> dict[str, Any]:
         "verdicts": [dataclasses.asdict(verdict) for verdict in sweep.verdicts],
         "warnings": [dataclasses.asdict(warning) for warning in sweep.warnings],
         "against": None if sweep.against is None else _against(sweep, sweep.against),
+        "baseline": {"runs": [_accepted(run) for run in sweep.accepted_runs]} if sweep.accepted_runs else None,
     }
+
+
+def _accepted(run: Run) -> dict[str, Any]:
+    points = [{"threads": point.threads, "qps": point.qps} for point in run.points]
+    return {"date": run.date, "commit": run.commit, "points": points}
 
 
 def _windows(measured: Measured, *, of_two_sides: bool) -> list[dict[str, Any]]:

@@ -98,7 +98,7 @@ def windows(qps: dict[int, float], rounds: int, *, timed: bool = True, side: str
 def sweep(**changes: Any) -> dict[str, Any]:
     """Sixteen threads on eight cores: linear up to eight, then level."""
     qps = changes.pop("qps", {1: 24.0, 2: 47.8, 4: 94.9, 8: 186.3, 16: 184.1})
-    rounds = changes.pop("measured_rounds", 24)
+    rounds = changes.pop("measured_rounds", 5)
     return {
         "nodeid": "tests/test_serving.py::test_mobilenet_v1_scales",
         "engine": "native",

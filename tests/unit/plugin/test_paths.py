@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import sys
 from collections.abc import Callable
@@ -153,3 +154,16 @@ def test_a_file_in_the_place_of_the_default_folder_is_refused(
 ) -> None:
     (pytester.path / "baselines").write_text("")
     assert refusal() == f"the default of --paddle-baselines: {pytester.path}/baselines is not a folder"
+
+
+# The report
+
+
+def test_a_report_needs_jinja2_before_anything_is_measured(
+    read: Read, refusal: Callable[..., str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    assert read(f"--paddle-html={tmp_path}/r.html").html_path == tmp_path / "r.html"
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    assert refusal("--paddle-html=r.html") == (
+        "--paddle-html=r.html: the report needs Jinja2; pip install 'pytest-paddle-mt[report]'"
+    )
