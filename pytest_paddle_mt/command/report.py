@@ -24,7 +24,14 @@ def add(subparsers: Any) -> None:
         "opened from disk and as a CI artifact.",
     )
     parser.add_argument("results", metavar="RESULTS.json", nargs="+", type=Path, help="a results file")
-    parser.add_argument("-o", "--output", metavar="FILE", required=True, type=Path, help="the page to write")
+    parser.add_argument(
+        "-o",
+        "--output",
+        metavar="FILE",
+        default="report.html",
+        type=Path,
+        help="the page to write; default: report.html",
+    )
     parser.set_defaults(run=run)
 
 

@@ -36,7 +36,7 @@ def test_it_makes_a_page_of_several_files(results, capsys):
 
 
 def test_a_file_that_is_named_twice_is_shown_once(results):
-    assert main(["report", "results.json", "results.json", "-o", "report.html"]) == 0
+    assert main(["report", "results.json", "results.json"]) == 0
     assert Path("report.html").read_text(encoding="utf-8").count("<article") == 1
 
 
