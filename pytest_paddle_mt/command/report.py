@@ -49,7 +49,15 @@ def run(arguments: argparse.Namespace) -> int:
     paths = list(dict.fromkeys(arguments.results))
     if os.path.realpath(output) in {os.path.realpath(path) for path in paths}:
         raise UsageError(f"-o {output} is one of the results files, which would be lost; give another name")
-    text = page({str(path): documents.read(path) for path in paths})
+    read = {str(path): documents.read(path) for path in paths}
+    try:
+        text = page(read)
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+        named = ", ".join(read)
+        raise UsageError(
+            f"{named}: a member has a form that this version does not know ({error!r}); write the results "
+            "again with this version"
+        ) from error
     try:
         write_atomically(output, text)
     except OSError as error:

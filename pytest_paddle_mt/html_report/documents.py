@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from pytest_paddle_mt.errors import UsageError
@@ -47,7 +48,7 @@ def read(path: Path) -> Document:
     except UnicodeDecodeError as error:
         raise UsageError(f"{path} is no text: {error.reason}; give a file that --paddle-json wrote") from error
     try:
-        document = json.loads(text, parse_constant=_refuse)
+        document = json.loads(text, parse_constant=_refuse, parse_float=_finite)
     except (ValueError, RecursionError) as error:
         raise UsageError(f"{path} is no JSON: {error}; give a file that --paddle-json wrote") from error
     found = document.get("schema") if isinstance(document, dict) else None
@@ -62,8 +63,13 @@ def read(path: Path) -> Document:
     return checked
 
 
+def _finite(text: str) -> float:
+    number = float(text)
+    return number if math.isfinite(number) else _refuse(text)
+
+
 def _refuse(constant: str) -> NoReturn:
-    raise ValueError(f"{constant} is no number in JSON")
+    raise ValueError(f"{constant} is no finite number")
 
 
 def _wrong(value: Any, shape: Any, where: str) -> str | None:

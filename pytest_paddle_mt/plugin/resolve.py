@@ -6,7 +6,6 @@ Imported only when an option was given or a test measures; imports neither numpy
 from __future__ import annotations
 
 import dataclasses
-import importlib.util
 import os
 import sys
 import warnings
@@ -70,8 +69,6 @@ def resolve(
         default = f"--paddle-engine={BY_KEY['engine'].default}"
         _refuse_unknown_engines(chosen["engine"], sources.get("engine", default), known_engines)
     _refuse_contradictions(chosen, sources)
-    if chosen["html"] is not None and importlib.util.find_spec("jinja2") is None:
-        raise UsageError(f"{sources['html']}: the report needs Jinja2; pip install 'pytest-paddle-mt[report]'")
     return _settings(chosen, sources, config.rootpath)
 
 

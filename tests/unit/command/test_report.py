@@ -58,6 +58,26 @@ def test_what_cannot_be_used_is_an_error_without_a_traceback(results, capsys):
     assert not Path("report.html").exists()
 
 
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"latency_ms": {"p50": "fast"}},
+        {"qps_ci": [1]},
+        {"qps": 10**400},
+        {"peak_rss_bytes": "much"},
+        {"fairness": []},
+    ],
+    ids=lambda wrong: next(iter(wrong)),
+)
+def test_a_member_of_an_unknown_form_is_an_error_without_a_traceback(results, capsys, wrong):
+    changed = sweep(measured_rounds=2)
+    changed["points"][1] |= wrong
+    results.write_text(json.dumps(document(changed)))
+    assert main(["report", "results.json"]) == 2
+    assert "results.json: a member has a form that this version does not know" in capsys.readouterr().err
+    assert not Path("report.html").exists()
+
+
 def test_without_jinja2_it_names_the_extra(results, capsys, monkeypatch):
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     assert main(["report", "results.json", "-o", "report.html"]) == 2

@@ -29,14 +29,15 @@ def test_a_results_file_is_read_as_it_is(tmp_path):
         ("[" * 100_000, "is no JSON"),
         ("[]", "has schema None and this version reads schema 1"),
         ('{"schema": 2}', "has schema 2 and this version reads schema 1"),
-        ('{"schema": NaN}', "NaN is no number in JSON"),
+        ('{"schema": NaN}', "NaN is no finite number"),
+        ('{"schema": 1e999}', "1e999 is no finite number"),
         ('{"schema": 1}', "is no results file: plugin_version is missing"),
         (json.dumps({**document(), "sweeps": {}}), "is no results file: sweeps is no list"),
         (json.dumps({**document(), "environment": "\x1b[31m"}), "is no results file: environment is '\\x1b[31m'"),
         (json.dumps(document(sweep(status="\x1b[31m"), sweep(status=None))), r"sweeps[1].status is 'None'"),
         (json.dumps(document(sweep(points=[{"threads": True}]))), "sweeps[0].points[0].threads is 'True'"),
     ],
-    ids=["empty", "deep", "list", "schema", "nan", "missing", "no-list", "control", "null", "bool"],
+    ids=["empty", "deep", "list", "schema", "nan", "huge", "missing", "no-list", "control", "null", "bool"],
 )
 def test_what_is_no_results_file_is_refused(tmp_path, text, why):
     with pytest.raises(UsageError) as refused:

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from pytest_paddle_mt.plugin.session import checked_settings
+from pytest_paddle_mt.workers import SERVER
 from tests.unit.plugin.helpers import Read
 
 # The other side of a comparison
@@ -160,10 +162,22 @@ def test_a_file_in_the_place_of_the_default_folder_is_refused(
 
 
 def test_a_report_needs_jinja2_before_anything_is_measured(
-    read: Read, refusal: Callable[..., str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    parse: Callable[..., pytest.Config], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert read(f"--paddle-html={tmp_path}/r.html").html_path == tmp_path / "r.html"
+    config = parse("--paddle-html=r.html")
+    checked_settings(config)
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
-    assert refusal("--paddle-html=r.html") == (
+    with pytest.raises(pytest.UsageError) as refused:
+        checked_settings(config)
+    assert str(refused.value) == (
         "--paddle-html=r.html: the report needs Jinja2; pip install 'pytest-paddle-mt[report]'"
     )
+
+
+def test_a_fork_needs_no_jinja2_for_the_report_of_its_parent(
+    parse: Callable[..., pytest.Config], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = parse("--paddle-html=r.html")
+    config.stash[SERVER] = object()  # type: ignore[misc]
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    checked_settings(config)
