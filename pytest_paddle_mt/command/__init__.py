@@ -35,6 +35,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         code: int = chosen.run(chosen)
     except PaddleMtError as error:
-        print(f"paddle-mt: {error}", file=sys.stderr)  # noqa: T201
+        print(f"paddle-mt: {error}", file=sys.stderr)
         return USAGE_ERROR
     return code

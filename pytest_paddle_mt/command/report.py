@@ -62,5 +62,5 @@ def run(arguments: argparse.Namespace) -> int:
         write_atomically(output, text)
     except OSError as error:
         raise UsageError(f"{output} could not be written: {error.strerror or error}; give another file") from error
-    print(f"report of {counted(len(paths), 'results file')} in {output}")  # noqa: T201
+    print(f"report of {counted(len(paths), 'results file')} in {output}")
     return 0
