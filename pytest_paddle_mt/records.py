@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
+    from pytest_paddle_mt.baselines import Run
+
 Status = Literal["pass", "fail", "inconclusive", "not_comparable", "no_data", "calibrating"]
 
 #: The statuses of a verdict, the worst first; a test's own status is the worst of its verdicts.
@@ -435,6 +437,7 @@ class Sweep:
     elapsed_s: float  #: Wall time of the sweep, in seconds.
     #: The other side of a comparison; None when there was none. The points above are then this side's.
     against: Against | None = None
+    accepted_runs: tuple[Run, ...] = ()  #: Of the stored baseline that it was compared with, the oldest first.
     #: Peak resident memory (VmHWM) of the process with all predictors, the largest where there were several, in bytes;
     #: None if unknown.
     peak_rss_bytes: int | None = None

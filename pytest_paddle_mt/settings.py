@@ -42,6 +42,7 @@ class Settings:
     against: Path | None
     against_rootdir: Path | None  #: Rootdir of the other side, absolute; None: the same.
     json_path: Path | None  #: Where results for programs go, absolute; None: nowhere.
+    html_path: Path | None  #: Where the report goes, absolute; None: nowhere.
     exports: tuple[tuple[str, Path], ...]  #: Formats for other services, each with its file, absolute.
     baselines: Path  #: Where baselines are stored, absolute.
     baseline_update: BaselineUpdate

@@ -11,7 +11,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from pytest_paddle_mt import __version__
-from pytest_paddle_mt.command import sweep
+from pytest_paddle_mt.command import report, sweep
 from pytest_paddle_mt.errors import PaddleMtError
 
 if TYPE_CHECKING:
@@ -29,12 +29,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="paddle-mt", description="Thread scaling of Paddle models.")
     parser.add_argument("--version", action="version", version=f"paddle-mt {__version__}")
     subparsers = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for subcommand in (sweep,):
+    for subcommand in (sweep, report):
         subcommand.add(subparsers)
     chosen = parser.parse_args(arguments)
     try:
         code: int = chosen.run(chosen)
     except PaddleMtError as error:
-        print(f"paddle-mt: {error}", file=sys.stderr)  # noqa: T201
+        print(f"paddle-mt: {error}", file=sys.stderr)
         return USAGE_ERROR
     return code

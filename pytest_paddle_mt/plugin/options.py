@@ -159,6 +159,9 @@ OPTIONS: tuple[Option, ...] = (
     Option("--paddle-json", "FILE", "file", unset="no file", per_test=False).means(
         "Write the results to this file, for programs"
     ),
+    Option("--paddle-html", "FILE", "file", unset="no file", per_test=False).means(
+        "Write a report with charts to this file, one HTML page; needs the extra `report`"
+    ),
     Option("--paddle-export", "FORMAT:FILE", "exports", unset="no file", per_test=False, repeated=True).means(
         "Write the figures for another service: bmf, gab, openmetrics or csv, such as csv:scaling.csv; may be given "
         "several times"

@@ -41,6 +41,10 @@ def configure(config: pytest.Config) -> None:
     with_benchmark = config.pluginmanager.hasplugin("benchmark")
     runner = fixtures.WithBenchmark() if with_benchmark else fixtures.WithoutBenchmark()
     config.pluginmanager.register(runner, "paddle_mt_runner")
+    if config.pluginmanager.hasplugin("html") and config.getoption("htmlpath", None):
+        from pytest_paddle_mt.plugin.pytest_html_row import PytestHtmlRow
+
+        config.pluginmanager.register(PytestHtmlRow(), "paddle_mt_pytest_html_row")
     if updates_baselines(config):
         from pytest_paddle_mt.plugin.baseline_update import BaselineAcceptance
 
@@ -137,4 +141,7 @@ def built_in_reporters(config: pytest.Config) -> Sequence[Reporter]:
     from pytest_paddle_mt import reporters
 
     settings = session_of(config).settings()
-    return [*reporters.built_in(settings.json_path), *reporters.exporting(settings.exports)]
+    return [
+        *reporters.built_in(settings.json_path, settings.html_path),
+        *reporters.exporting(settings.exports),
+    ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import random
 import re
@@ -209,10 +210,18 @@ def checked_settings(config: pytest.Config) -> None:
         return
     try:
         session = session_of(config)
+        _refuse_report_without_jinja2(session)
         if session.settings().against is not None or session.settings().against_rootdir is not None:
             session.against()
     except PaddleMtError as error:
         raise pytest.UsageError(str(error)) from error
+
+
+def _refuse_report_without_jinja2(session: Session) -> None:
+    """Refuse a report that cannot be made, before anything is measured; a fork makes none."""
+    settings = session.settings()
+    if settings.html_path is not None and session.server is None and importlib.util.find_spec("jinja2") is None:
+        raise UsageError(f"{settings.sources['html']}: the report needs Jinja2; pip install 'pytest-paddle-mt[report]'")
 
 
 def updates_baselines(config: pytest.Config) -> bool:

@@ -46,15 +46,18 @@ class Reporter(Protocol):
         """Called once, for the summary. What was measured is gone by then: a ``Sweep`` holds no windows."""
 
 
-def built_in(json_path: Path | None) -> list[Reporter]:
-    """The reporters that this package brings; the results file only where one was asked for."""
-    from pytest_paddle_mt.reporters.json_file import JsonReporter
+def built_in(json_path: Path | None, html_path: Path | None = None) -> list[Reporter]:
+    """The reporters that this package brings; those that write a file only where one was asked for."""
+    from pytest_paddle_mt.reporters.html_file import HtmlReporter
+    from pytest_paddle_mt.reporters.json_file import JsonReporter, document, entry
     from pytest_paddle_mt.reporters.junit import JunitReporter
     from pytest_paddle_mt.reporters.pytest_benchmark import PytestBenchmarkReporter
     from pytest_paddle_mt.reporters.terminal import TerminalTableReporter
 
     always: list[Reporter] = [PytestBenchmarkReporter(), JunitReporter(), TerminalTableReporter()]
-    return always if json_path is None else [JsonReporter(json_path), *always]
+    # The page is made of what the results file would contain, so that it can be made later, too.
+    page: list[Reporter] = [] if html_path is None else [HtmlReporter(html_path, entry, document)]
+    return [*([] if json_path is None else [JsonReporter(json_path)]), *page, *always]
 
 
 def exporting(exports: Sequence[tuple[str, Path]]) -> list[Reporter]:

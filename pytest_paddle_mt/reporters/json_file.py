@@ -17,11 +17,12 @@ from pytest_paddle_mt.statistics import latency, validity
 from pytest_paddle_mt.units import counted, ms, seconds
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
     from pathlib import Path
 
     import pytest
 
+    from pytest_paddle_mt.baselines import Run
     from pytest_paddle_mt.records import (
         Against,
         Cpu,
@@ -33,10 +34,13 @@ if TYPE_CHECKING:
         ServedInput,
         Sweep,
         Visit,
+        Window,
     )
     from pytest_paddle_mt.reporters import Finished
 
 SCHEMA = 1
+
+_MOST_SLOWEST = 20_000  #: A sweep has at most so many figures in its ``slowest_ms``.
 
 #: What the file takes over from a subject and from a point as it is.
 _OF_SUBJECT = ("engine", "device", "batch_size", "pool", "math_threads", "gil")
@@ -113,17 +117,43 @@ def entry(sweep: Sweep, measured: Measured) -> dict[str, Any]:
         "verdicts": [dataclasses.asdict(verdict) for verdict in sweep.verdicts],
         "warnings": [dataclasses.asdict(warning) for warning in sweep.warnings],
         "against": None if sweep.against is None else _against(sweep, sweep.against),
+        "baseline": {"runs": [_accepted(run) for run in sweep.accepted_runs]} if sweep.accepted_runs else None,
     }
+
+
+def _accepted(run: Run) -> dict[str, Any]:
+    points = [{"threads": point.threads, "qps": point.qps} for point in run.points]
+    return {"date": run.date, "commit": run.commit, "points": points}
 
 
 def _windows(measured: Measured, *, of_two_sides: bool) -> list[dict[str, Any]]:
     """The windows in the order in which they were measured; those of a comparison have their side."""
+    stages = (("sweep", measured.rounds), ("confirmation", measured.confirmation))
+    visits = [visit for _, rounds in stages for one in rounds for visit in one.visits]
+    first_ns = min((visit.window.opened_ns for visit in visits), default=0)
+    every = _every(visits)
     return [
-        {**_window(one, visit, measured.cpu, stage), **({"side": visit.side} if of_two_sides else {})}
-        for stage, rounds in (("sweep", measured.rounds), ("confirmation", measured.confirmation))
+        {
+            **_window(one, visit, measured.cpu, stage),
+            "opened_s": round(seconds(visit.window.opened_ns - first_ns), 3),
+            "slowest_ms": _slowest(visit.window) if one.index % every == 0 else None,
+            **({"side": visit.side} if of_two_sides else {}),
+        }
+        for stage, rounds in stages
         for one in rounds
         for visit in one.visits
     ]
+
+
+def _every(visits: Iterable[Visit]) -> int:
+    """Every how many rounds windows have the slowest query of each thread, so that the file stays small."""
+    return 1 + sum(visit.window.threads for visit in visits) // _MOST_SLOWEST
+
+
+def _slowest(window: Window) -> list[float | None]:
+    """The slowest query of each thread, in ms; None of a thread that completed none."""
+    of_threads = (thread.latencies.values_ns for thread in window.per_thread)
+    return [round(ms(float(values_ns[-1])), 4) if len(values_ns) else None for values_ns in of_threads]
 
 
 def _against(sweep: Sweep, against: Against) -> dict[str, Any]:

@@ -21,7 +21,7 @@ from pytest_paddle_mt.workers.opened import InForks
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
-    from pytest_paddle_mt.baselines import Stored
+    from pytest_paddle_mt.baselines import Run, Stored
     from pytest_paddle_mt.checks import OtherSide
     from pytest_paddle_mt.records import Against, Point, Round, Side, Subject, Verdict, Visit
     from pytest_paddle_mt.sweeps.rounds import Stop
@@ -144,6 +144,7 @@ def concluded(
     late: Sequence[str] = (),
     against: Against | None = None,
     rounds: Sequence[Round] = (),
+    accepted_runs: tuple[Run, ...] = (),
 ) -> Sweep:
     """A finished sweep.
 
@@ -157,6 +158,7 @@ def concluded(
         late: what went wrong in fresh processes after their last window, human-readable.
         against: the other side of a comparison.
         rounds: of the side that is judged; none where nothing was measured.
+        accepted_runs: of the stored baseline that it was compared with.
     """
     doubts: tuple[Warning, ...] = ()
     if terms.smoke_reason is None:
@@ -178,6 +180,7 @@ def concluded(
         smoke_reason=terms.smoke_reason,
         elapsed_s=time.monotonic() - terms.started_s,
         against=against,
+        accepted_runs=accepted_runs,
         peak_rss_bytes=resident_memory.peak_rss_bytes(rounds),
         pin=terms.pin,
     )

@@ -107,6 +107,8 @@ class _OneSide(Measuring):
     def concluded(self, judged: Judged, verdicts: tuple[Verdict, ...], late: Sequence[str]) -> Sweep:
         """The sweep: its last look, its confirmed verdicts, and what went wrong in forks after their last window."""
         evidence = judged.evidence
+        stored = self._stored
+        compared = None if stored is None or stored.objection is not None else stored.baseline
         return concluded(
             self.terms,
             self.subject,
@@ -116,6 +118,7 @@ class _OneSide(Measuring):
             self._linear_until,
             late=late,
             rounds=evidence.rounds,
+            accepted_runs=() if compared is None else compared.series.runs,
         )
 
     def _warnings(self, judged: Judged) -> Iterator[Warning]:

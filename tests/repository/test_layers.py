@@ -23,6 +23,7 @@ RANKS = (
     ("plugin",),
     ("sweeps",),
     ("reporters",),
+    ("html_report",),
     ("exports",),
     ("checks",),
     ("baselines", "workers"),
@@ -39,7 +40,7 @@ FAMILIES = {
     "checks": {"linear", "collapse", "drift", "against"},
     "engines": {"native", "python", "synthetic"},
     "exports": {"bmf", "gab", "openmetrics", "table"},
-    "reporters": {"export_file", "json_file", "junit", "pytest_benchmark", "terminal"},
+    "reporters": {"export_file", "html_file", "json_file", "junit", "pytest_benchmark", "terminal"},
 }
 
 #: Who may import Paddle, and who may use ``pytest.Config``.

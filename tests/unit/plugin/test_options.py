@@ -49,11 +49,12 @@ def test_the_options_are_those_that_exist_today_and_no_others() -> None:
         "--paddle-baseline-required",
         "--paddle-strict",
         "--paddle-json",
+        "--paddle-html",
         "--paddle-export",
     ]
 
 
-@pytest.mark.parametrize("option", ["--paddle-rate=9", "--paddle-html=h"])
+@pytest.mark.parametrize("option", ["--paddle-rate=9", "--paddle-tuning=t"])
 def test_an_option_that_comes_later_is_not_accepted_now(parse: Callable[..., pytest.Config], option: str) -> None:
     with pytest.raises(pytest.UsageError, match="unrecognized arguments"):
         parse(option)

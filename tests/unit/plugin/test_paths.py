@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import sys
 from collections.abc import Callable
@@ -9,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from pytest_paddle_mt.plugin.session import checked_settings
+from pytest_paddle_mt.workers import SERVER
 from tests.unit.plugin.helpers import Read
 
 # The other side of a comparison
@@ -181,3 +184,28 @@ def test_a_file_in_the_place_of_the_default_folder_is_refused(
 ) -> None:
     (pytester.path / "baselines").write_text("")
     assert refusal() == f"the default of --paddle-baselines: {pytester.path}/baselines is not a folder"
+
+
+# The report
+
+
+def test_a_report_needs_jinja2_before_anything_is_measured(
+    parse: Callable[..., pytest.Config], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = parse("--paddle-html=r.html")
+    checked_settings(config)
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(pytest.UsageError) as refused:
+        checked_settings(config)
+    assert str(refused.value) == (
+        "--paddle-html=r.html: the report needs Jinja2; pip install 'pytest-paddle-mt[report]'"
+    )
+
+
+def test_a_fork_needs_no_jinja2_for_the_report_of_its_parent(
+    parse: Callable[..., pytest.Config], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = parse("--paddle-html=r.html")
+    config.stash[SERVER] = object()  # type: ignore[misc]
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    checked_settings(config)

@@ -2,18 +2,35 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime
 import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from pytest_paddle_mt import __version__
 from pytest_paddle_mt.records import Interval, ServedInput, Sweep, UniversalScalability
 from pytest_paddle_mt.reporters import Finished
 from pytest_paddle_mt.reporters.json_file import JsonReporter, write_atomically
-from tests.builders import beside_control, latency_summary, measured, point, rounds_of, subject, sweep, verdict, warning
+from pytest_paddle_mt.statistics import latency
+from pytest_paddle_mt.testing import window
+from tests.builders import (
+    beside_control,
+    latency_summary,
+    measured,
+    point,
+    round_with,
+    rounds_of,
+    run_figures,
+    run_of,
+    subject,
+    sweep,
+    verdict,
+    warning,
+)
 
 NUMBER = (int, float)
 MAYBE_NUMBER = (int, float, type(None))
@@ -315,3 +332,32 @@ def test_the_summary_says_where_the_file_is(tmp_path):
     reporter.sweep_finished(finished(sweep()))
     reporter.session_finished([sweep()], terminal)
     assert terminal.lines == [f"paddle-mt: results of 1 sweep in {tmp_path / 'results.json'}"]
+
+
+def test_a_window_has_its_time_and_the_slowest_query_of_each_thread(written):
+    one, two = written["sweeps"][0]["windows"][:2]
+    assert (one["opened_s"], one["slowest_ms"]) == (0.0, [25.0])
+    assert two["slowest_ms"] == [pytest.approx(2 / 78 * 1000, abs=1e-3)] * 2
+
+
+def test_a_thread_that_completed_no_query_has_no_slowest_one(tmp_path):
+    idle = dataclasses.replace(window(2, 78).per_thread[1], latencies=latency.exact(np.zeros(0)))
+    with_idle = dataclasses.replace(window(2, 78), per_thread=(window(2, 78).per_thread[0], idle))
+    data = reported(tmp_path / "results.json", sweep(), rounds=(round_with(window(1, 40), with_idle),))
+    assert data["sweeps"][0]["windows"][1]["slowest_ms"][1] is None
+
+
+def test_a_sweep_of_very_many_threads_has_the_slowest_queries_of_some_rounds(tmp_path):
+    many = rounds_of({1: 40, 512: 4000}, count=24, queries=2)
+    data = reported(tmp_path / "results.json", sweep(), rounds=many)
+    windows = data["sweeps"][0]["windows"]
+    with_them = {one["round"] for one in windows if one["slowest_ms"] is not None}
+    assert with_them == set(range(0, 24, 2))
+
+
+def test_the_accepted_runs_that_a_sweep_was_compared_with_are_in_the_file(tmp_path):
+    compared = sweep(accepted_runs=(run_of(run_figures(1, 40.0), run_figures(2, 77.0)),))
+    [one] = reported(tmp_path / "results.json", compared)["sweeps"]
+    points = [{"threads": 1, "qps": 40.0}, {"threads": 2, "qps": 77.0}]
+    commit = "0123456789abcdef0123456789abcdef01234567"
+    assert one["baseline"] == {"runs": [{"date": "2026-01-31T12:00:00Z", "commit": commit, "points": points}]}

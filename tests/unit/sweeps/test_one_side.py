@@ -92,6 +92,7 @@ def test_a_gpu_that_saturates_at_once_gets_a_baseline_and_passes_it_from_then_on
     assert [point.threads for point in recorded.series.runs[0].points] == [1, 2]
     again, _ = swept("gpu:0", throughput=saturated, look_up=stored(recorded))
     assert again.linear_until == 1
+    assert (sweep.accepted_runs, again.accepted_runs) == ((), recorded.series.runs)
     assert {one.check for one in again.verdicts} == {"collapse", "drift"}
     assert {one.status for one in again.verdicts} == {"pass", "calibrating"}
     assert "curve_not_linear" in {one.kind for one in again.warnings}
