@@ -10,7 +10,19 @@ import functools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pytest_paddle_mt.baselines import Baseline, Figures, Run, Series, Stored, anchor, figures, report, rule, store
+from pytest_paddle_mt.baselines import (
+    Baseline,
+    Figures,
+    Run,
+    Series,
+    Stored,
+    anchor,
+    digests,
+    figures,
+    report,
+    rule,
+    store,
+)
 from pytest_paddle_mt.baselines.commit import commit_of
 from pytest_paddle_mt.baselines.words import differences
 from pytest_paddle_mt.errors import BaselineError
@@ -87,13 +99,14 @@ class Ledger:
         key = machine_key(machine)
         path = self._settings.baselines / key / store.file_name(test, subject.engine)
         baseline = store.load(path, test, subject.engine)
-        objection = None
+        objection = edited = None
         if baseline is not None:
             objection = _objection(baseline, machine, setting_of(subject))
+            edited = digests.edited(baseline)
         elif update == "none":
             objection = self._of_other_machines(path, test, subject.engine, machine)
         accepting = gate and (update == "all" or (update == "new" and baseline is None))
-        stored = Stored(baseline=baseline, path=path, objection=objection, accepting=accepting)
+        stored = Stored(baseline=baseline, path=path, objection=objection, accepting=accepting, edited=edited)
         if gate and self._settings.baseline_required and not accepting:
             _require(stored, test, key, thread_counts)
         if gate:
@@ -217,7 +230,7 @@ class Ledger:
         def changed(current: Baseline | None) -> Baseline:
             if current is not None and self._settings.baseline_update == "new":  # another process was faster
                 return current
-            return rule.accepted(current, new, offer.limits)
+            return digests.sealed(rule.accepted(current, new, offer.limits))
 
         before, after = store.change(offer.path, offer.test, offer.engine, changed)
         if after is before:

@@ -528,10 +528,28 @@ def test_facts_that_a_hand_changed_below_the_key_of_this_machine_are_not_compare
     assert "was recorded with another machine: instruction set quantum there and" in text(result)
 
 
+def test_a_file_whose_figures_were_edited_is_not_gated_and_an_update_keeps_it_as_it_is(store: Stored):
+    store.record()
+    (document,) = store.documents
+    for point in document["runs"][0]["points"]:
+        point["qps"] /= 2
+    store.edit(runs=document["runs"])
+    result = store.run()
+    result.assert_outcomes(skipped=1)
+    assert "INCONCLUSIVE drift: the baseline was edited after it was recorded: runs[0], of " in text(result)
+    result = store.run(UPDATE)
+    assert "new series, as the old one was edited (runs[0], of " in text(result)
+    (after,) = store.documents
+    assert f"digest of this run: {after['runs'][0]['digest']}" in text(result)
+    assert after["before"]["runs"][0]["digest"] == document["runs"][0]["digest"]
+    assert after["before"]["runs"][0]["points"][0]["qps"] == document["runs"][0]["points"][0]["qps"]
+
+
 def test_other_versions_are_compared_and_said(store: Stored):
     store.record()
     (document,) = store.documents
     document["runs"][0]["versions"]["paddlepaddle"] = "2.6.2"
+    del document["digest"], document["runs"][0]["digest"]  # as an earlier version wrote it
     store.files[0].write_text(json.dumps(document))
     result = store.run()
     result.assert_outcomes(passed=1)
