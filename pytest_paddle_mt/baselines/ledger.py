@@ -20,6 +20,7 @@ from pytest_paddle_mt.baselines import (
     digests,
     figures,
     report,
+    revisions,
     rule,
     store,
 )
@@ -191,6 +192,7 @@ class Ledger:
                 f"paddle-mt: no stored baseline for {counted(len(without), 'sweep')}, so drift was not judged; "
                 "--paddle-baseline-update records one"
             )
+        lines += self._edited()
         lines += [line for one in self._accepted for line in report.accepted_lines(one)]
         if self._kept:
             lines.append(f"paddle-mt: {counted(len(self._kept), 'baseline')} kept: --paddle-baseline-update-new-only")
@@ -202,6 +204,20 @@ class Ledger:
                 lines.append("paddle-mt: no baseline was updated: no test measured anything")
         lines += [f"paddle-mt: ERROR: {error}" for error in self._errors]
         return lines
+
+    def _edited(self) -> list[str]:
+        """Which of the baselines that were looked up this change edits, in lines; those written just now left out."""
+        written = {one.offer.path for one in self._accepted}
+        read = [one.path for one in self._looked_up.values() if one.baseline is not None and one.path not in written]
+        if not read:
+            return []
+        folder = self._settings.baselines
+        try:
+            commit = revisions.base_of(folder)
+            edits = [one for one in revisions.edits(folder, commit, read) if one.old or one.unreadable]
+        except revisions.NoSuchCommit:  # most often there is no repository
+            return []
+        return [f"paddle-mt: {revisions.lines(edits, commit)[0]}", *revisions.lines(edits, commit)[1:]] if edits else []
 
     def _of_other_machines(self, path: Path, test: str, engine: str, machine: Mapping[str, Fact]) -> str | None:
         """Why baselines of other machines cannot be used, human-readable; None where there are none."""

@@ -163,6 +163,12 @@ def mean(series: Series, threads: int, quantity: Quantity) -> float | None:
     return geometric_mean(values) if values else None
 
 
+def spread(series: Series, threads: int, quantity: Quantity) -> float | None:
+    """Standard deviation of the logarithm of a quantity between the accepted runs; None below two that have it."""
+    values = _accepted(series, threads, quantity, False)
+    return float(np.std(np.log(values), ddof=1)) if len(values) > 1 else None
+
+
 def linear_up_to(series: Series, thread_counts: Sequence[int], min_efficiency: float) -> int:
     """The largest of these counts, ascending, up to which the stored curve has the efficiency that is asked for.
 

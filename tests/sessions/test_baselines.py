@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -543,6 +544,19 @@ def test_a_file_whose_figures_were_edited_is_not_gated_and_an_update_keeps_it_as
     assert f"digest of this run: {after['runs'][0]['digest']}" in text(result)
     assert after["before"]["runs"][0]["digest"] == document["runs"][0]["digest"]
     assert after["before"]["runs"][0]["points"][0]["qps"] == document["runs"][0]["points"][0]["qps"]
+
+
+def test_the_summary_names_baselines_that_the_change_edits(store: Stored):
+    store.record()
+    who = ["-c", "user.name=A", "-c", "user.email=a@example.org"]
+    for arguments in (["init", "--quiet"], ["add", "baselines"], [*who, "commit", "--quiet", "-m", "One"]):
+        subprocess.run(["git", *arguments], cwd=store.suite.path, check=True)
+    assert "this change edits" not in text(store.run())
+    store.record()  # a run that this session adds itself is printed as such
+    store.run()
+    printed = text(store.run())
+    assert "paddle-mt: this change edits 1 baseline, compared with HEAD: " in printed
+    assert ".json: 1 -> 2 runs 1 thread: p50 latency 25 -> 25 ms (+0.0%), spread - -> 0.0%;" in printed
 
 
 def test_other_versions_are_compared_and_said(store: Stored):
