@@ -617,6 +617,17 @@ def test_ctrl_c_in_a_later_test_keeps_the_sweeps_before_it(forked):
     assert forked.processes() == []
 
 
+def test_a_cancelled_job_leaves_neither_forks_nor_their_files(forked):
+    forked.conftest(MOMENTS["native"])
+    process = forked.start()
+    until((forked.path / "native").exists)
+    process.terminate()
+    process.communicate(timeout=60)
+    assert process.returncode == -signal.SIGTERM
+    assert [path.name for path in forked.temporary.iterdir() if "paddle" in path.name] == []
+    until(lambda: not forked.processes())
+
+
 def test_forks_die_with_a_parent_that_is_killed(forked):
     forked.conftest(MOMENTS["native"])
     process = forked.start()
