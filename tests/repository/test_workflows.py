@@ -348,6 +348,9 @@ def test_somebody_elses_push_in_between_is_not_overwritten(repository, tmp_path)
         (".hidden/test_one.json", "{}", "no baseline"),
     ],
 )
+@pytest.mark.fault(
+    "baselines", "a job hands over what is no baseline, or an edited one", "nothing is pushed, and the file is named"
+)
 def test_what_is_no_baseline_is_refused_by_name_and_not_pushed(repository, name, text, why):
     pushing = repository.checkout("pushing", "main")
     record(pushing, "epyc-2c/test_good.json", 1, below="collected/a-job")
@@ -360,6 +363,7 @@ def test_what_is_no_baseline_is_refused_by_name_and_not_pushed(repository, name,
     assert repository.git("branch", "--list", BRANCH, cwd=repository.server) == ""
 
 
+@pytest.mark.fault("baselines", "the record branch has a bad file", "it is left out, and later runs are recorded")
 def test_a_bad_file_on_the_branch_does_not_stop_later_recordings(repository):
     record_and_propose(repository, "1", test_one=1, test_two=1, test_four=1)
     merged = repository.checkout("merged", "main")

@@ -258,6 +258,7 @@ def test_other_versions_than_before_are_said():
     assert of_kind("versions_differ", notes(baseline=baseline(series=series_of(run_of(*both))))) == []
 
 
+@pytest.mark.fault("baselines", "accepted runs spread as no machine does", "drift is inconclusive with the spread")
 def test_a_spread_that_no_machine_has_decides_nothing():
     wide = baseline(20.0, 160.0, 25.0, 140.0, 79.0, 30.0, 150.0, 22.0)
     found = the_verdict(30, wide)
@@ -267,6 +268,9 @@ def test_a_spread_that_no_machine_has_decides_nothing():
     assert the_verdict(1, wide).status == "fail"
 
 
+@pytest.mark.fault(
+    "machine", "the machine is far slower than in all accepted runs", "drift is inconclusive with both figures"
+)
 def test_a_machine_slower_than_its_probe_can_tell_is_undecided_with_both_figures():
     runs = [
         run_of(run_figures(2, 79 / one**5, probe=ProbeFigures(work=synthetic.probe_name(), qps=20_000 / one)))
