@@ -3,9 +3,10 @@
     python benchmarks/reliability/soak.py [--minutes M] [--quick]
 
 Each turn opens a session of the ``synthetic`` engine, measures windows with random thread counts, ends some of them by
-an error, and closes it; every fiftieth turn runs a pytest with two forks. It looks at the resident memory,
-threads, open descriptors and children of this process, and at temporary files. What counts is the growth from the end
-of the first tenth to the end, without memory that the allocator keeps to use again. Targets: no thread, descriptor, child or file more, and less than 5 MB.
+an error, and closes it; every fiftieth turn runs a pytest with two forks. It looks at the resident memory, threads,
+open descriptors and children of this process, and at temporary files. What counts is the growth from the end of the
+first tenth to the end, without memory that the allocator keeps to use again. Targets: no thread, descriptor, child or
+file more, and less than 5 MB.
 """
 
 from __future__ import annotations
