@@ -51,6 +51,7 @@ WarningKind = Literal[
     "threads_added",
     "threads_wait",
     "versions_differ",
+    "without_digest",
 ]
 
 GilState = Literal["held", "released", "unknown"]

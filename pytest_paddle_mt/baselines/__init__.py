@@ -1,8 +1,9 @@
 """Stored baselines: what a test measured before, one file for each machine and test.
 
 ``figures`` makes a run of a sweep, ``rule`` compares it with the accepted ones, ``schema`` and ``store`` write and read
-the files, and ``ledger`` decides what a session reads, accepts and prints. A file contains the latest accepted runs and
-their ``anchor``, the mean of the first of them, so that many small drifts do not add up unseen.
+the files, ``digests`` finds what was edited in them, ``revisions`` compares them with another commit, and ``ledger``
+decides what a session reads, accepts and prints. A file contains the latest accepted runs and their ``anchor``, the
+mean of the first of them, so that many small drifts do not add up unseen.
 """
 
 from __future__ import annotations
@@ -68,6 +69,7 @@ class Run:
     #: Versions by name, of this plugin, Paddle and Python; None where not installed.
     versions: Mapping[str, str | None]
     points: tuple[Figures, ...]  #: One entry for each thread count, ascending.
+    digest: str | None = None  #: ``digests.of_run`` when it was accepted; None in files of earlier versions.
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -104,6 +106,7 @@ class Series:
     anchor: Anchor
     #: The latest accepted runs, at least one and at most ``WINDOW_RUNS``, oldest first.
     runs: tuple[Run, ...]
+    digest: str | None = None  #: ``digests.of_series`` when it was written; None in files of earlier versions.
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -126,3 +129,4 @@ class Stored:
     #: Why this run cannot be compared with what is stored, human-readable; None where it can, or nothing is stored.
     objection: str | None
     accepting: bool  #: Whether this run is to be accepted whatever its figures, so that drift does not gate.
+    edited: str | None = None  #: What somebody has changed in the file, human-readable; None where its digests fit.

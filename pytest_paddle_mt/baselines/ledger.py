@@ -10,7 +10,20 @@ import functools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pytest_paddle_mt.baselines import Baseline, Figures, Run, Series, Stored, anchor, figures, report, rule, store
+from pytest_paddle_mt.baselines import (
+    Baseline,
+    Figures,
+    Run,
+    Series,
+    Stored,
+    anchor,
+    digests,
+    figures,
+    report,
+    revisions,
+    rule,
+    store,
+)
 from pytest_paddle_mt.baselines.commit import commit_of
 from pytest_paddle_mt.baselines.words import differences
 from pytest_paddle_mt.errors import BaselineError
@@ -87,13 +100,14 @@ class Ledger:
         key = machine_key(machine)
         path = self._settings.baselines / key / store.file_name(test, subject.engine)
         baseline = store.load(path, test, subject.engine)
-        objection = None
+        objection = edited = None
         if baseline is not None:
             objection = _objection(baseline, machine, setting_of(subject))
+            edited = digests.edited(baseline)
         elif update == "none":
             objection = self._of_other_machines(path, test, subject.engine, machine)
         accepting = gate and (update == "all" or (update == "new" and baseline is None))
-        stored = Stored(baseline=baseline, path=path, objection=objection, accepting=accepting)
+        stored = Stored(baseline=baseline, path=path, objection=objection, accepting=accepting, edited=edited)
         if gate and self._settings.baseline_required and not accepting:
             _require(stored, test, key, thread_counts)
         if gate:
@@ -178,6 +192,7 @@ class Ledger:
                 f"paddle-mt: no stored baseline for {counted(len(without), 'sweep')}, so drift was not judged; "
                 "--paddle-baseline-update records one"
             )
+        lines += self._edited()
         lines += [line for one in self._accepted for line in report.accepted_lines(one)]
         if self._kept:
             lines.append(f"paddle-mt: {counted(len(self._kept), 'baseline')} kept: --paddle-baseline-update-new-only")
@@ -189,6 +204,20 @@ class Ledger:
                 lines.append("paddle-mt: no baseline was updated: no test measured anything")
         lines += [f"paddle-mt: ERROR: {error}" for error in self._errors]
         return lines
+
+    def _edited(self) -> list[str]:
+        """Which of the baselines that were looked up this change edits, in lines; those written just now left out."""
+        written = {one.offer.path for one in self._accepted}
+        read = [one.path for one in self._looked_up.values() if one.baseline is not None and one.path not in written]
+        if not read:
+            return []
+        folder = self._settings.baselines
+        try:
+            commit = revisions.base_of(folder)
+            edits = [one for one in revisions.edits(folder, commit, read) if one.old or one.unreadable]
+        except revisions.NoSuchCommit:  # most often there is no repository
+            return []
+        return [f"paddle-mt: {revisions.lines(edits, commit)[0]}", *revisions.lines(edits, commit)[1:]] if edits else []
 
     def _of_other_machines(self, path: Path, test: str, engine: str, machine: Mapping[str, Fact]) -> str | None:
         """Why baselines of other machines cannot be used, human-readable; None where there are none."""
@@ -217,7 +246,7 @@ class Ledger:
         def changed(current: Baseline | None) -> Baseline:
             if current is not None and self._settings.baseline_update == "new":  # another process was faster
                 return current
-            return rule.accepted(current, new, offer.limits)
+            return digests.sealed(rule.accepted(current, new, offer.limits))
 
         before, after = store.change(offer.path, offer.test, offer.engine, changed)
         if after is before:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import textwrap
 from typing import TYPE_CHECKING
 
-from pytest_paddle_mt.baselines import rule, words
+from pytest_paddle_mt.baselines import digests, rule, words
 from pytest_paddle_mt.statistics import drift
 from pytest_paddle_mt.units import counted, megabytes
 
@@ -22,7 +22,11 @@ def accepted_lines(one: Accepted) -> list[str]:
     if one.before is None:
         head = f"new baseline, 1 run accepted{limit}"
     elif one.after.before is not None and one.after.before is one.before.series:
-        head = f"new series, as this run does not belong to the old one, which is kept as 'before'{limit}"
+        why = "this run does not belong to the old one, which"
+        edited = digests.edited(one.before)
+        if edited is not None:
+            why = f"the old one was edited ({edited}) and"
+        head = f"new series, as {why} is kept as 'before'{limit}"
     else:
         head = f"updated, {counted(len(series.runs), 'run')} accepted{limit}"
     old = None if one.before is None else one.before.series
@@ -30,6 +34,7 @@ def accepted_lines(one: Accepted) -> list[str]:
         f"paddle-mt: baseline of {one.offer.nodeid} ({one.offer.engine}): {head}",
         f"  in {one.offer.path}",
         *(line for point in one.offer.points for line in lines.wrap(_old_to_new(old, point))),
+        f"  digest of this run: {series.runs[-1].digest}",
     ]
 
 

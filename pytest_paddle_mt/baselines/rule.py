@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pytest_paddle_mt.baselines import ANCHOR_RUNS, WINDOW_RUNS, Baseline, Series, anchor
+from pytest_paddle_mt.baselines import ANCHOR_RUNS, WINDOW_RUNS, Baseline, Series, anchor, digests
 from pytest_paddle_mt.statistics import drift
 
 if TYPE_CHECKING:
@@ -79,11 +79,19 @@ class Comparison:
     #: is not relative to the probe.
     slower: float | None
     alone: Comparison | None  #: The same comparison without the probe; None where this one is without it.
+    #: Whether the machine is slower than in the accepted runs by so much more than it varied in them that they cannot
+    #: show what is due to it; the figures are then those of ``alone``.
+    untold: bool = False
 
     @property
     def drifted(self) -> bool:
         """Whether it is worse than it may be."""
-        return self.worse > self.limit
+        return self.worse > self.limit and not self.untold
+
+    @property
+    def too_wide(self) -> bool:
+        """Whether the accepted runs differ by more than those of one machine do."""
+        return self.spread > drift.WIDEST_SPREAD
 
     @property
     def explained(self) -> bool:
@@ -124,15 +132,19 @@ def compare(series: Series, figures: Sequence[Figures], limits: Limits) -> tuple
 def accepted(baseline: Baseline | None, new: Baseline, limits: Limits) -> Baseline:
     """``baseline`` with the one run of ``new`` accepted: added to its series, or as the first of a new series.
 
-    A new series begins where the setting or the machine differs, or where a quantity is beyond its limit, for better or
-    worse. The series that it replaces is kept as ``before``.
+    A new series begins where the setting or the machine differs, where a quantity is beyond its limit, for better or
+    worse, and where somebody has edited the old one. The series that it replaces is kept as ``before``.
     """
     if baseline is None:
         return new
     old, setting = baseline.series, new.series.setting
     (run,) = new.series.runs
     same = dict(old.setting) == dict(setting) and dict(baseline.machine) == dict(new.machine)
-    if not same or any(one.drifted or one.improved for one in compare(old, run.points, limits)):
+    if (
+        not same
+        or digests.edited(baseline)
+        or any(one.drifted or one.improved for one in compare(old, run.points, limits))
+    ):
         return dataclasses.replace(new, before=old)
     runs = (*old.runs, run)
     of_series = anchor.completed(old.anchor, runs) if old.anchor.runs >= ANCHOR_RUNS else anchor.of_runs(runs)
@@ -149,6 +161,12 @@ def mean(series: Series, threads: int, quantity: Quantity) -> float | None:
     """Geometric mean of a quantity over the accepted runs; None where no run has it."""
     values = _accepted(series, threads, quantity, False)
     return geometric_mean(values) if values else None
+
+
+def spread(series: Series, threads: int, quantity: Quantity) -> float | None:
+    """Standard deviation of the logarithm of a quantity between the accepted runs; None below two that have it."""
+    values = _accepted(series, threads, quantity, False)
+    return float(np.std(np.log(values), ddof=1)) if len(values) > 1 else None
 
 
 def linear_up_to(series: Series, thread_counts: Sequence[int], min_efficiency: float) -> int:
@@ -228,7 +246,8 @@ def _relative_to_probe(
     """``alone`` relative to the probe: compared with what the runs predict for a machine of this speed.
 
     None where the runs do not show that the quantity goes with the probe, and where the machine was no slower, as it
-    then explains nothing.
+    then explains nothing. Where the probe hardly varied in them, a line through them is no guide to a machine that is
+    much slower: its limit would let anything pass.
     """
     now = _with_probe(own, alone.quantity, own)
     if now is None:
@@ -246,6 +265,9 @@ def _relative_to_probe(
         before, runs, spread = np.array(first), alone.runs, found.spread_of_neighbours
     worse, slower = (float(part) for part in np.array(now) - before)
     leverage = found.leverage(slower)
+    if leverage > drift.MOST_LEVERAGE:
+        untold = alone.drifted and slower > 0
+        return dataclasses.replace(alone, slower=math.exp(slower), alone=alone, untold=True) if untold else None
     limit = drift.limit(spread, runs, margin, alpha, leverage)
     relative = dataclasses.replace(
         alone,

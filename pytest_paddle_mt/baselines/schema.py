@@ -6,6 +6,7 @@ Every figure is rounded to five significant digits, so that a diff shows what ch
 
 from __future__ import annotations
 
+import dataclasses
 import datetime
 import itertools
 import json
@@ -61,7 +62,7 @@ class _Wrong(Exception):
 
 def to_text(baseline: Baseline) -> str:
     """The text of the file of ``baseline``."""
-    members = _written(baseline, _TEST) | _written(baseline.series, SERIES) | _written(baseline, _BEFORE)
+    members = written(baseline, _TEST) | written(baseline.series, SERIES) | written(baseline, _BEFORE)
     document = {"schema": SCHEMA, **members}
     return json.dumps(document, indent=2, allow_nan=False, ensure_ascii=False) + "\n"
 
@@ -126,6 +127,8 @@ class _Kind:
     #: From the file's value and its path to the record's; raises ``_Wrong``.
     read: Callable[[object, str], Any]
     write: Callable[[Any], Any] = _unchanged  #: From the record's value to the file's.
+    #: Whether files may lack it, as those of earlier versions do; None is then left out.
+    may_lack: bool = False
 
 
 if TYPE_CHECKING:
@@ -141,17 +144,22 @@ def _members(value: object, where: str, table: _Table) -> dict[str, Any]:
     found = {}
     for key, kind in table.items():
         path = _path(where, key)
-        if key not in value:
+        if key in value:
+            found[_attribute(key)] = kind.read(value[key], path)
+        elif kind.may_lack:
+            found[_attribute(key)] = None
+        else:
             raise _Wrong(f"{path} is missing")
-        found[_attribute(key)] = kind.read(value[key], path)
     for key in value:
         if key not in table:
             raise _Wrong(f"{_shown(key)}{f' in {where}' if where else ''} is not known")
     return found
 
 
-def _written(record: object, table: _Table) -> dict[str, Any]:
-    return {key: kind.write(getattr(record, _attribute(key))) for key, kind in table.items()}
+def written(record: object, table: _Table) -> dict[str, Any]:
+    """What a file contains for a record, by the keys of its table: figures rounded, latencies in ms."""
+    values = ((key, kind, getattr(record, _attribute(key))) for key, kind in table.items())
+    return {key: kind.write(value) for key, kind, value in values if not (kind.may_lack and value is None)}
 
 
 def _attribute(key: str) -> str:
@@ -166,7 +174,7 @@ def _record(made: Callable[..., Any], table: _Table, check: _Check | None = None
             check(value, where)
         return made(**members)
 
-    return _Kind(read=read, write=lambda record: _written(record, table))
+    return _Kind(read=read, write=lambda record: written(record, table))
 
 
 def _list_of(kind: _Kind, check: _Check | None = None) -> _Kind:
@@ -186,6 +194,10 @@ def _optional(kind: _Kind) -> _Kind:
         read=lambda value, where: None if value is None else kind.read(value, where),
         write=lambda value: None if value is None else kind.write(value),
     )
+
+
+def _may_lack(kind: _Kind) -> _Kind:
+    return dataclasses.replace(kind, may_lack=True)
 
 
 def _facts(always: tuple[str, ...], *together: tuple[str, ...]) -> _Kind:
@@ -243,6 +255,10 @@ def _is_date(value: Any) -> bool:
     return True
 
 
+def _is_digest(value: Any) -> bool:
+    return isinstance(value, str) and re.fullmatch("[0-9a-f]{32}", value) is not None
+
+
 def _is_fact(value: Any) -> bool:
     if type(value) in (int, float):
         return bool(abs(value) <= _MOST)  # false for NaN
@@ -263,6 +279,7 @@ _COUNT = _scalar("a whole number above 0 and below 2^63", lambda value: type(val
 _FACT = _scalar(f"text, a number or null, numbers up to {_MOST:g}, {_PLAIN_TEXT}", _is_fact)
 _FIGURE = _scalar(f"a number above 0, from {_LEAST:g} to {_MOST:g}", _is_figure, unit=1.0)
 _LATENCY = _scalar(f"a number above 0, from {_LEAST:g} to {_MOST:g}", _is_figure, unit=float(NS_PER_MS))
+_DIGEST = _scalar("a digest of 32 hexadecimal digits", _is_digest)
 _VERSIONS = _Kind(read=_read_versions, write=dict)
 
 
@@ -322,6 +339,7 @@ RUN: _Table = {
     "commit": _optional(_TEXT),
     "versions": _VERSIONS,
     "points": _list_of(_record(Figures, POINT, _check_percentiles), _check_points),
+    "digest": _may_lack(_DIGEST),
 }
 SERIES: _Table = {
     "setting": _facts(
@@ -331,6 +349,7 @@ SERIES: _Table = {
     ),
     "anchor": _record(Anchor, ANCHOR),
     "runs": _list_of(_record(Run, RUN)),
+    "digest": _may_lack(_DIGEST),
 }
 _TEST: _Table = {
     "test": _NAME,

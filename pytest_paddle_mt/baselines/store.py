@@ -10,13 +10,14 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
-import hashlib
 import os
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_paddle_mt.baselines import schema
+from pytest_paddle_mt.baselines.file_names import file_name as file_name
+from pytest_paddle_mt.baselines.file_names import stem as stem
 from pytest_paddle_mt.errors import BaselineError
 from pytest_paddle_mt.files import make_directory, no_file, write_atomically
 
@@ -26,24 +27,6 @@ if TYPE_CHECKING:
     from pytest_paddle_mt.baselines import Baseline
 
 _MACHINE = re.compile("[a-z0-9-]+")  #: The name of a folder for one machine: ``facts.machine_key``.
-
-_READABLE = 100  #: Length of the readable part of a file's name, so that the whole fits a file name.
-
-
-def file_name(test: str, engine: str) -> str:
-    """The name of the file of a test and an engine: readable and unique."""
-    return f"{stem(test)}-{_plain(engine)}.json"
-
-
-def stem(test: str) -> str:
-    """What the names of a test's files begin with, for every engine."""
-    readable = _plain(test)[-_READABLE:].lstrip("-.")
-    own = hashlib.sha256(test.encode()).hexdigest()[:8]
-    return f"{readable}-{own}" if readable else own
-
-
-def _plain(text: str) -> str:
-    return re.sub(r"[^A-Za-z0-9_.]+", "-", text.replace(".py::", "-")).strip("-.")
 
 
 def load(path: Path, test: str, engine: str) -> Baseline | None:

@@ -68,7 +68,7 @@ def gating(
 
 def _accepted(stored: Stored | None) -> Series | None:
     """The accepted runs that this one can be compared with."""
-    if stored is None or stored.baseline is None or stored.objection is not None:
+    if stored is None or stored.baseline is None or stored.objection is not None or stored.edited is not None:
         return None
     return stored.baseline.series
 

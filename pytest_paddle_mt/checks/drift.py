@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from pytest_paddle_mt.baselines import figures, rule, words
+from pytest_paddle_mt.baselines import digests, figures, rule, words
 from pytest_paddle_mt.records import Verdict, Warning
 from pytest_paddle_mt.statistics import drift, validity
 from pytest_paddle_mt.units import counted
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from pytest_paddle_mt.records import Limits, Status
 
 NAME = "drift"
+
+_RESTORE = "restore its file from version control, or begin a new series with --paddle-baseline-update"
 
 _LOGARITHM_MOST = 700.0  #: Of a factor that is printed; the exponential of 710 is no float any more.
 
@@ -54,10 +56,11 @@ def notes(evidence: Evidence) -> tuple[Warning, ...]:
             Warning(kind="drift_accepted", text=f"does not gate, as this run is to be accepted: {one.reason}")
             for one in beyond
         )
-    if stored.baseline is None or stored.objection is not None:
+    if stored.baseline is None or stored.objection is not None or stored.edited is not None:
         return ()
     series = stored.baseline.series
     return (
+        *(Warning(kind="without_digest", text=text) for text in _without_digest(series)),
         *(Warning(kind="not_in_baseline", text=text) for text in _unknown(evidence, series)),
         *(Warning(kind="not_compared", text=text) for text in _not_compared(evidence, series)),
         *(Warning(kind="versions_differ", text=text) for text in _other_versions(evidence, series)),
@@ -67,6 +70,9 @@ def notes(evidence: Evidence) -> tuple[Warning, ...]:
 def _verdicts(evidence: Evidence, stored: Stored) -> list[Verdict]:
     if stored.objection is not None:
         return [_verdict(None, "not_comparable", stored.objection)]
+    if stored.edited is not None:
+        reason = f"the baseline was edited after it was recorded: {stored.edited}; {_RESTORE}"
+        return [_verdict(None, "inconclusive", reason)]
     if stored.baseline is None:
         return []
     series = stored.baseline.series
@@ -93,9 +99,17 @@ def _verdicts(evidence: Evidence, stored: Stored) -> list[Verdict]:
 def _judged(comparisons: Sequence[Comparison], series: Series, limits: Limits) -> Verdict:
     """The verdict on one thread count: that of the most telling quantity."""
     worst = _most_telling(comparisons)
+    wide = max(comparisons, key=lambda one: one.spread)
+    if wide.too_wide and not worst.drifted:
+        return _verdict(worst.threads, "inconclusive", _too_wide(wide))
     runs = rule.runs_with(series, worst.threads)
     reason = f"{_change(worst)}, {_limit(worst, limits)}"
-    if worst.explained:
+    if worst.untold:
+        reason += (
+            ". But the machine was slower, by more than it varied in the accepted runs, so they do not show what is "
+            "due to that. Run it again"
+        )
+    elif worst.explained:
         assert worst.alone is not None, "it is what is explained"
         reason += (
             f". By itself it is beyond its limit of {words.percent(_factor(worst, worst.alone.limit))}: the machine "
@@ -134,6 +148,8 @@ def _change(one: Comparison) -> str:
     described = f"{one.quantity.name} with {counted(one.threads, 'thread')} {changed}"
     if one.slower is None:
         return described
+    if one.untold:
+        return f"{described}, while the probe's time changed by {words.percent(one.slower)}"
     left = words.percent(_factor(one, one.worse))
     return f"{described}, {left} relative to the probe, whose time changed by {words.percent(one.slower)}"
 
@@ -144,15 +160,24 @@ def _limit(one: Comparison, limits: Limits) -> str:
         of = f"the first {counted(one.runs, 'accepted run')}, the anchor"
     else:
         of = f"the mean of {counted(one.runs, 'accepted run')}"
-    word = "beyond" if one.drifted else "within"
+    word = "beyond" if one.worse > one.limit else "within"
     how = "an assumed " if one.runs == 1 else "a partly assumed " if one.runs < drift.FULL_RUNS else "a "
     spread = f"{how}spread between runs of {math.expm1(one.spread):.1%}"
-    if one.slower is not None:
+    if one.slower is not None and not one.untold:
         spread += " relative to the probe"
     return (
         f"{word} the limit of {words.percent(_factor(one, one.limit))} against {of} ({one.quantity.option()} "
         f"{one.quantity.margin(limits):.0%}, and {spread}); {words.percent(_factor(one, one.detectable))} would be "
         "found 19 times in 20"
+    )
+
+
+def _too_wide(one: Comparison) -> str:
+    return (
+        f"{one.quantity.name} with {counted(one.threads, 'thread')} has a spread between {one.runs} accepted runs of "
+        f"{math.expm1(one.spread):.0%}, and runs on one machine do not differ by more than "
+        f"{math.expm1(drift.WIDEST_SPREAD):.0%}: within it, a run may be anything. Look at how its file came about; "
+        f"{_RESTORE}"
     )
 
 
@@ -192,6 +217,16 @@ def _not_compared(evidence: Evidence, series: Series) -> list[str]:
                 "few queries for it, or none in a round that was left alone"
             )
     return lines
+
+
+def _without_digest(series: Series) -> list[str]:
+    """How many accepted runs nothing binds to their sweeps, human-readable."""
+    lacking = digests.without(series)
+    if not lacking:
+        return []
+    runs = counted(len(series.runs), "accepted run")
+    why = "as an earlier version recorded them: an edit of their figures would not show"
+    return [f"{lacking} of {runs} of the baseline have no digest, {why}"]
 
 
 def _listed(thread_counts: Sequence[int]) -> str:

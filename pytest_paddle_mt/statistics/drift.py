@@ -28,6 +28,14 @@ FALSE_ALARM = 0.20
 #: Accepted runs show that a figure goes with the probe when their slope is above zero at this level, one-sided.
 EVIDENCE = 0.05
 
+#: A probe tells what to expect of a machine up to this leverage: as far from the mean of the accepted runs as three
+#: times the square root of their sum of squares, where a prediction is three times as uncertain as at the mean. Chosen.
+MOST_LEVERAGE = 9.0
+
+#: Runs of one test on one machine differ by less than this, as a standard deviation of logarithms: the widest spread
+#: between jobs that was recorded, on a busy machine, is 0.26 (``docs/evidence.md``).
+WIDEST_SPREAD = 0.5
+
 #: Cached, as a test asks for the same few degrees of freedom many times.
 _quantile = functools.lru_cache(maxsize=256)(student_t_quantile)
 

@@ -2,7 +2,8 @@
 
 Guarantees
     * Forks are started and made ready before the first window; while one measures, the others wait and use no CPU.
-    * When ``close`` has returned or raised, no process that these forks started in their process groups is left.
+    * When ``close`` has returned or raised, no process that these forks started in their process groups is left, and
+      none of their files. SIGTERM and SIGHUP leave none either; SIGKILL leaves the files.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_paddle_mt.errors import ForkFailed
+from pytest_paddle_mt.interrupts import before_a_signal_ends
 from pytest_paddle_mt.workers.fork import ForkWorker
 
 if TYPE_CHECKING:
@@ -48,6 +50,7 @@ class Crew:
         self._seed = seed
         self._role = role
         self._directory = Path(tempfile.mkdtemp(prefix="pytest-paddle-mt-"))
+        self._stays = before_a_signal_ends(self._put_away)
 
     @property
     def subject(self) -> Subject:
@@ -110,7 +113,13 @@ class Crew:
             for worker in self.workers:
                 worker.kill()
             self.outputs = {worker.fork: text for worker in self.workers if (text := worker.process.output()).strip()}
-            shutil.rmtree(self._directory, ignore_errors=True)
+            self._put_away()
+            self._stays()
+
+    def _put_away(self) -> None:
+        for worker in self.workers:
+            worker.kill()
+        shutil.rmtree(self._directory, ignore_errors=True)
 
     def _interrupt(self) -> None:
         deadline_s = time.monotonic() + INTERRUPT_S

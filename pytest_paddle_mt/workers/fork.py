@@ -378,7 +378,12 @@ class ForkWorker:
     def _advice(self) -> str:
         """How to find out more: with less than what it failed with."""
         fewer = "with one thread (--paddle-threads=1) or " if self._threads > 1 else ""
-        return f"Find out whether it also happens {fewer}without forks (--paddle-forks=0)"
+        less = "without forks (--paddle-forks=0)"
+        if self._place is not None:  # a comparison has a fork on each side, whatever --paddle-forks is
+            less = f"there alone ({self._place.python} -m pytest, in {self._place.rootdir}, without --paddle-against)"
+        elif self._role is not None and self._role.against:
+            less = "without the comparison (no --paddle-against, and --paddle-forks=0)"
+        return f"Find out whether it also happens {fewer}{less}"
 
 
 def _signal_name(number: int) -> str:

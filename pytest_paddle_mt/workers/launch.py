@@ -111,6 +111,7 @@ class Role:
     side: Side  #: Which of the two things that ``compare`` was given they serve.
     place: Place | None  #: Where they run; None: here.
     first: int  #: Number of the first: no two processes of a test have the same.
+    against: bool  #: Whether the other side is another interpreter or checkout.
 
 
 def command(descriptor: int, place: Place | None = None) -> list[str]:

@@ -107,8 +107,10 @@ class InForks:
         if places is None:
             self._crews["this"] = Crew(item, count, seed)
         else:
+            against = any(place is not None for place in places.values())
             for index, (side, place) in enumerate(places.items()):
-                self._crews[side] = Crew(item, count, seed, Role(side=side, place=place, first=1 + index * count))
+                role = Role(side=side, place=place, first=1 + index * count, against=against)
+                self._crews[side] = Crew(item, count, seed, role)
 
     def __enter__(self) -> Opened:
         try:

@@ -23,6 +23,7 @@ import numpy as np
 
 from pytest_paddle_mt.errors import PaddleMtError
 from pytest_paddle_mt.records import Latencies, Noise, ServedInput, Side, Subject, ThreadWindow, Window, WindowPlan
+from pytest_paddle_mt.units import printable
 
 if TYPE_CHECKING:
     import socket
@@ -195,8 +196,8 @@ class Channel:
             if not dataclasses.is_dataclass(message):
                 raise ValueError("it should be a record")
             return message
-        except (ValueError, KeyError, TypeError, IndexError) as error:
-            raise Garbled(f"{_shown(head)} is no message of protocol {PROTOCOL} ({error})") from error
+        except Exception as error:  # NumPy's parser of types alone raises four kinds
+            raise Garbled(f"{_shown(head)} is no message of protocol {PROTOCOL} ({_named(error)})") from error
 
     def receive_hello(self, timeout_s: float | None = None) -> Hello:
         """Wait for the first message of a fork of any version; what it lacks becomes -1 or an empty text.
@@ -215,8 +216,8 @@ class Channel:
                 python=str(fields.get("python", "")),
                 package=str(fields.get("package", "")),
             )
-        except (ValueError, TypeError, AttributeError) as error:
-            raise Garbled(f"{_shown(head)} is no first message ({error})") from error
+        except Exception as error:
+            raise Garbled(f"{_shown(head)} is no first message ({_named(error)})") from error
 
     def close(self) -> None:
         """Close this end. Safe to call twice."""
@@ -237,8 +238,8 @@ class Channel:
             for length in json.loads(body[8:at]):
                 blobs.append(body[at : at + length])
                 at += length
-        except (ValueError, TypeError, struct.error) as error:
-            raise Garbled(f"{_shown(body)} is no part of a message") from error
+        except Exception as error:
+            raise Garbled(f"{_shown(body)} is no part of a message ({_named(error)})") from error
         return head, blobs
 
     def _exactly(self, count: int, deadline_s: float | None, started: bool = True) -> bytes:
@@ -294,7 +295,7 @@ def _record(plain: Any, blobs: list[bytes]) -> Any:
     """The inverse of ``_plain``, except that a list comes back as a tuple.
 
     Raises:
-        ValueError, KeyError, TypeError, IndexError: ``plain`` was not made by ``_plain``.
+        Exception: ``plain`` was not made by ``_plain``.
     """
     if not isinstance(plain, list):
         return plain
@@ -312,6 +313,11 @@ def _record(plain: Any, blobs: list[bytes]) -> Any:
         name, fields = rest
         return _RECORDS[name](**{key: _record(one, blobs) for key, one in fields.items()})
     raise ValueError(f"unknown kind {kind!r}")
+
+
+def _named(error: Exception) -> str:
+    """An error in one short line, without control characters."""
+    return f"{type(error).__name__}: {printable(str(error))[:200]}"
 
 
 def _shown(raw: bytes) -> str:

@@ -156,3 +156,13 @@ def test_ci_tries_the_same_paddles_here_and_there():
     run, workflow = (ROOT / ".ci/run").read_text(), (ROOT / ".github/workflows/tests.yml").read_text()
     for version in re.findall(r"for version in (.*); do", run)[0].split():
         assert f'"{version}"' in workflow
+
+
+def test_the_page_on_faults_has_every_marked_test_and_no_other(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.syspath_prepend(str(ROOT / "docs"))
+    import reliability_table
+
+    page = reliability_table.PAGE.read_text()
+    assert reliability_table.with_tables(page) == page, "run python docs/reliability_table.py"
+    parts = re.findall(r"<!-- (.*): written by reliability_table.py -->", page)
+    assert {row.part for row in reliability_table.rows()} == set(parts)

@@ -5,6 +5,7 @@ Only what zizmor does not report: ``.ci/checks`` runs it on all of these workflo
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import re
 import shutil
@@ -14,7 +15,10 @@ from typing import NamedTuple
 
 import pytest
 
+from pytest_paddle_mt.baselines import digests, schema
+from pytest_paddle_mt.baselines.file_names import file_name
 from pytest_paddle_mt.plugin.options import OPTIONS
+from tests.builders import MACHINE, baseline
 from tests.repository.test_docs import PAGES, ROOT, blocks, relative
 
 
@@ -140,6 +144,11 @@ class Repository:
         first = self.checkout("first")
         self.git("checkout", "--quiet", "-B", "main", cwd=first)
         shutil.copytree(ROOT / ".ci", first / ".ci")
+        package = ROOT / "pytest_paddle_mt"
+        for module in [*package.glob("*.py"), *package.glob("baselines/*.py"), *package.glob("machine/*.py")]:
+            copy = first / module.relative_to(ROOT)
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(module, copy)
         (first / "baselines").mkdir()
         (first / "baselines/README.md").write_text("About baselines.\n")
         self.commit(first, "main")
@@ -179,15 +188,28 @@ def script(checkout: Path, *arguments: str, fails: bool = False) -> str:
     return done.stdout + done.stderr
 
 
-def record(checkout: Path, name: str, runs: int, below: str = STORE):
+def document(name: str, count: int) -> tuple[str, str]:
+    """The path and text of a baseline of ``count`` runs, for a name such as ``epyc-2c/test_one.json``."""
+    machine, test = name.removesuffix(".json").split("/")
+    model, cores = machine.removesuffix("c").rsplit("-", 1)
+    facts = {**MACHINE, "cpu_model": model, "instruction_set": None, "usable_cores": int(cores)}
+    known = dataclasses.replace(baseline(*[40.0] * count), test=test, machine=facts)
+    return f"{machine}/{file_name(test, known.engine)}", schema.to_text(digests.sealed(known))
+
+
+def record(checkout: Path, name: str, runs: int, below: str = STORE) -> Path:
     """What the plugin does under --paddle-baseline-update."""
-    file = checkout / below / name
+    path, text = document(name, runs)
+    file = checkout / below / path
     file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text(json.dumps({"runs": runs}))
+    file.write_text(text)
+    return file
 
 
 def runs(baselines: dict[str, str]) -> dict[str, int]:
-    return {name: json.loads(text)["runs"] for name, text in baselines.items()}
+    """How many runs each has, by its machine and test."""
+    found = [(name.partition("/")[0], json.loads(text)) for name, text in baselines.items()]
+    return {f"{machine}/{one['test']}.json": len(one["runs"]) for machine, one in found}
 
 
 @pytest.fixture
@@ -218,7 +240,8 @@ def test_a_run_goes_on_from_what_waits_to_be_merged(repository):
     record_and_propose(repository, "1", test_one=1, test_two=1)
     measuring = repository.checkout("measuring", "main")
     script(measuring, "carry", BRANCH)
-    assert json.loads((measuring / STORE / "epyc-2c/test_one.json").read_text()) == {"runs": 1}
+    path, text = document("epyc-2c/test_one.json", 1)
+    assert (measuring / STORE / path).read_text() == text
     record_and_propose(repository, "2", test_one=2)
     assert runs(repository.baselines(BRANCH)) == {"epyc-2c/test_one.json": 2, "epyc-2c/test_two.json": 1}
 
@@ -237,12 +260,12 @@ def test_the_branch_is_one_commit_on_top_of_main_however_often_it_is_recorded(re
 def test_of_two_jobs_that_recorded_the_same_test_the_first_is_kept_and_it_is_said(repository):
     """Two cards of one model: no file holds what both have added."""
     pushing = repository.checkout("pushing", "main")
-    record(pushing, "h200/test_one.json", 2, below="collected/card-0")
-    record(pushing, "h200/test_one.json", 3, below="collected/card-1")
-    record(pushing, "l4/test_one.json", 4, below="collected/card-1")
+    record(pushing, "h200-2c/test_one.json", 2, below="collected/card-0")
+    record(pushing, "h200-2c/test_one.json", 3, below="collected/card-1")
+    record(pushing, "l4-2c/test_one.json", 4, below="collected/card-1")
     said = script(pushing, "propose", BRANCH, "collected")
-    assert "h200/test_one.json comes from two jobs; that of card-0 is kept, that of " in said
-    assert runs(repository.baselines(BRANCH)) == {"h200/test_one.json": 2, "l4/test_one.json": 4}
+    assert re.search(r"h200-2c/test_one-\w+-native.json comes from two jobs; that of card-0 is kept, that of ", said)
+    assert runs(repository.baselines(BRANCH)) == {"h200-2c/test_one.json": 2, "l4-2c/test_one.json": 4}
 
 
 @pytest.mark.parametrize("name", ["baselines.yml", "gpu-gate.yml"])
@@ -265,7 +288,7 @@ def test_only_what_this_run_recorded_is_collected(repository):
     (measuring / STORE / "xeon-4c/.lock").write_text("")
     assert "2 recorded" in script(measuring, "collect", "collected")
     collected = {str(path.relative_to(measuring / "collected")) for path in measuring.glob("collected/**/*.*")}
-    assert collected == {"epyc-2c/test_two.json", "xeon-4c/test_one.json"}
+    assert collected == {document(f"{name}.json", 1)[0] for name in ("epyc-2c/test_two", "xeon-4c/test_one")}
 
 
 def test_without_a_recorded_baseline_nothing_is_pushed(repository):
@@ -309,13 +332,24 @@ def test_somebody_elses_push_in_between_is_not_overwritten(repository, tmp_path)
 @pytest.mark.parametrize(
     ("name", "text", "why"),
     [
-        ("epyc-2c/test_one.json", "<<<<<<< HEAD\n", "not JSON"),
-        ("epyc-2c/test_one.json", '"' + "x" * 2**20 + '"', "larger than 1 MiB"),
+        ("epyc-2c/test_one.json", "<<<<<<< HEAD\n", "line 1 is a mark that a merge left"),
+        ("epyc-2c/test_one.json", '"' + "x" * 8_000_000 + '"', "it has 8.0 MB, and a baseline has at most 8 MB"),
+        ("epyc-2c/test_one.json", "{}", "it has no schema 1"),
+        ("epyc-2c/test_one.json", '{"schema": 1, "schema": 1}', "'schema' stands twice in one object"),
+        ("epyc-2c/test_one.json", document("epyc-2c/test_one.json", 1)[1], "by its content it should be epyc-2c/test"),
+        (
+            document("epyc-2c/test_one.json", 1)[0],
+            document("epyc-2c/test_one.json", 1)[1].replace('"qps": 40.0', '"qps": 20.0'),
+            "it was edited after it was recorded: runs[0]",
+        ),
         ("epyc-2c/conftest.py", "{}", "no baseline"),
         ("README.json", "{}", "no baseline"),
         ("epyc-2c/deeper/test_one.json", "{}", "no baseline"),
         (".hidden/test_one.json", "{}", "no baseline"),
     ],
+)
+@pytest.mark.fault(
+    "baselines", "a job hands over what is no baseline, or an edited one", "nothing is pushed, and the file is named"
 )
 def test_what_is_no_baseline_is_refused_by_name_and_not_pushed(repository, name, text, why):
     pushing = repository.checkout("pushing", "main")
@@ -327,6 +361,28 @@ def test_what_is_no_baseline_is_refused_by_name_and_not_pushed(repository, name,
     assert name in said
     assert why in said
     assert repository.git("branch", "--list", BRANCH, cwd=repository.server) == ""
+
+
+@pytest.mark.fault("baselines", "the record branch has a bad file", "it is left out, and later runs are recorded")
+def test_a_bad_file_on_the_branch_does_not_stop_later_recordings(repository):
+    record_and_propose(repository, "1", test_one=1, test_two=1, test_four=1)
+    merged = repository.checkout("merged", "main")
+    record(merged, "epyc-2c/test_two.json", 1)
+    repository.commit(merged, "main")
+    spoiled = repository.checkout("spoiled", BRANCH)
+    for name in ("test_one", "test_two"):
+        (spoiled / STORE / document(f"epyc-2c/{name}.json", 1)[0]).write_text("{}")
+    repository.git("commit", "--quiet", "-am", "Spoil", cwd=spoiled)
+    repository.git("push", "--quiet", "--force", "origin", f"HEAD:refs/heads/{BRANCH}", cwd=spoiled)
+    measuring = repository.checkout("measuring", "main")
+    said = script(measuring, "carry", BRANCH)
+    assert len(re.findall("it has no schema 1", said)) == len(re.findall(" is left out", said)) == 2
+    there = {str(path.relative_to(measuring / STORE)): path.read_text() for path in measuring.glob(f"{STORE}/*/*")}
+    assert runs(there) == {"epyc-2c/test_two.json": 1, "epyc-2c/test_four.json": 1}
+    record_and_propose(repository, "2", test_three=1)
+    assert runs(repository.baselines(BRANCH)) == {
+        f"epyc-2c/{name}.json": 1 for name in ("test_two", "test_three", "test_four")
+    }
 
 
 def test_a_link_is_no_baseline(repository, tmp_path):

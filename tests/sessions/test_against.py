@@ -281,6 +281,9 @@ def test_another_version_of_the_plugin_with_the_same_protocol_is_allowed_and_sai
     assert "pytest-paddle-mt 0.1.0 against 9.8.7" in said(result)
 
 
+@pytest.mark.fault(
+    "processes", "the other side has a plugin with another protocol", "the test fails and names both versions"
+)
 def test_another_protocol_is_a_failure_that_names_both(sides):
     (sides.path / "sitecustomize.py").write_text(
         "import os\n"
@@ -402,6 +405,11 @@ def test_a_fixture_that_fails_on_the_other_side_fails_the_test_with_its_output(s
     told(sides.run(), "(the other side, ", "RuntimeError: no room there", "about to fail")
 
 
+@pytest.mark.fault(
+    "processes",
+    "the other side of `--paddle-against` crashes",
+    "the test fails, names the side and how to run it alone",
+)
 def test_a_crash_on_the_other_side_fails_the_test_and_leaves_nothing_behind(sides):
     sides.conftest(
         """
@@ -460,6 +468,7 @@ def test_an_option_that_cannot_be_used_stops_pytest_with_one_line(suite, argumen
     assert fact in line
 
 
+@pytest.mark.fault("processes", "`--paddle-against` is no Python", "the test fails and says so")
 def test_a_program_that_is_no_python_fails_the_test_that_would_need_it(sides):
     told(sides.run(python="/bin/echo"), "UsageError: /bin/echo is no Python 3 interpreter")
 

@@ -69,6 +69,11 @@ def facts(suite: Suite) -> dict[str, str]:
     return sweep["facts"]  # type: ignore[no-any-return]
 
 
+@pytest.mark.fault(
+    "answers",
+    "a query is answered with what belongs to another input",
+    "the test fails with thread, query, input set, output, element, expected and got",
+)
 def test_a_wrong_answer_fails_the_test_at_its_own_line(served: Suite):
     write(served, "serve_wrongly")
     result = served.run()
@@ -110,6 +115,7 @@ def test_what_was_compared_is_reported(served: Suite, query: str, compared: str)
     assert f"answers {compared}" in text(result)
 
 
+@pytest.mark.fault("answers", "that in a fork", "the same failure")
 def test_a_wrong_answer_in_a_fork_is_one_here(forked: Suite, models):
     model = models.get("mlp")
     forked.conftest(CONFTEST.format(program=str(model.program), params=str(model.params)))

@@ -88,6 +88,7 @@ def test_the_runner_called_twice_in_one_test_is_refused(suite: Suite):
     assert "write a second test, or parametrise this one" in told(result)
 
 
+@pytest.mark.fault("models", "`concurrent_runner` is called from another thread", "it is refused")
 def test_the_runner_called_from_a_thread_is_refused(suite: Suite):
     suite.write(
         """
@@ -220,6 +221,11 @@ def test_a_missing_paddle_config_is_told_with_what_to_write(suite: Suite):
         ("import no_such_part", "and cannot be loaded: ModuleNotFoundError: No module named 'no_such_part'; run "),
         ("raise ModuleNotFoundError(name='paddle')", "paddle is not installed; install it with: pip install"),
     ],
+)
+@pytest.mark.fault(
+    "models",
+    "Paddle is installed and cannot be loaded",
+    'the test fails with the loader\'s message, not with "not installed"',
 )
 def test_a_paddle_that_cannot_be_loaded_is_told_from_one_that_is_not_installed(suite: Suite, module: str, message: str):
     suite.write(module, "paddle")
@@ -381,6 +387,7 @@ def test_the_model_that_the_others_break_is_served(served: Served):
     served.run(body="concurrent_runner(predictor_pool, gate=False)").assert_outcomes(passed=1)
 
 
+@pytest.mark.fault("models", "a model file is missing", "the test fails and names it")
 def test_a_model_file_that_does_not_exist_is_named(served: Served, tmp_path):
     result = served.run(program=tmp_path / "absent.json")
     result.assert_outcomes(errors=1)
@@ -408,6 +415,7 @@ def test_a_directory_for_a_parameters_file_is_named(served: Served, tmp_path):
     assert f"the parameters file '{tmp_path}' is a directory; name the file in it" in told(result)
 
 
+@pytest.mark.fault("models", "a model file is empty", "the test fails and names it")
 def test_an_empty_model_file_is_named(served: Served, tmp_path):
     (tmp_path / "empty.json").touch()
     result = served.run(program=tmp_path / "empty.json")
@@ -415,6 +423,7 @@ def test_an_empty_model_file_is_named(served: Served, tmp_path):
     assert "empty.json' is empty; export the model again" in told(result)
 
 
+@pytest.mark.fault("models", "a model file was cut off", "the test fails and names it")
 def test_a_truncated_model_file_is_named(served: Served, tmp_path):
     whole = served.model.program.read_bytes()
     cut = tmp_path / f"cut{served.model.program.suffix}"
@@ -425,6 +434,7 @@ def test_a_truncated_model_file_is_named(served: Served, tmp_path):
     assert "check that the files are whole" in told(result)
 
 
+@pytest.mark.fault("models", "a parameters file was cut off", "the test fails and names it")
 def test_a_truncated_parameters_file_is_named(served: Served, tmp_path):
     whole = served.model.params.read_bytes()
     (tmp_path / "cut.pdiparams").write_bytes(whole[: len(whole) // 2])
@@ -433,6 +443,7 @@ def test_a_truncated_parameters_file_is_named(served: Served, tmp_path):
     assert "check that the files are whole" in told(result)
 
 
+@pytest.mark.fault("models", "a file has another format", "the test fails and names it")
 def test_a_file_of_another_format_is_named(served: Served, tmp_path):
     other = tmp_path / f"other{served.model.program.suffix}"
     other.write_text("this is no model at all\n")
@@ -460,6 +471,7 @@ def test_a_file_of_another_format_is_named(served: Served, tmp_path):
         ("3", "paddle_inputs must be a dict of arrays by input name", "got int 3"),
     ],
 )
+@pytest.mark.fault("models", "inputs do not fit the model", "the test fails with the shape and type wanted")
 def test_inputs_that_do_not_fit_the_model_are_refused(served: Served, inputs, fact, step):
     result = served.run(inputs=inputs)
     result.assert_outcomes(failed=1)
@@ -528,6 +540,7 @@ def test_a_list_with_one_real_predictor_twice_is_refused(served: Served):
     assert "predictors 0 and 1 are one object" in told(result)
 
 
+@pytest.mark.fault("models", "a GPU is asked of a CPU build", "the test fails before Paddle crashes")
 def test_a_gpu_asked_of_a_cpu_build_is_refused(served: Served):
     paddle = pytest.importorskip("paddle")
     if paddle.is_compiled_with_cuda():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -356,6 +357,7 @@ def test_a_failure_of_another_test_keeps_nothing_from_being_accepted(store: Stor
     assert len(store.files) == 1
 
 
+@pytest.mark.fault("baselines", "a session with an update is interrupted", "nothing is accepted")
 def test_a_session_that_is_interrupted_accepts_nothing(store: Stored):
     store.suite.write(_TEST + "\n    def test_next():\n        raise KeyboardInterrupt\n")
     assert "no baseline was updated: the session was interrupted" in refused(store, apart=True)
@@ -497,6 +499,11 @@ def test_another_setting_is_not_compared_and_named(store: Stored):
     assert document["before"]["setting"]["batch_size"] == 8
 
 
+@pytest.mark.fault(
+    "baselines",
+    "one value in one file is no figure (NaN, 1e400)",
+    "that test fails with the path of the value; the runs of others are recorded",
+)
 def test_a_file_with_a_figure_that_is_none_costs_no_other_test_its_run(store: Stored):
     store.suite.write(_TEST + _TEST.replace("test_it", "test_other"))
     store.run(UPDATE).assert_outcomes(passed=2)
@@ -511,6 +518,7 @@ def test_a_file_with_a_figure_that_is_none_costs_no_other_test_its_run(store: St
     assert len(json.loads(good.read_text())["runs"]) == 2
 
 
+@pytest.mark.fault("baselines", "a file's name has control characters or `::error::`", "they are printed as escapes")
 def test_the_name_of_a_file_starts_no_line_of_its_own(store: Stored):
     store.record()
     (path,) = store.files
@@ -528,10 +536,47 @@ def test_facts_that_a_hand_changed_below_the_key_of_this_machine_are_not_compare
     assert "was recorded with another machine: instruction set quantum there and" in text(result)
 
 
+@pytest.mark.fault(
+    "baselines",
+    "somebody edits a figure",
+    "drift is inconclusive with the place; an update keeps the edited runs as `before`",
+)
+def test_a_file_whose_figures_were_edited_is_not_gated_and_an_update_keeps_it_as_it_is(store: Stored):
+    store.record()
+    (document,) = store.documents
+    for point in document["runs"][0]["points"]:
+        point["qps"] /= 2
+    store.edit(runs=document["runs"])
+    result = store.run()
+    result.assert_outcomes(skipped=1)
+    assert "INCONCLUSIVE drift: the baseline was edited after it was recorded: runs[0], of " in text(result)
+    result = store.run(UPDATE)
+    assert "new series, as the old one was edited (runs[0], of " in text(result)
+    (after,) = store.documents
+    assert f"digest of this run: {after['runs'][0]['digest']}" in text(result)
+    assert after["before"]["runs"][0]["digest"] == document["runs"][0]["digest"]
+    assert after["before"]["runs"][0]["points"][0]["qps"] == document["runs"][0]["points"][0]["qps"]
+
+
+@pytest.mark.fault("baselines", "a change edits baselines", "the summary names them with old and new figures")
+def test_the_summary_names_baselines_that_the_change_edits(store: Stored):
+    store.record()
+    who = ["-c", "user.name=A", "-c", "user.email=a@example.org"]
+    for arguments in (["init", "--quiet"], ["add", "baselines"], [*who, "commit", "--quiet", "-m", "One"]):
+        subprocess.run(["git", *arguments], cwd=store.suite.path, check=True)
+    assert "this change edits" not in text(store.run())
+    store.record()  # a run that this session adds itself is printed as such
+    store.run()
+    printed = text(store.run())
+    assert "paddle-mt: this change edits 1 baseline, compared with HEAD: " in printed
+    assert ".json: 1 -> 2 runs 1 thread: p50 latency 25 -> 25 ms (+0.0%), spread - -> 0.0%;" in printed
+
+
 def test_other_versions_are_compared_and_said(store: Stored):
     store.record()
     (document,) = store.documents
     document["runs"][0]["versions"]["paddlepaddle"] = "2.6.2"
+    del document["digest"], document["runs"][0]["digest"]  # as an earlier version wrote it
     store.files[0].write_text(json.dumps(document))
     result = store.run()
     result.assert_outcomes(passed=1)
@@ -540,6 +585,7 @@ def test_other_versions_are_compared_and_said(store: Stored):
 
 
 @pytest.mark.parametrize("arguments", [(), (UPDATE,), (NEW_ONLY,), (REQUIRED,)])
+@pytest.mark.fault("baselines", "a file is damaged", "its test fails with what to do; the file stays as it is")
 def test_a_damaged_file_fails_its_test_and_is_left_as_it_is(store: Stored, arguments: tuple[str, ...]):
     store.record()
     (path,) = store.files
@@ -551,6 +597,9 @@ def test_a_damaged_file_fails_its_test_and_is_left_as_it_is(store: Stored, argum
     assert path.read_text() == damaged
 
 
+@pytest.mark.fault(
+    "baselines", "a baseline cannot be written", "the session fails and says so; the file stays as it was"
+)
 def test_a_baseline_that_cannot_be_written_fails_the_session_and_says_so(store: Stored):
     (store.suite.path / "baselines").mkdir()
     in_its_place = store.suite.path / "baselines" / machine_key()

@@ -176,11 +176,17 @@ def test_printing_to_the_standard_streams_disturbs_nothing(forked):
 # What goes wrong
 
 
+@pytest.mark.fault("processes", "a fork exits by itself", "its test fails and quotes what was printed last")
 def test_a_fork_that_exits_early_is_a_failure_that_quotes_what_it_printed(forked):
     forked.fixture('print("last words"); os._exit(3)')
     told(forked.run_forked(), "fork 1 exited with status 3 while it ran the test up to concurrent_runner", "last words")
 
 
+@pytest.mark.fault(
+    "processes",
+    "a fork is killed (SIGKILL, out of memory)",
+    "its test fails with signal, thread count and last output; the session goes on",
+)
 def test_a_fork_that_is_killed_while_it_measures_is_a_failure_with_signal_and_thread_count(forked):
     forked.in_fork(
         """
@@ -212,6 +218,7 @@ def test_a_segmentation_fault_is_a_failure_with_the_stacks(forked):
     )
 
 
+@pytest.mark.fault("processes", "SIGSEGV in a measuring thread of a fork", "its test fails with the stacks")
 def test_a_segmentation_fault_in_a_measuring_thread_is_a_failure_with_the_stacks(forked):
     forked.write(
         """
@@ -233,6 +240,7 @@ def test_a_segmentation_fault_in_a_measuring_thread_is_a_failure_with_the_stacks
     )
 
 
+@pytest.mark.fault("processes", "SIGSEGV without forks", "pytest ends; signal and stacks are printed")
 def test_a_segmentation_fault_in_a_measuring_thread_prints_the_stacks_without_forks_too(forked):
     forked.write(
         """
@@ -248,6 +256,9 @@ def test_a_segmentation_fault_in_a_measuring_thread_prints_the_stacks_without_fo
 
 
 @pytest.mark.parametrize("arguments", [(), ("-q",)])
+@pytest.mark.fault(
+    "processes", "a process without forks ends without a word", "the test's name is the last line of the output"
+)
 def test_without_forks_the_test_of_a_crash_stands_in_the_output_on_one_line(forked, arguments):
     forked.conftest(
         """
@@ -281,6 +292,9 @@ def test_the_test_of_a_crash_stands_in_the_output_before_compare_makes_anything(
     result.stdout.fnmatch_lines(["paddle-mt: test_it.py::test_serves: watched engine, threads 1, 2, b against a*"])
 
 
+@pytest.mark.fault(
+    "processes", "native code hangs with the GIL in a fork", "its test fails after a deadline, with all stacks"
+)
 def test_a_hang_in_native_code_is_a_failure_with_the_stacks_of_every_thread(forked):
     forked.conftest(
         """
@@ -303,12 +317,16 @@ def test_a_hang_in_native_code_is_a_failure_with_the_stacks_of_every_thread(fork
     )
 
 
+@pytest.mark.fault("processes", "a fixture hangs in a fork", "its test fails after a deadline")
 def test_a_hang_in_a_fixture_is_a_failure_too(forked):
     forked.fixture('wait_for_ever("fixture")')
     forked.conftest_too("fork.READY_S = 3.0")
     told(forked.run_forked(), "fork 1 hung: it did not answer within 3 s while it ran the test", "in wait_for_ever")
 
 
+@pytest.mark.fault(
+    "processes", "a fork is stopped (SIGSTOP)", "its test fails after a deadline and says why there are no stacks"
+)
 def test_a_stopped_fork_is_a_failure_that_says_why_there_are_no_stacks(forked):
     forked.conftest(
         """
@@ -386,6 +404,7 @@ def test_next():
 """
 
 
+@pytest.mark.fault("processes", "a fork finds another version of the plugin", "its test fails and names both")
 def test_another_version_of_the_plugin_is_a_failure_that_names_both(forked, monkeypatch):
     # Python imports this before anything else, so also before the fork says who it is.
     (forked.path / "sitecustomize.py").write_text(
@@ -404,6 +423,7 @@ def test_another_protocol_is_a_failure(forked):
     told(forked.run_forked(), "(protocol 4) from", "(protocol 99) from")
 
 
+@pytest.mark.fault("processes", "the connection to a fork breaks inside a message", "its test fails")
 def test_a_connection_cut_in_the_middle_of_a_message_is_a_failure(forked):
     forked.in_fork(
         """
@@ -420,6 +440,9 @@ def test_a_connection_cut_in_the_middle_of_a_message_is_a_failure(forked):
     )
 
 
+@pytest.mark.fault(
+    "processes", "a test writes into the connection of its fork", "its test fails and asks what wrote there"
+)
 def test_bytes_on_the_connection_that_are_no_message_are_a_failure(forked):
     forked.in_fork(
         """
@@ -506,6 +529,7 @@ def test_a_teardown_that_fails_in_a_fork_only_is_noted_and_the_sweep_is_kept(for
         ("__import__('atexit').register(os._exit, 5)", "fork 1 exited with status 5 as it exited"),
     ],
 )
+@pytest.mark.fault("processes", "a fork crashes after its last window", "the sweep counts, with a note")
 def test_a_fork_that_ends_badly_after_the_last_window_is_noted_and_the_sweep_is_kept(forked, teardown, told):
     forked.fixture("pass", teardown)
     forked.conftest_too("fork.STOP_S = 1.0")
@@ -514,6 +538,7 @@ def test_a_fork_that_ends_badly_after_the_last_window_is_noted_and_the_sweep_is_
     assert told in warning["text"]
 
 
+@pytest.mark.fault("processes", "a fork leaves a process behind", "it is killed with the fork")
 def test_a_process_that_a_fork_started_and_left_is_killed_with_it(forked):
     forked.fixture('note("left", subprocess.Popen(["sleep", "1000"]).pid)')
     forked.run_forked().assert_outcomes(passed=2)  # looks for processes
@@ -546,6 +571,7 @@ MOMENTS = {
 
 
 @pytest.mark.parametrize("moment", MOMENTS)
+@pytest.mark.fault("processes", "Ctrl-C at any moment", "no process, no file and no half result is left")
 def test_ctrl_c_leaves_no_process_and_no_half_result(forked, moment):
     code = MOMENTS[moment] if moment != "start" else f"if FORK:\n    {MOMENTS[moment]}"
     forked.conftest("crew.INTERRUPT_S = 1.0\nsubprocess.Popen(['sleep', '1000']) if FORK else None\n" + code)
@@ -597,6 +623,7 @@ def test_ctrl_c_while_a_failure_is_measured_again_leaves_no_process_and_no_half_
     assert forked.results() == []
 
 
+@pytest.mark.fault("processes", "Ctrl-C in a later test", "finished sweeps stay in the results file")
 def test_ctrl_c_in_a_later_test_keeps_the_sweeps_before_it(forked):
     forked.write(
         """
@@ -617,6 +644,19 @@ def test_ctrl_c_in_a_later_test_keeps_the_sweeps_before_it(forked):
     assert forked.processes() == []
 
 
+@pytest.mark.fault("processes", "the job is cancelled (SIGTERM, SIGHUP)", "no fork and no temporary folder is left")
+def test_a_cancelled_job_leaves_neither_forks_nor_their_files(forked):
+    forked.conftest(MOMENTS["native"])
+    process = forked.start()
+    until((forked.path / "native").exists)
+    process.terminate()
+    process.communicate(timeout=60)
+    assert process.returncode == -signal.SIGTERM
+    assert [path.name for path in forked.temporary.iterdir() if "paddle" in path.name] == []
+    until(lambda: not forked.processes())
+
+
+@pytest.mark.fault("processes", "pytest gets SIGKILL", "its forks die with it")
 def test_forks_die_with_a_parent_that_is_killed(forked):
     forked.conftest(MOMENTS["native"])
     process = forked.start()

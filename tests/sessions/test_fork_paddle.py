@@ -59,6 +59,7 @@ def test_wrong_inputs_are_refused_as_they_are_without_forks(served):
         result.stdout.fnmatch_lines(["*InputError: the model has no input 'y'; its inputs are 'x'*"])
 
 
+@pytest.mark.fault("processes", "a second Ctrl-C while a pool is closed", "pytest ends as after one")
 def test_a_second_ctrl_c_while_the_pool_is_closed_ends_in_no_traceback(served):
     served.write(
         """
@@ -128,6 +129,11 @@ _SERVES = """
 """
 
 
+@pytest.mark.fault(
+    "processes",
+    "a real predictor crashes in a fork",
+    "its test fails with the stacks, although Paddle takes crash signals over",
+)
 def test_a_crash_of_a_predictor_in_a_measuring_thread_is_told_with_the_stacks(served):
     served.conftest_too(_BROKEN)
     served.write(_SERVES)

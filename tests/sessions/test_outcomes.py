@@ -253,6 +253,7 @@ def test_a_smoke_run_of_what_does_not_scale_does_not_fail(suite: Suite):
     suite.run("--benchmark-disable").assert_outcomes(skipped=1)
 
 
+@pytest.mark.fault("machine", "pytest-xdist takes the cores away", "nothing is judged, and the summary says so")
 def test_xdist_makes_a_smoke_run_that_the_summary_shows(suite: Suite):
     pytest.importorskip("xdist", reason="pytest-xdist is not installed")
     suite.write(SYNTHETIC.replace(", gate=False", ""))
@@ -325,6 +326,7 @@ DISTURBED = """
 """
 
 
+@pytest.mark.fault("machine", "other work takes the cores", "its time is taken out, with a note")
 def test_time_that_other_work_took_is_taken_out_and_said(suite: Suite):
     suite.write(SCALES)
     suite.write(DISTURBED % (60.0, "delay_share=0.25"), "conftest")
@@ -350,6 +352,7 @@ def test_a_little_time_that_other_work_took_is_taken_out_without_a_word(suite: S
     assert sweep["warnings"] == []
 
 
+@pytest.mark.fault("machine", "the hypervisor steals time", "those rounds are set aside, with a note")
 def test_rounds_that_cannot_be_corrected_are_set_aside_and_said(suite: Suite):
     suite.write(SCALES.replace("> 70", "> 10"))
     suite.write(DISTURBED % (16.0, "delay_share=0.8"), "conftest")
@@ -361,6 +364,7 @@ def test_rounds_that_cannot_be_corrected_are_set_aside_and_said(suite: Suite):
     assert warning["text"].startswith("2 threads: 6 of 6 rounds were set aside because other work took the cores away")
 
 
+@pytest.mark.fault("machine", "two threads share a core", "those rounds are set aside, with a note")
 def test_rounds_on_shared_cores_are_set_aside_and_said(suite: Suite):
     suite.machine({1: 500.0, 2: 510.0})
     suite.write(SCALES)
@@ -611,6 +615,7 @@ def test_the_marker_is_known(suite: Suite):
 # Nothing is lost when something breaks.
 
 
+@pytest.mark.fault("results", "the test fails after its sweep", "the sweep is in the results file")
 def test_the_results_file_holds_a_sweep_whose_test_failed_afterwards(suite: Suite):
     suite.write(SCALES.replace("> 70", "> 7000"))
     suite.run("--paddle-json=out.json")
@@ -618,6 +623,9 @@ def test_the_results_file_holds_a_sweep_whose_test_failed_afterwards(suite: Suit
     assert (sweep["nodeid"], sweep["engine"], sweep["status"]) == ("test_it.py::test_it", "scales", "pass")
 
 
+@pytest.mark.fault(
+    "results", "a results file cannot be written", "one error line and exit status 1; verdicts and other reports stay"
+)
 def test_a_results_file_that_cannot_be_written_costs_the_other_reports_nothing(suite: Suite):
     suite.write(SCALES)
     (suite.path / "file").write_text("not a directory")
@@ -632,6 +640,7 @@ def test_a_results_file_that_cannot_be_written_costs_the_other_reports_nothing(s
     assert len(json.loads((suite.path / "bench.json").read_text())["benchmarks"]) == 2
 
 
+@pytest.mark.fault("results", "the disk fills up", "the file keeps the sweeps that it had")
 def test_a_disk_that_fills_up_costs_no_sweep_that_was_stored(suite: Suite):
     suite.write(
         """

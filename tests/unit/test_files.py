@@ -67,6 +67,7 @@ def test_a_directory_that_cannot_be_synced_is_no_error(tmp_path: Path, monkeypat
     assert (tmp_path / "results.json").read_text() == "x"
 
 
+@pytest.mark.fault("results", "a report's path is a link", "the file that it leads to is replaced")
 def test_the_file_that_a_link_leads_to_is_replaced_and_the_link_stays(tmp_path: Path) -> None:
     (tmp_path / "to").mkdir()
     link = tmp_path / "results.json"
@@ -77,6 +78,7 @@ def test_the_file_that_a_link_leads_to_is_replaced_and_the_link_stays(tmp_path: 
         assert (tmp_path / "to" / "first.json").read_text() == text
 
 
+@pytest.mark.fault("results", "a report is to be written over a pipe or device", "it is refused, and the pipe stays")
 def test_what_is_no_regular_file_stays_what_it_is(tmp_path: Path) -> None:
     pipe, link = tmp_path / "pipe", tmp_path / "link"
     os.mkfifo(pipe)

@@ -1,11 +1,12 @@
 from __future__ import annotations
 
+import os
 import signal
 import threading
 
 import pytest
 
-from pytest_paddle_mt.interrupts import held_back
+from pytest_paddle_mt.interrupts import before_a_signal_ends, held_back
 
 
 def test_ctrl_c_takes_effect_at_the_end_of_what_must_not_stay_half_done():
@@ -44,3 +45,36 @@ def test_another_thread_holds_nothing_back():
     thread.start()
     thread.join()
     assert held == [signal.default_int_handler]
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_what_must_not_stay_is_put_away_before_a_signal_ends_the_process(tmp_path, number):
+    process = os.fork()
+    if process == 0:
+        try:
+            for name in ("first", "second", "third"):
+                take_back = before_a_signal_ends((tmp_path / name).touch)
+            take_back()
+            before_a_signal_ends(lambda: 1 / 0)
+            os.kill(os.getpid(), number)
+        finally:
+            os._exit(1)
+    _, status = os.waitpid(process, 0)
+    assert os.WTERMSIG(status) == number
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["first", "second"]
+
+
+def test_what_was_put_away_leaves_the_signals_as_they_were():
+    before_a_signal_ends(lambda: None)()
+    assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+
+
+def test_a_signal_that_somebody_handles_is_left_to_them():
+    before = signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    try:
+        take_back = before_a_signal_ends(lambda: None)
+        assert signal.getsignal(signal.SIGTERM) is signal.SIG_IGN
+        take_back()
+        assert signal.getsignal(signal.SIGTERM) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGTERM, before)

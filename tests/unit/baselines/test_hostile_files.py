@@ -79,6 +79,7 @@ def path(tmp_path: Path) -> Path:
 
 @given(content=st.binary() | st.text().map(lambda text: text.encode(errors="surrogatepass")))
 @ONE_FILE
+@pytest.mark.fault("baselines", "a file has any bytes (property test)", "a baseline or an error of one line")
 def test_any_bytes_are_a_baseline_or_a_clear_error(path: Path, content: bytes):
     path.write_bytes(content)
     with pytest.raises(BaselineError, match="baseline"):

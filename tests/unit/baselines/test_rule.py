@@ -363,3 +363,22 @@ def test_a_run_on_a_slow_machine_belongs_to_its_series():
     stored = baseline(series=probed_series())
     assert len(accept(stored, with_probe(1.8)).series.runs) == 9
     assert len(accept(stored, with_probe(1.8, work=None)).series.runs) == 1
+
+
+def of_steady_machines():
+    """Eight runs on machines as fast as each other within 0.5 %, whose figures go with the probe by chance."""
+    slower = (1.0, 1.001, 1.002, 1.003, 1.004, 1.005, 1.002, 1.004)
+    return series_of(*(run_of(with_probe(one, qps=40 / one**4)) for one in slower))
+
+
+def test_a_probe_that_hardly_varied_explains_no_machine_and_gives_no_wide_limit():
+    by_itself = at(of_probed(with_probe(1.3, work=None), of_steady_machines()), "qps")
+    found = at(of_probed(with_probe(1.3), of_steady_machines()), "qps")
+    assert found.limit == by_itself.limit
+    assert (found.untold, found.explained, found.drifted, by_itself.drifted) == (True, True, False, True)
+
+
+@pytest.mark.parametrize("slower", [0.7, 1.3])
+def test_what_is_within_its_limit_by_itself_is_left_so_where_the_probe_tells_nothing(slower):
+    found = at(of_probed(with_probe(slower, qps=40 * slower), of_steady_machines()), "qps")
+    assert (found.drifted, found.explained, found.alone) == (False, False, None)

@@ -111,6 +111,7 @@ def test_bytes_that_are_no_text_are_refused(path):
     assert "is no baseline: 'utf-8' codec can't decode" in refusal(path)
 
 
+@pytest.mark.fault("baselines", "a file has more than 8 MB", "it is refused before it is read")
 def test_a_file_that_is_too_large_is_refused_before_it_is_read(path, monkeypatch):
     os.truncate(path, 100_000_000)
     monkeypatch.setattr(schema, "from_text", None)
@@ -141,6 +142,7 @@ def test_the_file_that_a_link_leads_to_is_read_and_changed(path, tmp_path):
     assert store.load(elsewhere, TEST, ENGINE).series.runs[0].points[0].qps == 2
 
 
+@pytest.mark.fault("baselines", "a link leads nowhere", "its test fails and names the target")
 def test_a_link_that_leads_nowhere_is_refused(path, tmp_path):
     path.unlink()
     path.symlink_to(tmp_path / "nowhere.json")
@@ -148,6 +150,7 @@ def test_a_link_that_leads_nowhere_is_refused(path, tmp_path):
     assert not (tmp_path / "nowhere.json").exists()
 
 
+@pytest.mark.fault("baselines", "a pipe or device stands in a file's place", "it is refused, not opened")
 def test_a_pipe_in_its_place_is_refused_and_not_waited_for(path):
     path.unlink()
     os.mkfifo(path)
@@ -179,6 +182,7 @@ def test_what_is_changed_is_what_the_file_holds_then(path):
 
 
 @pytest.mark.parametrize("operation", ["fsync", "replace"])
+@pytest.mark.fault("baselines", "the disk is full", "the file stays as it was")
 def test_a_full_disk_leaves_the_file_as_it_was(path, monkeypatch, operation):
     before = path.read_text()
 
@@ -233,6 +237,7 @@ def test_nothing_is_left_when_the_change_itself_fails(path):
     store.change(path, TEST, ENGINE, lambda _: baseline(50))  # the lock is gone
 
 
+@pytest.mark.fault("baselines", "several jobs record at once", "no run is lost")
 def test_processes_that_accept_runs_at_the_same_time_lose_none(path):
     """Each of four processes adds five runs of its own to one file."""
     program = f"""

@@ -256,3 +256,29 @@ def test_other_versions_than_before_are_said():
     assert "paddlepaddle 2.6.2 -> " in told
     assert "python 3.9.1 -> " in told
     assert of_kind("versions_differ", notes(baseline=baseline(series=series_of(run_of(*both))))) == []
+
+
+@pytest.mark.fault("baselines", "accepted runs spread as no machine does", "drift is inconclusive with the spread")
+def test_a_spread_that_no_machine_has_decides_nothing():
+    wide = baseline(20.0, 160.0, 25.0, 140.0, 79.0, 30.0, 150.0, 22.0)
+    found = the_verdict(30, wide)
+    assert found.status == "inconclusive"
+    assert "has a spread between 8 accepted runs of 152%" in found.reason
+    assert "do not differ by more than 65%" in found.reason
+    assert the_verdict(1, wide).status == "fail"
+
+
+@pytest.mark.fault(
+    "machine", "the machine is far slower than in all accepted runs", "drift is inconclusive with both figures"
+)
+def test_a_machine_slower_than_its_probe_can_tell_is_undecided_with_both_figures():
+    runs = [
+        run_of(run_figures(2, 79 / one**5, probe=ProbeFigures(work=synthetic.probe_name(), qps=20_000 / one)))
+        for one in (1.0, 1.001, 1.002, 1.003, 1.004, 1.005, 1.002, 1.004)
+    ]
+    rounds = probed(rounds_of({1: 25.3, 2: 50}), {1: 7_000, 2: 14_000})
+    (found,) = DriftCheck().judge(evidence(rounds, stored=stored(baseline(series=series_of(*runs)))))
+    assert found.status == "inconclusive"
+    assert "beyond the limit" in found.reason
+    assert ", while the probe's time changed by +4" in found.reason
+    assert "by more than it varied in the accepted runs" in found.reason

@@ -70,6 +70,9 @@ def in_thread(index):
 # What is found
 
 
+@pytest.mark.fault(
+    "answers", "two threads share one predictor", "the test fails: the answer belongs to another thread's input"
+)
 def test_a_predictor_that_another_thread_ran_before_its_answer_was_read_is_found(pool, open_session):
     shared, turn = pool[0], threading.Lock()
 
@@ -97,6 +100,9 @@ def test_a_predictor_that_another_thread_ran_before_its_answer_was_read_is_found
         assert step in str(error)
 
 
+@pytest.mark.fault(
+    "answers", "one element of one thread's answers changes after some queries", "the test fails with that element"
+)
 def test_one_element_that_one_thread_changes_after_some_queries_is_found(pool, open_session):
     asked = []
 
@@ -120,6 +126,9 @@ def test_one_element_that_one_thread_changes_after_some_queries_is_found(pool, o
     assert float(message.split("got ")[1]) == pytest.approx(value + 1)
 
 
+@pytest.mark.fault(
+    "answers", "a query returns the answer of the one before", "the test fails: the answer belongs to another input set"
+)
 def test_the_answer_to_the_query_before_is_found(pool, open_session):
     before = {}
 
@@ -137,6 +146,7 @@ def test_the_answer_to_the_query_before_is_found(pool, open_session):
 
 @pytest.mark.parametrize("engine", [NativeEngine(), PythonEngine()], ids=lambda engine: engine.name)
 @pytest.mark.parametrize("form", FORMATS)
+@pytest.mark.fault("answers", "one predictor has another weight", "the test fails")
 def test_a_predictor_with_one_other_weight_is_found(models, tmp_path, open_session, form, engine):
     model = models.get("mlp", form)
     weights = bytearray(model.params.read_bytes())
@@ -152,6 +162,9 @@ def test_a_predictor_with_one_other_weight_is_found(models, tmp_path, open_sessi
     pool.close()
 
 
+@pytest.mark.fault(
+    "answers", "output handles are swapped between threads", "the test fails: the answer belongs to another thread"
+)
 def test_native_answers_that_are_swapped_between_threads_are_found(pool, open_session):
     session = open_session(NativeEngine(), pool, TWO_SETS)
     session.prepare(2)
@@ -195,6 +208,7 @@ def test_outputs_whose_shapes_follow_the_data_are_compared(models, make_pool, op
 @pytest.mark.skipif(PADDLE < (3,), reason="in 2.6 every run of a model with random numbers gives the same ones")
 @pytest.mark.parametrize("engine", [NativeEngine(), PythonEngine()], ids=lambda engine: engine.name)
 @pytest.mark.parametrize("name", ["random", "drawn"])
+@pytest.mark.fault("answers", "a model draws its answers", "they are not compared, and the report says so")
 def test_a_model_that_draws_its_answers_is_exempt_and_reported(models, make_pool, open_session, name, engine):
     pool = make_pool(models.get(name))
     inputs = [{"x": np.ones((8, 4), dtype=np.float32)}]

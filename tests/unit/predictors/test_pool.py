@@ -287,6 +287,7 @@ def test_a_model_given_from_memory_is_served_and_named_so(models):
         (b"", "is empty, and Paddle would make a predictor of nothing"),
     ],
 )
+@pytest.mark.fault("models", "a model from memory is none", "it is refused before Paddle crashes")
 def test_what_is_no_model_of_the_old_format_is_refused_from_memory_before_paddle_crashes(models, content, said):
     from paddle import inference
 
@@ -301,6 +302,11 @@ def test_what_is_no_model_of_the_old_format_is_refused_from_memory_before_paddle
 
 
 @pytest.mark.parametrize("form", FORMATS)
+@pytest.mark.fault(
+    "models",
+    "parameters are missing and answers are NaN or inf",
+    "the test fails with the output and the switch that allows it",
+)
 def test_an_answer_that_is_not_a_number_is_refused_with_its_output_and_the_switch(models, make_pool, form):
     model = models.get("not_a_number", form)
     pool = make_pool(model)
@@ -411,6 +417,11 @@ def test_close_is_refused_while_a_sweep_uses_the_pool(models, make_pool):
 
 
 @pytest.mark.parametrize("method", POOL_METHODS)
+@pytest.mark.fault(
+    "models",
+    "one clone of a `.pdmodel` predictor is dropped before the others",
+    "the pool keeps the family alive until the last thread is joined",
+)
 def test_predictors_that_are_not_held_elsewhere_go_with_their_pool(models, make_pool, method):
     pool = make_pool(models.get("mlp"), method=method, size=2)
     pool.answer(1, X)

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from pytest_paddle_mt.errors import ForkFailed, ModelError, PaddleMtError, QueryFailed, WrongAnswer
 from pytest_paddle_mt.records import WindowPlan
 from pytest_paddle_mt.workers import child, fork
 from pytest_paddle_mt.workers.fork import ForkWorker
+from pytest_paddle_mt.workers.launch import Place, Role
 from pytest_paddle_mt.workers.protocol import Failed
+
+PLACE = Place(python=Path("/venv/bin/python"), rootdir=Path("/there"))
 
 
 @pytest.fixture
@@ -61,3 +66,25 @@ def test_an_error_that_is_not_ours_is_a_failed_fork_with_its_traceback(worker):
     error = worker._as_error(Failed(error="", text="Traceback ...\nLookupError: no row", arguments={}))
     assert type(error) is ForkFailed
     assert str(error) == "fork 1 failed while it measured 1 thread:\n    Traceback ...\n    LookupError: no row"
+
+
+@pytest.mark.parametrize(
+    ("role", "threads", "advice"),
+    [
+        (None, 1, "without forks (--paddle-forks=0)"),
+        (None, 4, "with one thread (--paddle-threads=1) or without forks (--paddle-forks=0)"),
+        (("this", None, False), 1, "without forks (--paddle-forks=0)"),
+        (("this", None, True), 1, "without the comparison (no --paddle-against, and --paddle-forks=0)"),
+        (
+            ("other", PLACE, True),
+            2,
+            "with one thread (--paddle-threads=1) or there alone (/venv/bin/python -m pytest",
+        ),
+    ],
+)
+def test_the_advice_after_a_crash_is_to_try_less_than_what_crashed(worker, role, threads, advice):
+    worker._threads, worker._role = threads, None
+    if role is not None:
+        side, place, against = role
+        worker._place, worker._role = place, Role(side=side, place=place, first=1, against=against)
+    assert worker._advice().startswith(f"Find out whether it also happens {advice}")

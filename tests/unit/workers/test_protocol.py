@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import socket
 import struct
 import threading
@@ -10,6 +11,8 @@ from decimal import Decimal
 
 import numpy as np
 import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
 
 from pytest_paddle_mt.records import Latencies, Noise, ThreadWindow, Window, WindowPlan
 from pytest_paddle_mt.workers import protocol
@@ -202,3 +205,62 @@ def test_a_first_message_that_is_no_hello_is_refused(ends):
 
 def test_every_record_of_the_protocol_is_a_dataclass():
     assert all(dataclasses.is_dataclass(one) for one in protocol._RECORDS.values())
+
+
+#: What a message is made of, in an order that no version would send.
+PLAIN = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5) | st.sampled_from([2**70, -1, "<i8"]),
+    lambda children: (
+        st.lists(children, max_size=4)
+        | st.dictionaries(st.text(max_size=5), children, max_size=3)
+        | st.tuples(st.sampled_from(["bytes", "array", "tuple", "dict", "record"]), children, children).map(list)
+        | st.tuples(st.just("record"), st.sampled_from(sorted(protocol._RECORDS)), children).map(list)
+        | st.tuples(
+            st.just("array"),
+            st.sampled_from(["<i8", "|O", "(1,,)i4", "V0", "<U1", "i4,", "M8[ns]"]),
+            st.lists(st.integers(-1, 2**65), max_size=3),
+            st.integers(-2, 2),
+        ).map(list)
+    ),
+    max_leaves=12,
+)
+
+
+def arrived(head: bytes, body: bytes) -> None:
+    """What a frame becomes: a record, or the error for what is none."""
+    for receive in (Channel.receive, Channel.receive_hello):
+        one, other = socket.socketpair()
+        with one, other:
+            one.sendall(protocol._HEADER.pack(protocol._MAGIC, len(head), len(body)) + head + body)
+            one.close()
+            found, told = None, ""
+            try:
+                found = receive(Channel(other), 10.0)
+            except Garbled as error:
+                told = str(error)
+            assert told.isprintable() if found is None else dataclasses.is_dataclass(found)
+
+
+@given(head=PLAIN.map(lambda value: json.dumps(value).encode()), lengths=PLAIN, blobs=st.binary(max_size=40))
+@settings(deadline=None)
+def test_any_values_in_a_message_are_a_message_or_an_error_of_their_own(head, lengths, blobs):
+    table = json.dumps(lengths).encode()
+    arrived(head, struct.pack(">Q", len(table)) + table + blobs)
+
+
+NO_BLOBS = struct.pack(">Q", 2) + b"[]"
+
+
+@given(head=st.binary(max_size=200), body=st.binary(max_size=200))
+@example(head=b'["record", "Hello", {"protocol": Infinity}]', body=NO_BLOBS)
+@example(head=b'["record", "Prepared", [1]]', body=NO_BLOBS)
+@example(head=b'["array", "(1,,)i4", [1], 0]', body=struct.pack(">Q", 3) + b"[4]1234")
+@settings(deadline=None)
+@pytest.mark.fault("processes", "a fork sends any bytes (property test)", "a message or an error of one line")
+def test_any_bytes_are_a_message_or_an_error_of_their_own(head, body):
+    arrived(head, body)
+
+
+def test_endless_nesting_is_no_message():
+    arrived(b"[" * 50_000, NO_BLOBS)
+    arrived(b'["tuple", [' * 5_000 + b"]]" * 5_000, NO_BLOBS)
