@@ -41,6 +41,8 @@ class Settings:
     against: Path | None
     against_rootdir: Path | None  #: Rootdir of the other side, absolute; None: the same.
     json_path: Path | None  #: Where results for programs go, absolute; None: nowhere.
+    markdown_path: Path | None  #: Where Markdown for a pull request goes, absolute; None: nowhere.
+    github: bool  #: Whether GitHub Actions is told, where this runs in it.
     baselines: Path  #: Where baselines are stored, absolute.
     baseline_update: BaselineUpdate
     baseline_required: bool  #: Whether a test without a stored baseline fails.

@@ -41,10 +41,10 @@ class Announcer:
         if progress is None:
             self._change("")
             return
-        self._change(
-            f"paddle-mt: round {progress.round_index + 1} of at most {progress.rounds_most}, window "
-            f"{progress.window_index + 1} of {progress.windows_per_round}, {counted(progress.threads, 'thread')}, "
-            f"{progress.elapsed_s:.0f} s"
+        self._change(  # what matters comes first: the line ends where the terminal does
+            f"paddle-mt: {progress.elapsed_s:.0f} s, at most {progress.left_s:.0f} s left; round "
+            f"{progress.round_index + 1} of at most {progress.rounds_most}, window {progress.window_index + 1} of "
+            f"{progress.windows_per_round}, {counted(progress.threads, 'thread')}"
         )
 
     def clones(self, made: int, wanted: int, elapsed_s: float) -> None:

@@ -136,4 +136,4 @@ def built_in_reporters(config: pytest.Config) -> Sequence[Reporter]:
     """Our own reporters."""
     from pytest_paddle_mt import reporters
 
-    return reporters.built_in(session_of(config).settings().json_path)
+    return reporters.built_in(session_of(config).settings(), worker=hasattr(config, "workerinput"))

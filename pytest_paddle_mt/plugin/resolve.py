@@ -144,6 +144,7 @@ def _settings(chosen: Mapping[str, Any], sources: dict[str, str], rootdir: Path)
         "limits": limits,
         "limits_two_sides": dataclasses.replace(limits, max_drift=two_sides("max_drift")),
         "json_path": chosen["json"],
+        "markdown_path": chosen["markdown"],
         "baselines": _baselines_in(rootdir, chosen["baselines"], sources.get("baselines")),
         "baseline_update": update,
         "sources": sources,

@@ -6,15 +6,15 @@ A reporter is added with the hook ``pytest_paddle_mt_reporters``. Only reporters
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
     import pytest
 
     from pytest_paddle_mt.records import Measured, Sweep
+    from pytest_paddle_mt.settings import Settings
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -46,12 +46,30 @@ class Reporter(Protocol):
         """Called once, for the summary. What was measured is gone by then: a ``Sweep`` holds no windows."""
 
 
-def built_in(json_path: Path | None) -> list[Reporter]:
-    """The reporters that this package brings; the results file only where one was asked for."""
+@runtime_checkable
+class TellsNotMeasured(Protocol):
+    """A reporter that also reports a session in which this process measured nothing, as under pytest-xdist."""
+
+    def not_measured(self, tests: int, reason: str, terminal: pytest.TerminalReporter) -> None:
+        """Called once, for the summary, in place of ``session_finished``."""
+
+
+def built_in(settings: Settings, *, worker: bool = False) -> list[Reporter]:
+    """The reporters that this package brings; those that write files only where they were asked for.
+
+    A ``worker`` of pytest-xdist leaves what is written once a session to the process that started it.
+    """
+    from pytest_paddle_mt.reporters import github
     from pytest_paddle_mt.reporters.json_file import JsonReporter
     from pytest_paddle_mt.reporters.junit import JunitReporter
+    from pytest_paddle_mt.reporters.markdown_file import MarkdownReporter
     from pytest_paddle_mt.reporters.pytest_benchmark import PytestBenchmarkReporter
     from pytest_paddle_mt.reporters.terminal import TerminalTableReporter
 
-    always: list[Reporter] = [PytestBenchmarkReporter(), JunitReporter(), TerminalTableReporter()]
-    return always if json_path is None else [JsonReporter(json_path), *always]
+    reporters: list[Reporter] = [] if settings.json_path is None else [JsonReporter(settings.json_path)]
+    reporters += [PytestBenchmarkReporter(), JunitReporter(), TerminalTableReporter()]
+    if settings.markdown_path is not None and not worker:
+        reporters.append(MarkdownReporter(settings.markdown_path))
+    if settings.github and github.in_actions() and not worker:
+        reporters.append(github.GithubReporter(strict=settings.strict))
+    return reporters

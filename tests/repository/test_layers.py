@@ -36,7 +36,7 @@ RANK_OF = {part: rank for rank, parts in enumerate(RANKS) for part in parts}
 FAMILIES = {
     "checks": {"linear", "collapse", "drift", "against"},
     "engines": {"native", "python", "synthetic"},
-    "reporters": {"json_file", "junit", "pytest_benchmark", "terminal"},
+    "reporters": {"github", "json_file", "junit", "markdown_file", "pytest_benchmark", "terminal"},
 }
 
 #: Who may import Paddle, and who may use ``pytest.Config``.

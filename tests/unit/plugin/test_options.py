@@ -48,6 +48,8 @@ def test_the_options_are_those_that_exist_today_and_no_others() -> None:
         "--paddle-baseline-required",
         "--paddle-strict",
         "--paddle-json",
+        "--paddle-markdown",
+        "--paddle-github",
     ]
 
 
