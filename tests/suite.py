@@ -131,7 +131,6 @@ paddle-linear-until = 2
 paddle-window = 20q
 paddle-warmup = 0
 paddle-rounds = 6
-verbosity_test_cases = 0
 """
 
 
@@ -282,7 +281,7 @@ class Suite:
 
 def _with_reasons(arguments: tuple[Any, ...]) -> list[str]:
     """The option that prints all reasons; not where ``-q`` asks for less, which would cancel it out."""
-    return [] if "-q" in arguments else ["-v"]
+    return [] if "-q" in arguments else ["-v", "-o", "verbosity_test_cases=0"]
 
 
 def until(condition: Callable[[], object]):

@@ -41,9 +41,9 @@ class Announcer:
         if progress is None:
             self._change("")
             return
-        self._change(  # what matters comes first: the line ends where the terminal does
+        self._change(
             f"paddle-mt: {progress.elapsed_s:.0f} s, at most {progress.left_s:.0f} s left; round "
-            f"{progress.round_index + 1} of at most {progress.rounds_most}, window {progress.window_index + 1} of "
+            f"{progress.round_index + 1}/{progress.rounds_most}, window {progress.window_index + 1}/"
             f"{progress.windows_per_round}, {counted(progress.threads, 'thread')}"
         )
 
