@@ -109,7 +109,8 @@ class Crew:
         finally:
             for worker in self.workers:
                 worker.kill()
-            self.outputs = {worker.fork: text for worker in self.workers if (text := worker.process.output()).strip()}
+            told = [worker for worker in self.workers if not worker.process.quoted]
+            self.outputs = {worker.fork: text for worker in told if (text := worker.process.output()).strip()}
             shutil.rmtree(self._directory, ignore_errors=True)
 
     def _interrupt(self) -> None:
