@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 _WORDS = {
     "linear": ("scales", "does not scale", "efficiency"),
     "collapse": ("keeps its throughput", "loses throughput", "QPS ratio"),
-    drift.NAME: ("is as fast as its baseline", "drifted from its baseline", "ratio"),
+    drift.NAME: ("is as fast as its baseline", "drifted from its baseline", ""),
     against.NAME: ("is not slower than the other side", "is slower than the other side", "QPS ratio"),
 }
 
@@ -96,7 +96,9 @@ def _said(verdict: Verdict, failed: int) -> str:
     word, figure = words[failed], words[2]
     up_to = "with" if failed else "up to"
     where = "" if verdict.threads is None else f" {up_to} {counted(verdict.threads, 'thread')}"
-    if verdict.observed is None or verdict.limit is None:
+    if failed and verdict.check == drift.NAME:  # its reason begins with what drifted, from what to what
+        return f"{word}: {verdict.reason.partition(', ')[0]}"
+    if verdict.observed is None or verdict.limit is None or verdict.check == drift.NAME:
         return f"{word}{where}"
     return f"{word}{where} ({figure} {text.fixed(verdict.observed)}, limit {text.fixed(verdict.limit)})"
 

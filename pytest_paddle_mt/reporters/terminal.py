@@ -85,7 +85,10 @@ def short(sweep: Sweep) -> list[str]:
     """Below a table without ``-v``: why it was not decided or what to do, what was measured, and the notes."""
     step = why_or_next(sweep)
     lines = [] if step is None else text.wrapped(step)
-    lines += text.wrapped(f"measured: {', '.join(facts(sweep))}")
+    if sweep.against is None:
+        lines += text.wrapped(f"measured: {', '.join(facts(sweep))}")
+    else:
+        lines += sides.heading(sweep, sweep.against)
     lines += [line for one in sweep.warnings if one.kind not in _OF_THE_MACHINE for line in _note(one)]
     quiet = [one for one in sweep.warnings if one.kind in _OF_THE_MACHINE]
     if quiet:

@@ -24,7 +24,11 @@ COLLAPSE = verdict("pass", 4, check="collapse", observed=0.99)
         ),
         ([verdict("inconclusive"), verdict("inconclusive", 3), COLLAPSE], "not decided: linear with 2, 3 threads"),
         ([verdict("not_comparable", None, check="drift", observed=None)], "not judged: drift"),
-        ([verdict("calibrating", 1, check="drift", limit=1.1)], "is as fast as its baseline up to 1 thread (ratio"),
+        ([verdict("calibrating", 1, check="drift", limit=1.1)], "is as fast as its baseline up to 1 thread"),
+        (
+            [verdict("fail", check="drift", reason="QPS with 2 threads 43.6 -> 32.3 (-26%), beyond the limit")],
+            "drifted from its baseline: QPS with 2 threads 43.6 -> 32.3 (-26%)",
+        ),
         ([verdict("fail", None, check="of a plugin", observed=None)], "fails of a plugin"),
         ([verdict("pass", None, check="of a plugin", observed=None)], "passes of a plugin"),
         ([], "no check had anything to judge"),

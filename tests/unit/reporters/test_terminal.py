@@ -11,7 +11,7 @@ from pytest_paddle_mt.records import STATUSES_WORST_FIRST, Interval, ServedInput
 from pytest_paddle_mt.reporters import plot, terminal, text
 from pytest_paddle_mt.reporters.terminal import TerminalTableReporter
 from pytest_paddle_mt.reporters.text import number
-from tests.builders import latency_summary, point, subject, sweep, verdict, warning
+from tests.builders import against, latency_summary, point, subject, sweep, verdict, warning
 
 WIDTH = 80
 
@@ -202,6 +202,12 @@ def test_first_comes_the_verdict_then_the_table_then_a_plot_then_what_was_measur
         "",
         "1 of 1 sweep gated",
     ]
+
+
+def test_a_comparison_says_in_what_the_sides_differ_instead_of_drawing_a_plot():
+    lines = summary(sweep(against=against()))
+    assert "  they differ in: paddlepaddle 3.3.1 against 3.2.2" in lines
+    assert not [line for line in lines if "█" in line]
 
 
 def test_below_the_table_stands_what_to_do_about_a_failure_and_why_something_was_not_decided():
