@@ -44,6 +44,8 @@ class Settings:
     json_path: Path | None  #: Where results for programs go, absolute; None: nowhere.
     html_path: Path | None  #: Where the report goes, absolute; None: nowhere.
     exports: tuple[tuple[str, Path], ...]  #: Formats for other services, each with its file, absolute.
+    markdown_path: Path | None  #: Where Markdown for a pull request goes, absolute; None: nowhere.
+    github: bool  #: Whether GitHub Actions is told, where this runs in it.
     baselines: Path  #: Where baselines are stored, absolute.
     baseline_update: BaselineUpdate
     baseline_required: bool  #: Whether a test without a stored baseline fails.

@@ -138,6 +138,8 @@ def forget_this_run(monkeypatch: pytest.MonkeyPatch):
     """Take what this run of pytest has in its environment out of that of inner runs."""
     for name in [name for name in os.environ if name.startswith(("PYTEST_PADDLE_", "PYTEST_XDIST", "CODSPEED"))]:
         monkeypatch.delenv(name)
+    for name in ("GITHUB_ACTIONS", "GITHUB_STEP_SUMMARY", "GITHUB_WORKSPACE"):
+        monkeypatch.delenv(name, raising=False)
     for name in ("CI", "BUILD_NUMBER"):  # with either, pytest's short summary repeats whole messages
         monkeypatch.delenv(name, raising=False)
     monkeypatch.delenv("PYTHONDONTWRITEBYTECODE", raising=False)  # else every start compiles every plugin anew
@@ -211,16 +213,20 @@ class Suite:
         self._ends.enter_context(known_machine(qps))
 
     def run(self, *arguments: Any) -> pytest.RunResult:
-        """Run it in this process, which is fast."""
-        return self.pytester.runpytest_inprocess(*_WITHOUT, *arguments)
+        """Run it in this process, which is fast; with every reason in its summary, unless ``-q`` is given."""
+        return self.pytester.runpytest_inprocess(*_WITHOUT, *_with_reasons(arguments), *arguments)
 
     def run_apart(self, *arguments: Any) -> pytest.RunResult:
-        """Run it in a fresh process, where each thread has a core."""
-        return self.pytester.runpytest_subprocess(*_WITHOUT, "-p", "quiet_machine", *arguments)
+        """Run it in a fresh process, where each thread has a core; otherwise like ``run``."""
+        return self.pytester.runpytest_subprocess(
+            *_WITHOUT, "-p", "quiet_machine", *_with_reasons(arguments), *arguments
+        )
 
     def run_forked(self, *arguments: Any, forks: int = 1) -> pytest.RunResult:
         """Run it in a fresh process with so many forks; nothing of them may be left."""
-        result = self.pytester.runpytest_subprocess(*_WITHOUT, f"--paddle-forks={forks}", *arguments)
+        result = self.pytester.runpytest_subprocess(
+            *_WITHOUT, f"--paddle-forks={forks}", *_with_reasons(arguments), *arguments
+        )
         assert self.processes() == []
         assert [path.name for path in self.temporary.iterdir() if "paddle" in path.name] == []
         return result
@@ -271,6 +277,11 @@ class Suite:
         path = self.path / "results.json"
         sweeps: list[dict[str, Any]] = json.loads(path.read_text())["sweeps"] if path.exists() else []
         return sweeps
+
+
+def _with_reasons(arguments: tuple[Any, ...]) -> list[str]:
+    """The option that prints all reasons; not where ``-q`` asks for less, which would cancel it out."""
+    return [] if "-q" in arguments else ["-v", "-o", "verbosity_test_cases=0"]
 
 
 def until(condition: Callable[[], object]):

@@ -166,6 +166,12 @@ OPTIONS: tuple[Option, ...] = (
         "Write the figures for another service: bmf, gab, openmetrics or csv, such as csv:scaling.csv; may be given "
         "several times"
     ),
+    Option("--paddle-markdown", "FILE", "file", unset="no file", per_test=False).means(
+        "Write verdicts, a chart and tables to this file, for a comment on a pull request"
+    ),
+    Option("--paddle-github", "auto|off", "github", "auto", per_test=False).means(
+        "In GitHub Actions, write a step summary, an error for each failed sweep, and a warning for what was not gated"
+    ),
 )
 
 #: Arguments that only the marker has: each is about one model.

@@ -271,6 +271,14 @@ def truth(value: object) -> bool:
     raise Refused(f"{value!r} is neither yes nor no; give true or false")
 
 
+def github(value: object) -> bool:
+    """Whether GitHub Actions is told: ``auto`` or ``off``."""
+    text = str(value).strip().lower()
+    if text in {"auto", "off"}:
+        return text == "auto"
+    raise Refused(f"{value!r} is neither auto nor off; give auto to write in GitHub Actions only, or off")
+
+
 def file(value: object) -> Path:
     """The name of a file."""
     step = "give the name of a file, such as scaling.json"

@@ -42,9 +42,9 @@ class Announcer:
             self._change("")
             return
         self._change(
-            f"paddle-mt: round {progress.round_index + 1} of at most {progress.rounds_most}, window "
-            f"{progress.window_index + 1} of {progress.windows_per_round}, {counted(progress.threads, 'thread')}, "
-            f"{progress.elapsed_s:.0f} s"
+            f"paddle-mt: {progress.elapsed_s:.0f} s, at most {progress.left_s:.0f} s left; round "
+            f"{progress.round_index + 1}/{progress.rounds_most}, window {progress.window_index + 1}/"
+            f"{progress.windows_per_round}, {counted(progress.threads, 'thread')}"
         )
 
     def clones(self, made: int, wanted: int, elapsed_s: float) -> None:

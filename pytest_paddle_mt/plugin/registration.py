@@ -140,8 +140,4 @@ def built_in_reporters(config: pytest.Config) -> Sequence[Reporter]:
     """Our own reporters."""
     from pytest_paddle_mt import reporters
 
-    settings = session_of(config).settings()
-    return [
-        *reporters.built_in(settings.json_path, settings.html_path),
-        *reporters.exporting(settings.exports),
-    ]
+    return reporters.built_in(session_of(config).settings(), worker=hasattr(config, "workerinput"))

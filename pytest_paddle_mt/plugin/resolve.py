@@ -146,6 +146,7 @@ def _settings(chosen: Mapping[str, Any], sources: dict[str, str], rootdir: Path)
         "json_path": chosen["json"],
         "html_path": chosen["html"],
         "exports": chosen["export"] or (),
+        "markdown_path": chosen["markdown"],
         "baselines": _baselines_in(rootdir, chosen["baselines"], sources.get("baselines")),
         "baseline_update": update,
         "sources": sources,

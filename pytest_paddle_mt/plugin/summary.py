@@ -23,7 +23,7 @@ def write_summary(session: Session, terminal: pytest.TerminalReporter) -> None:
         for error in session.unwritten.values():
             terminal.write_line(printable(f"paddle-mt: ERROR: {error}"))
     else:
-        _write_smoke_runs(terminal)
+        _write_smoke_runs(session, terminal)
     if session.used_ledger is not None:
         for line in session.used_ledger.summary_lines():
             terminal.write_line(printable(line))
@@ -31,14 +31,19 @@ def write_summary(session: Session, terminal: pytest.TerminalReporter) -> None:
             _write_unused_baselines(session.used_ledger, session.config, terminal)
 
 
-def _write_smoke_runs(terminal: pytest.TerminalReporter) -> None:
+def _write_smoke_runs(session: Session, terminal: pytest.TerminalReporter) -> None:
     """Under pytest-xdist other processes ran the tests: only their reports arrive here."""
     skipped = [report.longrepr for report in terminal.getreports("skipped")]
     not_gated = [one for one in skipped if isinstance(one, tuple) and NOT_GATED in one[2]]
     if not_gated:
+        from pytest_paddle_mt.reporters import TellsNotMeasured
+
         terminal.section("paddle thread scaling")
         reason = not_gated[0][2].partition(NOT_GATED)[2]
         terminal.write_line(f"{counted(len(not_gated), 'test')} NOT gated: {reason}")
+        for reporter in session.reporters():
+            if isinstance(reporter, TellsNotMeasured):
+                reporter.not_measured(len(not_gated), reason, terminal)
 
 
 def _write_unused_baselines(ledger: Ledger, config: pytest.Config, terminal: pytest.TerminalReporter) -> None:

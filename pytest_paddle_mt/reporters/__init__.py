@@ -6,15 +6,15 @@ A reporter is added with the hook ``pytest_paddle_mt_reporters``. Only reporters
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
     import pytest
 
     from pytest_paddle_mt.records import Measured, Sweep
+    from pytest_paddle_mt.settings import Settings
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -46,22 +46,36 @@ class Reporter(Protocol):
         """Called once, for the summary. What was measured is gone by then: a ``Sweep`` holds no windows."""
 
 
-def built_in(json_path: Path | None, html_path: Path | None = None) -> list[Reporter]:
-    """The reporters that this package brings; those that write a file only where one was asked for."""
+@runtime_checkable
+class TellsNotMeasured(Protocol):
+    """A reporter that also reports a session in which this process measured nothing, as under pytest-xdist."""
+
+    def not_measured(self, tests: int, reason: str, terminal: pytest.TerminalReporter) -> None:
+        """Called once, for the summary, in place of ``session_finished``."""
+
+
+def built_in(settings: Settings, *, worker: bool = False) -> list[Reporter]:
+    """The reporters that this package brings; those that write files only where they were asked for.
+
+    A ``worker`` of pytest-xdist leaves what is written once a session to the process that started it.
+    """
+    from pytest_paddle_mt.reporters import github
+    from pytest_paddle_mt.reporters.export_file import ExportReporter
     from pytest_paddle_mt.reporters.html_file import HtmlReporter
     from pytest_paddle_mt.reporters.json_file import JsonReporter, document, entry
     from pytest_paddle_mt.reporters.junit import JunitReporter
+    from pytest_paddle_mt.reporters.markdown_file import MarkdownReporter
     from pytest_paddle_mt.reporters.pytest_benchmark import PytestBenchmarkReporter
     from pytest_paddle_mt.reporters.terminal import TerminalTableReporter
 
-    always: list[Reporter] = [PytestBenchmarkReporter(), JunitReporter(), TerminalTableReporter()]
-    # The page is made of what the results file would contain, so that it can be made later, too.
-    page: list[Reporter] = [] if html_path is None else [HtmlReporter(html_path, entry, document)]
-    return [*([] if json_path is None else [JsonReporter(json_path)]), *page, *always]
-
-
-def exporting(exports: Sequence[tuple[str, Path]]) -> list[Reporter]:
-    """A reporter for each format and file."""
-    from pytest_paddle_mt.reporters.export_file import ExportReporter
-
-    return [ExportReporter(form, path) for form, path in exports]
+    reporters: list[Reporter] = [] if settings.json_path is None else [JsonReporter(settings.json_path)]
+    if settings.html_path is not None:
+        # The page is made of what the results file would contain, so that it can be made later, too.
+        reporters.append(HtmlReporter(settings.html_path, entry, document))
+    reporters += [PytestBenchmarkReporter(), JunitReporter(), TerminalTableReporter()]
+    reporters += [ExportReporter(form, path) for form, path in settings.exports]
+    if settings.markdown_path is not None and not worker:
+        reporters.append(MarkdownReporter(settings.markdown_path))
+    if settings.github and github.in_actions() and not worker:
+        reporters.append(github.GithubReporter(strict=settings.strict))
+    return reporters

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from pytest_paddle_mt.records import STATUSES_WORST_FIRST
 
 if TYPE_CHECKING:
-    from pytest_paddle_mt.records import Sweep
+    from pytest_paddle_mt.records import Point, Status, Sweep
 
 WIDTH = 80
 
@@ -17,15 +17,19 @@ _SHORT = {"inconclusive": "unclear", "not_comparable": "not comp", "no_data": "n
 
 
 def verdict(sweep: Sweep, threads: int) -> str:
-    """The worst verdict on a thread count, in at most eight characters; empty without one.
+    """The worst verdict on a thread count, in at most eight characters; empty without one."""
+    worst = status(sweep, threads)
+    return "" if worst is None else _SHORT.get(worst, worst)
+
+
+def status(sweep: Sweep, threads: int) -> Status | None:
+    """The worst status of the verdicts on a thread count; None without one.
 
     A test that is skipped as not comparable has not passed, so neither has any of its thread counts.
     """
     statuses = [verdict.status for verdict in sweep.verdicts if verdict.threads == threads]
     worst = next((status for status in STATUSES_WORST_FIRST if status in statuses), None)
-    if worst == "pass" and sweep.status == "not_comparable":
-        worst = "not_comparable"
-    return "" if worst is None else _SHORT.get(worst, worst)
+    return "not_comparable" if worst == "pass" and sweep.status == "not_comparable" else worst
 
 
 def fixed(value: float | None) -> str:
@@ -33,6 +37,15 @@ def fixed(value: float | None) -> str:
     if value is None:
         return "-"
     return f"{value:.2f}" if value < 10 else f"{min(value, 9999):.0f}"
+
+
+def efficiency(point: Point) -> str:
+    """The efficiency with its interval; a dash without one."""
+    if point.efficiency is None:
+        return "-"
+    interval = point.efficiency_interval
+    span = "" if interval is None else f" ({fixed(interval.low)}-{fixed(interval.high)})"
+    return f"{fixed(point.efficiency)}{span}"
 
 
 def number(value: float) -> str:

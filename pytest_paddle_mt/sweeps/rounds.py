@@ -59,6 +59,7 @@ class Progress:
     windows_per_round: int
     threads: int
     elapsed_s: float
+    left_s: float  #: How much longer the rounds take at most, in seconds: by the budget, and by the rounds so far.
 
 
 def one_side(thread_counts: tuple[int, ...], rng: np.random.Generator, at_once: int | None = None) -> tuple[Stop, ...]:
@@ -156,7 +157,13 @@ def run_rounds(
         for index, stop in enumerate(stops):
             at = {"round_index": len(rounds), "rounds_most": schedule.looks[-1], "windows_per_round": len(stops)}
             elapsed_s = clock() - started_s
-            progress(Progress(**at, window_index=index, threads=stop.threads, elapsed_s=elapsed_s))
+            left_s = schedule.budget_s - elapsed_s
+            if longest_s:
+                rest_s = longest_s * (schedule.looks[-1] - len(rounds)) - (elapsed_s - (began_s - started_s))
+                left_s = min(left_s, rest_s)
+            progress(
+                Progress(**at, window_index=index, threads=stop.threads, elapsed_s=elapsed_s, left_s=max(0.0, left_s))
+            )
             visits.append(measure(of_sides[stop.side], stop))
         rounds.append(Round(index=len(rounds), visits=tuple(visits)))
         longest_s = max(longest_s, clock() - began_s)

@@ -112,7 +112,8 @@ class Crew:
         finally:
             for worker in self.workers:
                 worker.kill()
-            self.outputs = {worker.fork: text for worker in self.workers if (text := worker.process.output()).strip()}
+            told = [worker for worker in self.workers if not worker.process.quoted]
+            self.outputs = {worker.fork: text for worker in told if (text := worker.process.output()).strip()}
             self._put_away()
             self._stays()
 

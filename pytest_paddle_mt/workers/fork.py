@@ -38,6 +38,7 @@ from pytest_paddle_mt.workers.protocol import (
     Ready,
     Stop,
 )
+from pytest_paddle_mt.workers.stacks import shortened
 
 if TYPE_CHECKING:
     import pytest
@@ -88,6 +89,7 @@ class ForkProcess:
             log: the file for its output.
         """
         self._log = log
+        self.quoted = False  #: Whether an error message has all of its output.
         environ = launch.environment_of(fork)
         if place is not None:
             environ = launch.environment_elsewhere(environ, config.rootpath, place)
@@ -158,11 +160,11 @@ class ForkProcess:
         self._await_output(before)
         with self._log.open("rb") as log:
             log.seek(before)
-            stacks = log.read(_SHOWN_BYTES).decode(errors="replace").strip()
+            stacks = shortened(log.read(_SHOWN_BYTES).decode(errors="replace").strip())
         return stacks or "none: it did not even take a signal (stopped, or waiting in the kernel)"
 
     def output(self) -> str:
-        """The end of what it has printed."""
+        """The end of what it has printed, the stacks of a crash cut to what is the user's."""
         try:
             with self._log.open("rb") as log:
                 size = log.seek(0, os.SEEK_END)
@@ -170,14 +172,16 @@ class ForkProcess:
                 text = log.read().decode(errors="replace")
         except OSError:
             return ""
-        return text if size <= _SHOWN_BYTES else f"[...]{text}"
+        return shortened(text if size <= _SHOWN_BYTES else f"[...]{text}")
 
     def last_lines(self) -> str:
         """The last lines of what it has printed, as the end of a message."""
-        lines = [line for line in self.output().splitlines() if line.strip()][-_LAST_LINES:]
+        lines = [line for line in self.output().splitlines() if line.strip()]
         if not lines:
             return "\nIt had printed nothing."
-        return "\nThe last lines of its output:\n" + _indented("\n".join(lines))
+        self.quoted = len(lines) <= _LAST_LINES
+        heading = "Its output" if self.quoted else "The last lines of its output"
+        return f"\n{heading}:\n" + _indented("\n".join(lines[-_LAST_LINES:]))
 
     def _await_output(self, before: int) -> None:
         """Wait until its output has grown beyond ``before`` bytes and then stayed the same for a moment."""

@@ -70,7 +70,7 @@ def story(suite: Suite, monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
     def run(factor: float, *arguments: str):
         (suite.path / "factor").write_text(str(factor))
-        printed.append(text(suite.run("-q", *arguments)).replace(str(suite.path), "/code/serving"))
+        printed.append(text(suite.run(*arguments)).replace(str(suite.path), "/code/serving"))
 
     run(ACCEPTED[0])
     run(ACCEPTED[0], "--paddle-baseline-update")

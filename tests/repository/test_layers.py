@@ -40,7 +40,10 @@ FAMILIES = {
     "checks": {"linear", "collapse", "drift", "against"},
     "engines": {"native", "python", "synthetic"},
     "exports": {"bmf", "gab", "openmetrics", "table"},
-    "reporters": {"export_file", "html_file", "json_file", "junit", "pytest_benchmark", "terminal"},
+    "reporters": {
+        *("export_file", "github", "html_file", "json_file", "junit"),
+        *("markdown_file", "pytest_benchmark", "terminal"),
+    },
 }
 
 #: Who may import Paddle, and who may use ``pytest.Config``.

@@ -74,15 +74,17 @@ def test_an_action_is_pinned_to_the_same_commit_everywhere():
 
 
 @EVERY
-def test_no_job_may_write_anything_but_contents(workflow):
-    assert set(re.findall(r"^ +([a-z-]+): write\b", workflow.text, re.MULTILINE)) <= {"contents"}
+def test_no_job_may_write_anything_but_contents_and_comments(workflow):
+    written = {"contents"} if workflow in WORKFLOWS else {"contents", "pull-requests"}
+    assert set(re.findall(r"^ +([a-z-]+): write\b", workflow.text, re.MULTILINE)) <= written
 
 
 @EVERY
-def test_who_may_push_installs_and_measures_nothing(workflow):
+def test_who_may_write_installs_and_measures_nothing(workflow):
     for job in jobs(workflow.text):
+        if ": write" in job:
+            assert re.findall(r"\bpip\b|\bpytest\b(?!-paddle-mt -->)|setup-python|self-hosted", job) == []
         if "contents: write" in job:
-            assert re.findall(r"\bpip\b|\bpytest\b|setup-python|self-hosted", job) == []
             assert "github.event_name != 'pull_request'" in job
 
 
@@ -423,32 +425,3 @@ def test_what_measures_and_what_carries_mean_the_same_baselines():
 def test_a_wrong_call_says_what_there_is(repository):
     said = script(repository.checkout("some", "main"), "push", fails=True)
     assert ".ci/baselines propose BRANCH DIR" in said
-
-
-def table(path: Path, printed: str) -> str:
-    output = path / "output.txt"
-    output.write_text(printed)
-    return subprocess.run([ROOT / ".ci/table", output], capture_output=True, text=True, check=True).stdout
-
-
-def test_the_job_summary_has_the_section_of_the_plugin_and_no_other(tmp_path):
-    rule = "=" * 20
-    printed = f"""before
-{rule} paddle thread scaling {rule}
-threads QPS
-      1  10
-paddle-mt: a line about baselines
------------------- benchmark: 1 tests ------------------
-after
-{rule} paddle thread scaling {rule}
-threads QPS
-      1  20
-{rule} 1 passed {rule}
-"""
-    assert table(tmp_path, printed) == (
-        "```text\nthreads QPS\n      1  10\npaddle-mt: a line about baselines\nthreads QPS\n      1  20\n```\n"
-    )
-
-
-def test_the_job_summary_says_why_there_is_no_section(tmp_path):
-    assert "ERROR: no such file" in table(tmp_path, "ERROR: no such file\n")

@@ -231,13 +231,17 @@ def test_a_segmentation_fault_in_a_measuring_thread_is_a_failure_with_the_stacks
             pass
         """
     )
+    result = forked.run_forked("--paddle-engine=synthetic")
     told(
-        forked.run_forked("--paddle-engine=synthetic"),
+        result,
         "fork 1 died of SIGSEGV while it measured 1 thread",
         "Fatal Python error: Segmentation fault",
         "in measure",
         "in test_serves",
     )
+    printed = result.stdout.str()
+    assert printed.count("Fatal Python error") == 1
+    assert "pluggy/" not in printed
 
 
 @pytest.mark.fault("processes", "SIGSEGV without forks", "pytest ends; signal and stacks are printed")

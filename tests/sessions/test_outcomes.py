@@ -254,13 +254,50 @@ def test_a_smoke_run_of_what_does_not_scale_does_not_fail(suite: Suite):
 
 
 @pytest.mark.fault("machine", "pytest-xdist takes the cores away", "nothing is judged, and the summary says so")
-def test_xdist_makes_a_smoke_run_that_the_summary_shows(suite: Suite):
+def test_xdist_makes_a_smoke_run_that_the_summary_shows_and_only_the_controller_writes(
+    suite: Suite, monkeypatch: pytest.MonkeyPatch
+):
     pytest.importorskip("xdist", reason="pytest-xdist is not installed")
+    in_actions(suite, monkeypatch)
     suite.write(SYNTHETIC.replace(", gate=False", ""))
-    result = suite.run_apart("-n", "2", "-rs", "--benchmark-json=bench.json")
+    result = suite.run_apart("-n", "2", "-rs", "--benchmark-json=bench.json", "--paddle-markdown=scaling.md")
     result.assert_outcomes(skipped=1)
     smoke(result, "pytest-xdist runs tests side by side")
     assert not (suite.path / "bench.json").exists()
+    [command] = [line for line in result.outlines if line.startswith("::")]
+    assert command.startswith("::warning title=1 test NOT gated::smoke run only (pytest-xdist")
+    for name in ("summary.md", "scaling.md"):
+        assert (suite.path / name).read_text().count("### Thread scaling: 1 test NOT gated") == 1
+
+
+def in_actions(suite: Suite, monkeypatch: pytest.MonkeyPatch):
+    """Let runs of the suite believe that they run in GitHub Actions."""
+    monkeypatch.setenv("GITHUB_ACTIONS", "true")
+    monkeypatch.setenv("GITHUB_WORKSPACE", str(suite.path))
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(suite.path / "summary.md"))
+
+
+def test_in_github_actions_a_failed_sweep_is_an_error_at_its_line_and_in_the_summary(
+    suite: Suite, monkeypatch: pytest.MonkeyPatch
+):
+    in_actions(suite, monkeypatch)
+    suite.write(STAYS)
+    result = suite.run("--paddle-markdown=scaling.md")
+    [command] = [line for line in result.outlines if line.startswith("::")]
+    lines = (suite.path / "test_it.py").read_text().splitlines()
+    assert "paddle_scaling" in lines[int(re.search(r",line=(\d+),", command)[1]) - 1]
+    assert command.startswith("::error file=test_it.py,line=")
+    assert ",title=Thread scaling%3A fail::test_it.py::test_it%0Adoes not scale with 2 threads" in command
+    page = (suite.path / "scaling.md").read_text()
+    assert "### Thread scaling: 1 failed" in page
+    assert (suite.path / "summary.md").read_text() == page + "\n"
+
+
+def test_github_is_told_nothing_with_the_option_off(suite: Suite, monkeypatch: pytest.MonkeyPatch):
+    in_actions(suite, monkeypatch)
+    suite.write(STAYS)
+    assert [line for line in suite.run("--paddle-github=off").outlines if line.startswith("::")] == []
+    assert not (suite.path / "summary.md").exists()
 
 
 def test_xdist_without_workers_measures(suite: Suite):
@@ -508,7 +545,7 @@ def test_progress_is_shown_on_a_terminal_only(suite: Suite):
         """
     )
     arguments = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "--color=yes"]
-    progress = b"paddle-mt: round 1 of at most 6, window 1 of 4, 1 thread, 0 s"
+    progress = b"paddle-mt: 0 s, at most 60 s left; round 1/6, window 1/4, 1 thread"
     piped = suite.run_apart("--color=yes")
     assert progress.decode() not in text(piped)
 
@@ -533,7 +570,7 @@ def test_progress_is_shown_on_a_terminal_only(suite: Suite):
     reader.join()
     os.close(controller)
     assert progress in bytes(shown)
-    after_the_last = bytes(shown).rpartition(b"paddle-mt: round")[2]
+    after_the_last = bytes(shown).rpartition(b" left; round ")[2]
     assert b"\r" + b" " * 40 in after_the_last, "the line that changes is wiped at the end"
 
 

@@ -51,6 +51,8 @@ def test_the_options_are_those_that_exist_today_and_no_others() -> None:
         "--paddle-json",
         "--paddle-html",
         "--paddle-export",
+        "--paddle-markdown",
+        "--paddle-github",
     ]
 
 

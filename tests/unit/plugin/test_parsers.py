@@ -371,3 +371,17 @@ def test_strict_that_is_neither_is_refused(refusal: Callable[..., str], written:
     assert refusal(PYTEST_PADDLE_STRICT=written) == (
         f"PYTEST_PADDLE_STRICT={written}: {written!r} is neither yes nor no; give true or false"
     )
+
+
+def test_github_is_told_unless_that_is_off(read: Read, refusal: Callable[..., str]) -> None:
+    assert read().github is True
+    assert read("--paddle-github=auto").github is True
+    assert read(PYTEST_PADDLE_GITHUB=" Off ").github is False
+    assert refusal("--paddle-github=on") == (
+        "--paddle-github=on: 'on' is neither auto nor off; give auto to write in GitHub Actions only, or off"
+    )
+
+
+def test_the_markdown_file_is_relative_to_where_pytest_was_started(read: Read, pytester: pytest.Pytester) -> None:
+    assert read().markdown_path is None
+    assert read("--paddle-markdown=out/s.md").markdown_path == pytester.path / "out" / "s.md"

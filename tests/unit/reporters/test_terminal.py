@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from pytest_paddle_mt.records import STATUSES_WORST_FIRST, Interval, ServedInput, Sweep
-from pytest_paddle_mt.reporters import terminal
+from pytest_paddle_mt.reporters import plot, terminal, text
 from pytest_paddle_mt.reporters.terminal import TerminalTableReporter
 from pytest_paddle_mt.reporters.text import number
-from tests.builders import latency_summary, point, subject, sweep, verdict, warning
+from tests.builders import against, latency_summary, point, subject, sweep, verdict, warning
 
 WIDTH = 80
 
@@ -18,22 +19,36 @@ WIDTH = 80
 class FakeTerminal:
     """Takes lines as pytest's terminal reporter does."""
 
-    def __init__(self) -> None:
+    def __init__(self, verbosity: int = 0, encoding: str = "utf-8") -> None:
+        self.verbosity = verbosity
+        self._tw = SimpleNamespace(_file=SimpleNamespace(encoding=encoding))
         self.lines: list[str] = []
         self.sections: list[str] = []
+        self.colours: dict[str, dict[str, bool]] = {}
+        self._begun = ""
 
     def section(self, title: str, **markup: Any) -> None:
         self.sections.append(title)
 
+    def write(self, text: str, **markup: bool) -> None:
+        self._begun += text
+        self.colours[text] = markup
+
     def write_line(self, line: str, **markup: bool) -> None:
-        self.lines.append(line)
+        self.lines.append(self._begun + line)
+        self.colours[line] = markup
+        self._begun = ""
 
 
-def summary(*sweeps: Sweep) -> list[str]:
-    written = FakeTerminal()
+def write(*sweeps: Sweep, **terminal: Any) -> FakeTerminal:
+    written = FakeTerminal(**terminal)
     TerminalTableReporter().session_finished(sweeps, written)
     assert written.sections == ["paddle thread scaling"]
-    return written.lines
+    return written
+
+
+def summary(*sweeps: Sweep, verbosity: int = 0) -> list[str]:
+    return write(*sweeps, verbosity=verbosity).lines
 
 
 def row(**changes: Any) -> list[str]:
@@ -121,7 +136,7 @@ def test_the_columns_stand_under_their_names():
 
 
 @pytest.mark.parametrize(
-    ("value", "text"),
+    ("value", "written"),
     [
         (0.000_06, "<0.001"),
         (0.0421, "0.0421"),
@@ -133,28 +148,29 @@ def test_the_columns_stand_under_their_names():
         (12_345_678, "12.3M"),
     ],
 )
-def test_numbers_have_three_digits_that_say_something(value, text):
-    assert number(value) == text
+def test_numbers_have_three_digits_that_say_something(value, written):
+    assert number(value) == written
 
 
 def test_the_heading_says_what_was_measured():
-    text = " ".join(terminal.heading(sweep(subject=subject(gil="held"))))
+    said = " ".join(terminal.heading(sweep(subject=subject(gil="held"))))
     for fact in ("native engine", "cpu", "batch 1", "Clone", "paddlepaddle 3.2.2", "GIL held by run()"):
-        assert fact in text
+        assert fact in said
 
 
 def test_the_heading_shows_the_seed_and_how_far_and_why_linear_scaling_is_expected():
-    text = " ".join(" ".join(terminal.heading(sweep())).split())
-    assert "linear up to 2 threads: 2 usable cores" in text
-    assert "8 rounds in 12 s, seed 7" in text
+    said = " ".join(" ".join(terminal.heading(sweep())).split())
+    assert "linear up to 2 threads: 2 usable cores" in said
+    assert "8 rounds in 12 s, seed 7" in said
 
 
 def test_the_heading_counts_one_thread_as_one():
-    text = " ".join(" ".join(terminal.heading(sweep(linear_until=1, linear_until_reason="1 usable core"))).split())
-    assert "linear up to 1 thread: 1 usable core" in text
+    said = " ".join(" ".join(terminal.heading(sweep(linear_until=1, linear_until_reason="1 usable core"))).split())
+    assert "linear up to 1 thread: 1 usable core" in said
 
 
-def test_every_line_of_the_summary_fits():
+@pytest.mark.parametrize("verbosity", [0, 1])
+def test_every_line_of_the_summary_fits(verbosity):
     long = "a sentence of many words that goes on and on " * 12
     everything = sweep(
         nodeid="tests/serving/test_scaling_of_every_model.py::TestEverything::test_serving_scales[mobilenet_v1-native]",
@@ -169,23 +185,75 @@ def test_every_line_of_the_summary_fits():
         warnings=(warning(long),),
         smoke_reason=long,
     )
-    lines = summary(everything)
+    lines = summary(everything, verbosity=verbosity)
     assert [line for line in lines if len(line) > WIDTH] == []
     assert "".join(everything.nodeid.split()) in "".join("".join(lines).split())
 
 
-def test_what_the_verdicts_say_is_told_below_the_table():
-    lines = summary(sweep(verdicts=(verdict("fail", reason="half of it is missing"),)))
-    assert "  FAIL linear: half of it is missing" in lines
+def test_first_comes_the_verdict_then_the_table_then_a_plot_then_what_was_measured():
+    lines = summary(sweep())
+    assert lines == [
+        "test_scaling.py::test_serving_scales",
+        "  PASS  scales up to 2 threads (efficiency 0.98, limit 0.85)",
+        *terminal.table(sweep()),
+        *plot.plot(sweep().points),
+        "  measured: native engine, cpu, batch 1, paddlepaddle 3.2.2, 2 usable cores,",
+        "    linear up to 2, 8 rounds in 12 s",
+        "",
+        "1 of 1 sweep gated",
+    ]
 
 
-def test_doubts_are_told_as_notes():
-    assert "  note: something shook" in summary(sweep(warnings=(warning("something shook"),)))
+def test_a_comparison_says_in_what_the_sides_differ_instead_of_drawing_a_plot():
+    lines = summary(sweep(against=against()))
+    assert "  they differ in: paddlepaddle 3.3.1 against 3.2.2" in lines
+    assert not [line for line in lines if "█" in line]
 
 
-def test_a_smoke_run_is_said_loudly():
-    lines = summary(sweep(smoke_reason="--benchmark-disable", verdicts=()))
-    assert "  SMOKE RUN, nothing judged or recorded: --benchmark-disable" in lines
+def test_below_the_table_stands_what_to_do_about_a_failure_and_why_something_was_not_decided():
+    assert "  next: remove the cause" in summary(sweep(verdicts=(verdict("fail", check="of a plugin"),)))
+    reasons = [verdict("inconclusive", reason="too near; about 9 more rounds would decide it"), verdict("inconclusive")]
+    assert "  why: too near; about 9 more rounds would decide it (and 1 more)" in summary(sweep(verdicts=reasons))
+
+
+def test_all_reasons_are_told_with_v():
+    one = sweep(verdicts=(verdict("fail", reason="half of it is missing"),))
+    assert "  FAIL linear: half of it is missing" in summary(one, verbosity=1)
+    assert not [line for line in summary(one) if "half of it" in line]
+
+
+def test_doubts_are_told_as_notes_and_those_about_the_machine_are_counted_without_v():
+    doubts = (warning("it grows", kind="memory_grows"), warning("something shook"), warning("and again"))
+    lines = summary(sweep(warnings=doubts))
+    assert "  note: it grows" in lines
+    assert "  2 notes on the machine (preempted): -v" in lines
+    assert {"  note: it grows", "  note: something shook", "  note: and again"} <= {
+        *summary(sweep(warnings=doubts), verbosity=1)
+    }
+
+
+@pytest.mark.parametrize("verbosity", [0, 1])
+def test_a_smoke_run_is_said_loudly(verbosity):
+    lines = summary(sweep(smoke_reason="--benchmark-disable", verdicts=()), verbosity=verbosity)
+    assert "  SMOKE RUN  nothing judged or recorded" in lines
+    assert [line for line in lines[2:] if "--benchmark-disable" in line]
+
+
+@pytest.mark.parametrize(
+    ("status", "colour"), [("pass", "green"), ("fail", "red"), ("inconclusive", "yellow"), ("calibrating", "green")]
+)
+def test_a_verdict_has_its_colour_in_the_sentence_and_in_the_table(status, colour):
+    one = sweep(verdicts=(verdict(status),))
+    colours = write(one).colours
+    assert colours[status.upper()] == {"bold": True, colour: True}
+    assert colours[text.verdict(one, 2)] == {colour: True}
+    assert colours[""] == {}  # of one thread, which is not judged
+
+
+def test_where_block_characters_cannot_be_written_there_is_no_plot():
+    for encoding in ("ascii", "latin-1", "no such"):
+        assert all(line.isascii() for line in write(sweep(), encoding=encoding).lines)
+    assert not all(line.isascii() for line in summary(sweep()))
 
 
 def test_the_summary_counts_the_sweeps_that_were_gated():

@@ -278,6 +278,13 @@ def test_controls_take_their_time_from_the_budget():
     assert len(Sweep(schedule(budget_s=16.0), control=FakeControl(window_s=1.0)).rounds) == 2
 
 
+def test_progress_tells_the_time_that_is_left_at_most():
+    by_rounds = Sweep(schedule(looks=(2,), budget_s=100.0))
+    assert [one.left_s for one in by_rounds.progress] == [100, 99, 98, 97, 4, 3, 2, 1]
+    by_budget = Sweep(schedule(looks=(8,), budget_s=9.0))
+    assert [one.left_s for one in by_budget.progress] == [9, 8, 7, 6, 5, 4, 3, 2]
+
+
 def test_progress_is_told_once_for_a_window_and_its_control():
     sweep = Sweep(schedule((1, 2), looks=(1,)), control=FakeControl(window_s=0.5))
     assert [(one.window_index, one.elapsed_s) for one in sweep.progress] == [(0, 0), (1, 1.5), (2, 3), (3, 4.5)]
