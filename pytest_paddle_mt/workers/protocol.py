@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     import socket
     from collections.abc import Callable
 
-PROTOCOL = 4  #: Version of everything below ``Hello``.
+PROTOCOL = 5  #: Version of everything below ``Hello``.
 
 _MAGIC = b"PMT\n"
 #: Before each frame: the magic, the number of bytes of JSON, the number of bytes of everything else.
@@ -106,6 +106,7 @@ class Failed:
     error: str  #: Name of its class if it is one of ours, else empty.
     text: str
     arguments: dict[str, Any]  #: Arguments of the class, if it takes more than a text.
+    cause: str = ""  #: The traceback of what led to it, such as an error of a user's query; empty: nothing did.
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
