@@ -1,7 +1,6 @@
 #include "closed_loop.h"
 
 #include <pthread.h>
-#include <signal.h>
 
 #include <algorithm>
 #include <atomic>
@@ -13,7 +12,9 @@
 #include <stdexcept>
 #include <thread>
 
+#include "affinity.h"
 #include "clock.h"
+#include "signals_blocked.h"
 
 namespace paddle_mt {
 
@@ -42,25 +43,6 @@ constexpr std::int64_t kDeciding = 0;
 // kOpen: it is decided when the window opens, or opened.
 enum class Phase : int { kWarmUp, kOpen, kStopped };
 
-// Blocks signals in the calling thread, and so in the threads that it starts, as long as this exists. Asynchronous ones
-// stay with the caller's thread, where Python handles them. Faults are not blocked: where the faulting thread blocks
-// its signal, the kernel kills the process and runs no handler, neither faulthandler's nor Paddle's.
-class AsynchronousSignalsBlocked {
- public:
-  AsynchronousSignalsBlocked() {
-    sigset_t blocked;
-    sigfillset(&blocked);
-    for (const int fault : {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGSYS, SIGABRT}) sigdelset(&blocked, fault);
-    pthread_sigmask(SIG_SETMASK, &blocked, &previous_);
-  }
-  ~AsynchronousSignalsBlocked() { pthread_sigmask(SIG_SETMASK, &previous_, nullptr); }
-  AsynchronousSignalsBlocked(const AsynchronousSignalsBlocked&) = delete;
-  AsynchronousSignalsBlocked& operator=(const AsynchronousSignalsBlocked&) = delete;
-
- private:
-  sigset_t previous_;
-};
-
 // Slot i: written by thread i while a window runs, read by the caller after thread i reported it finished.
 struct alignas(kCacheLine) Slot {
   std::shared_ptr<Target> target;
@@ -71,6 +53,8 @@ struct alignas(kCacheLine) Slot {
   std::uint64_t served = 0;
   ThreadUsage before;
   ThreadUsage after;
+  std::vector<int> cpus;
+  bool pinned = false;
   std::optional<Failure> failure;
 };
 
@@ -167,6 +151,9 @@ class ClosedLoop::Crew {
                                     " ns is out of range; give 0 to " + std::to_string(kLongestNs));
       }
     }
+    for (const int cpu : plan.cpus) {
+      if (cpu < 0 || cpu >= CPU_SETSIZE) throw std::invalid_argument("there is no CPU " + std::to_string(cpu));
+    }
   }
 
   // Starts the threads that a window needs and does not have yet.
@@ -190,6 +177,7 @@ class ClosedLoop::Crew {
       Slot& slot = slots_[i];
       slot.recorder.reset(capacity);
       slot.at_opening = slot.at_closing = Interval();
+      slot.cpus = threads <= plan.cpus.size() ? std::vector<int>{plan.cpus[i]} : plan.cpus;
       slot.failure.reset();
     }
     {
@@ -243,7 +231,7 @@ class ClosedLoop::Crew {
     for (std::size_t i = 0; i < active_; ++i) {
       const Slot& slot = slots_[i];
       window.threads.push_back({slot.recorder.counted(), used_between(slot.before, slot.after), slot.at_opening,
-                                slot.at_closing, slot.served_until_ns, slot.served});
+                                slot.at_closing, slot.served_until_ns, slot.served, slot.pinned});
     }
     return window;
   }
@@ -282,12 +270,14 @@ class ClosedLoop::Crew {
   }
 
   void loop(Slot& slot, std::uint64_t& query) {
-    Interval last = serve_until_open(slot, query);
+    Pinning pinning(slot.cpus);
+    Interval last = serve_until_open(slot, query, pinning);
     if (phase_ == Phase::kStopped) return;
     last = serve_while_open(slot, query, last);
     if (phase_ == Phase::kStopped) return;
     slot.at_closing = last;
     slot.after = usage_of_this_thread();
+    slot.pinned = pinning.holds();
     count_complete();
     const std::int64_t enough_ns = monotonic_ns() + patience_ns_;
     while (phase_ != Phase::kStopped && monotonic_ns() < enough_ns) serve(slot, query);
@@ -304,7 +294,7 @@ class ClosedLoop::Crew {
   }
 
   // Warms up until the window is open, and returns the first query that ended inside.
-  Interval serve_until_open(Slot& slot, std::uint64_t& query) {
+  Interval serve_until_open(Slot& slot, std::uint64_t& query, Pinning& pinning) {
     const std::int64_t warm_ns = monotonic_ns() + plan_.warmup_ns;
     std::int64_t first_end_ns = 0;
     std::int64_t enough_ns = kUndecided;  // steady for long enough to let the others have their turn
@@ -322,7 +312,10 @@ class ClosedLoop::Crew {
         }
       }
       last = serve(slot, query);
-      if (query == 1) first_end_ns = last.end_ns;
+      if (query == 1) {
+        pinning.pin();
+        first_end_ns = monotonic_ns();
+      }
       if (enough_ns == kUndecided && query >= plan_.warmup_queries && last.end_ns >= warm_ns) {
         // The first query is slower than the others.
         const std::int64_t time_ns = query == 1 ? last.end_ns - last.start_ns : last.end_ns - first_end_ns;

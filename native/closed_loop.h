@@ -43,6 +43,9 @@ struct WindowPlan {
   std::int64_t warmup_ns = 0;
   std::uint64_t warmup_queries = 0;  // per thread
   std::size_t max_stored = 0;        // queries kept with their timestamps, all threads together
+  // From its first query to the end of the window, thread i runs on cpus[i]; on any of them where there are fewer of
+  // them than threads. Empty: wherever the scheduler has it run.
+  std::vector<int> cpus;
 };
 
 // Start and end of a query, monotonic; both 0 where there was none.
@@ -57,6 +60,7 @@ struct ThreadRecord : CountedQueries, ThreadUsage {
   Interval at_closing;               // the query that ended first after it closed; it may have started after that too
   std::int64_t served_until_ns = 0;  // when it stopped to keep up the load of the others
   std::uint64_t served = 0;          // all of its queries, those of the warm-up and after the close too
+  bool pinned = false;               // whether it still had the CPUs of the plan when the window had closed
 };
 
 struct Failure {
@@ -84,9 +88,10 @@ class ClosedLoop {
 
   // Measures one window with the first `threads` targets. `poll` is called by the caller's thread every 50 ms; what it
   // throws stops the window and is thrown on, as soon as no query is running any more.
-  // Throws std::invalid_argument for a thread count that is 0 or above size(), for a window of no time and no queries
-  // and for a time that is negative or above 10^18 ns; std::logic_error after close() and where another call is not
-  // over; std::runtime_error when a thread cannot be started and when close() stopped the window.
+  // Throws std::invalid_argument for a thread count that is 0 or above size(), for a window of no time and no queries,
+  // for a CPU that is negative or above 1023 and for a time that is negative or above 10^18 ns; std::logic_error after
+  // close() and where another call is not over; std::runtime_error when a thread cannot be started and when close()
+  // stopped the window.
   WindowRecord measure(std::size_t threads, const WindowPlan& plan, const std::function<void()>& poll);
 
   // Stops a window that runs and joins every thread; the loop cannot measure afterwards. Safe to call twice. Throws

@@ -9,6 +9,7 @@
 #include <nanobind/stl/vector.h>
 
 #include <cstring>
+#include <utility>
 
 #include "clock.h"
 #include "closed_loop.h"
@@ -37,7 +38,7 @@ std::pair<std::int64_t, std::int64_t> as_pair(const Interval& query) { return {q
 
 WindowRecord measure(ClosedLoop& loop, std::size_t threads, std::int64_t window_ns, std::uint64_t min_queries,
                      std::uint64_t expected_queries, std::int64_t warmup_ns, std::uint64_t warmup_queries,
-                     std::size_t max_stored) {
+                     std::size_t max_stored, std::vector<int> cpus) {
   WindowPlan plan;
   plan.window_ns = window_ns;
   plan.min_queries = min_queries;
@@ -45,6 +46,7 @@ WindowRecord measure(ClosedLoop& loop, std::size_t threads, std::int64_t window_
   plan.warmup_ns = warmup_ns;
   plan.warmup_queries = warmup_queries;
   plan.max_stored = max_stored;
+  plan.cpus = std::move(cpus);
   const nb::gil_scoped_release without_gil;
   return loop.measure(threads, plan, [] {
     const nb::gil_scoped_acquire gil;
@@ -163,6 +165,7 @@ NB_MODULE(_native, m) {
       .def_prop_ro("at_closing_ns", [](const ThreadRecord& thread) { return as_pair(thread.at_closing); })
       .def_ro("served_until_ns", &ThreadRecord::served_until_ns)
       .def_ro("served", &ThreadRecord::served)
+      .def_ro("pinned", &ThreadRecord::pinned)
       .def_ro("wall_ns", &ThreadRecord::wall_ns)
       .def_ro("cpu_ns", &ThreadRecord::cpu_ns)
       .def_ro("voluntary_switches", &ThreadRecord::voluntary_switches)
@@ -183,7 +186,7 @@ NB_MODULE(_native, m) {
   nb::class_<ClosedLoop>(m, "ClosedLoop")
       .def(nb::init<std::vector<std::shared_ptr<Target>>>(), "targets"_a)
       .def("measure", &measure, "threads"_a, nb::kw_only(), "window_ns"_a, "min_queries"_a, "expected_queries"_a = 0,
-           "warmup_ns"_a, "warmup_queries"_a, "max_stored"_a)
+           "warmup_ns"_a, "warmup_queries"_a, "max_stored"_a, "cpus"_a = std::vector<int>())
       .def("close", &ClosedLoop::close, nb::call_guard<nb::gil_scoped_release>())
       .def("__len__", &ClosedLoop::size);
 }

@@ -41,6 +41,7 @@ WarningKind = Literal[
     "memory_grows",
     "not_compared",
     "not_in_baseline",
+    "not_pinned",
     "not_the_predictor",
     "preempted",
     "scaling_not_judged",
@@ -96,6 +97,9 @@ class WindowPlan:
     warmup_queries: int  #: Every thread completes at least this many queries before the window may open.
     #: The window lasts at least as long as a thread takes for this many queries, by the warm-up of all; 0: no longer.
     expected_queries: int = 0
+    #: From its first query on, thread i runs on CPU ``cpus[i]``; on any of them where there are fewer of them than
+    #: threads. Empty: wherever the scheduler has it run.
+    cpus: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -138,6 +142,7 @@ class ThreadWindow:
     involuntary_switches: int  #: Involuntary context switches: the thread was preempted.
     #: Time this thread was ready to run but had no core, in ns; None where the kernel does not say.
     run_delay_ns: int | None
+    pinned: bool = False  #: Whether it still ran on the CPUs that the plan gives it when the window had closed.
 
     @property
     def qps(self) -> float:
@@ -217,6 +222,12 @@ class Visit:
     probe: Window | None = None
     #: A window of the control workload, with as many threads; None where there was none.
     control: Window | None = None
+    cpus: tuple[int, ...] = ()  #: Where its threads were placed, as in ``WindowPlan``; empty: nowhere.
+
+    @property
+    def pinned(self) -> bool:
+        """Whether every thread still ran where it was placed when the window had closed."""
+        return bool(self.cpus) and all(thread.pinned for thread in self.window.per_thread)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -427,6 +438,7 @@ class Sweep:
     #: Peak resident memory (VmHWM) of the process with all predictors, the largest where there were several, in bytes;
     #: None if unknown.
     peak_rss_bytes: int | None = None
+    pin: tuple[int, ...] = ()  #: CPUs that the threads were placed on; none: the scheduler placed them.
 
     @property
     def status(self) -> Status:

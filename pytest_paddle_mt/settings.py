@@ -29,6 +29,7 @@ class Settings:
     budget_s: float  #: Wall time that one sweep may take, in seconds.
     budget_two_sides_s: float  #: Wall time that one comparison of two sides may take, in seconds.
     batch_size: int  #: First dimension of inputs made from the model's own specification.
+    pin: tuple[int, ...]  #: CPUs that the threads are placed on, ascending; none: the scheduler places them.
     device: str  #: ``cpu``, or ``gpu:`` and the number of the GPU.
     limits: Limits
     #: The limits of a comparison of two sides, whose two sides see the same machine.
@@ -41,6 +42,7 @@ class Settings:
     against: Path | None
     against_rootdir: Path | None  #: Rootdir of the other side, absolute; None: the same.
     json_path: Path | None  #: Where results for programs go, absolute; None: nowhere.
+    exports: tuple[tuple[str, Path], ...]  #: Formats for other services, each with its file, absolute.
     baselines: Path  #: Where baselines are stored, absolute.
     baseline_update: BaselineUpdate
     baseline_required: bool  #: Whether a test without a stored baseline fails.

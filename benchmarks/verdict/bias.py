@@ -1,10 +1,11 @@
 """Whether short windows show the throughput and the efficiency that long ones show, for known work.
 
-    python benchmarks/verdict/bias.py [--quick] [--threads=1,2]
+    python benchmarks/verdict/bias.py [--quick] [--threads=1,2] [--neighbours=0,1,2]
 
 For fixed and exponential queries of 1 to 64 us and of 20 ms: short windows of a few expected queries, interleaved with
 long ones as the truth, the thread counts in turn. Prints by how much the mean throughput of the short windows differs
-from that of the long ones, and the same of the efficiency relative to one thread.
+from that of the long ones, and the same of the efficiency relative to one thread: the mean over the blocks, with a 95 %
+interval. Beside neighbours throughput is that of the time which they left, as it is judged.
 """
 
 from __future__ import annotations
@@ -13,6 +14,9 @@ import argparse
 import statistics
 import sys
 
+import internals
+import neighbour
+import numpy as np
 from internals import SyntheticWork, WindowPlan
 
 from pytest_paddle_mt.engines.synthetic import SyntheticSession
@@ -23,10 +27,12 @@ EXPECTED_QUERIES = 6
 SHORT_S = 0.02
 #: A long window lasts as many short ones.
 LONG = 20
+LONGEST_S = 3600.0  #: A neighbour that outlives this has lost its bench.
 
 
-def measured(work: SyntheticWork, threads: tuple[int, ...], blocks: int) -> dict[tuple[int, bool], float]:
-    """Mean throughput by thread count and whether the windows were long."""
+def measured(work: SyntheticWork, threads: tuple[int, ...], blocks: int) -> dict[int, list[float]]:
+    """By thread count: ln of the mean throughput of the short windows over that of the long one, of each block."""
+    cpu = internals.Cpu(usable_cores=internals.available_cores().usable, math_threads=1)
     session = SyntheticSession(work, seed=1)
     plans = {
         long: WindowPlan(
@@ -38,24 +44,40 @@ def measured(work: SyntheticWork, threads: tuple[int, ...], blocks: int) -> dict
         )
         for long in (True, False)
     }
-    found: dict[tuple[int, bool], list[float]] = {(n, long): [] for n in threads for long in plans}
+    found: dict[int, list[float]] = {n: [] for n in threads}
     session.prepare(max(threads))
     try:
         for _ in range(blocks):
             for count in threads:
-                for long, plan in plans.items():
-                    found[count, long].extend(session.measure(count, plan).qps for _ in range(1 if long else LONG))
+                long, short = (
+                    statistics.fmean(
+                        internals.validity.qps(session.measure(count, plan), cpu) for _ in range(1 if long else LONG)
+                    )
+                    for long, plan in plans.items()
+                )
+                found[count].append(float(np.log(short / long)))
     finally:
         session.close()
-    return {key: statistics.fmean(values) for key, values in found.items()}
+    return found
 
 
-def line(work: SyntheticWork, threads: tuple[int, ...], found: dict[tuple[int, bool], float]) -> str:
+def line(work: SyntheticWork, threads: tuple[int, ...], found: dict[int, list[float]]) -> str:
     """What the short windows show too much, in percent."""
-    bias = {n: found[n, False] / found[n, True] for n in threads}
     kind = "exponential" if work.exponential else "fixed"
-    cells = (f"QPS({n}) {bias[n] - 1:+7.2%}, efficiency {bias[n] / bias[1] - 1:+7.2%}" for n in threads)
+    series = {n: np.array(found[n]) for n in threads}
+    cells = (f"QPS({n}) {_percent(series[n])}, efficiency {_percent(series[n] - series[1])}" for n in threads)
     return f"{kind:>11} {work.spin_ns / 1e3:>8g} us   " + "   ".join(cells)
+
+
+def _percent(series: np.ndarray) -> str:
+    """``+0.12% (-0.30 to +0.54)``."""
+    mean = f"{np.expm1(series.mean()):+.2%}"
+    if not series.any():
+        return mean
+    interval = internals.intervals.mean_interval(series, 0.95, 0.0)
+    if interval is None:
+        return mean
+    return f"{mean} ({100 * np.expm1(interval.low):+.2f} to {100 * np.expm1(interval.high):+.2f})"
 
 
 def main() -> int:
@@ -63,13 +85,17 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true", help="few blocks, to see that it runs")
     parser.add_argument("--threads", default="1,2", help="thread counts, 1 among them")
+    parser.add_argument("--neighbours", default="0", help="how many neighbours, one number after the other")
     options = parser.parse_args()
     threads = tuple(int(count) for count in options.threads.split(","))
-    for query_ns in QUERY_NS:
-        for exponential in (False, True):
-            work = SyntheticWork(spin_ns=query_ns, exponential=exponential)
-            blocks = 1 if options.quick else 15
-            print(line(work, threads, measured(work, threads, blocks)), flush=True)
+    for neighbours in map(int, options.neighbours.split(",")):
+        print(f"{neighbours} neighbours")
+        with neighbour.beside(0, LONGEST_S, neighbours):
+            for query_ns in QUERY_NS:
+                for exponential in (False, True):
+                    work = SyntheticWork(spin_ns=query_ns, exponential=exponential)
+                    blocks = 1 if options.quick else 15
+                    print(line(work, threads, measured(work, threads, blocks)), flush=True)
     return 0
 
 

@@ -6,7 +6,9 @@ They judge stored rounds by the code that ships, so they need parts of it that a
 from __future__ import annotations
 
 import dataclasses
+import functools
 import math
+import os
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +22,7 @@ from pytest_paddle_mt.checks.linear import LinearCheck
 from pytest_paddle_mt.engines import SyntheticWork, Workload
 from pytest_paddle_mt.engines.native import NativeEngine
 from pytest_paddle_mt.engines.synthetic import SyntheticEngine
+from pytest_paddle_mt.machine import placement
 from pytest_paddle_mt.machine.cores import available_cores
 from pytest_paddle_mt.machine.facts import cpu_model, machine_key
 from pytest_paddle_mt.machine.math_threads import park_idle_math_threads
@@ -40,6 +43,7 @@ if TYPE_CHECKING:
 __all__ = [
     "DEFAULT_ROUNDS",
     "LIMITS",
+    "WINDOW",
     "WINDOW_RUNS",
     "Cpu",
     "Figures",
@@ -62,10 +66,15 @@ __all__ = [
     "cpu_model",
     "drift",
     "drifted",
+    "efficiency_as_judged",
+    "efficiency_as_measured",
     "intervals",
     "machine_key",
     "paddle_version",
     "pairs",
+    "placed_rounds",
+    "points_of",
+    "probing",
     "rule",
     "scaling",
     "schema",
@@ -83,6 +92,13 @@ LIMITS = Limits(
 #: Fewest and most rounds of a sweep.
 DEFAULT_ROUNDS = parsers.rounds(BY_KEY["rounds"].default)
 SIDES = ("this", "other")
+#: The window of a sweep by default.
+WINDOW = WindowPlan(window_s=0.1, min_queries=0, warmup_s=0.02, warmup_queries=3, expected_queries=5)
+
+
+def probing(threads: int) -> Any:
+    """The probe for up to so many threads: a context manager, as a sweep has it."""
+    return known_work.probing(SyntheticEngine(), threads, 1)
 
 
 def compared(accepted: Sequence[Run], new: Run) -> tuple[rule.Comparison, ...]:
@@ -106,20 +122,52 @@ def confidence(looks: Sequence[int]) -> float:
     return scaling.confidence_after_looks(scaling.ALPHA, len(looks))
 
 
-def linear_verdicts(rounds: Sequence[Round], threads: int, confidence: float, beside_control: bool) -> list[Any]:
+#: Replays judge every stored window hundreds of times; what was taken from one is worked out once.
+validity.lost_share = functools.cache(validity.lost_share)
+validity.set_aside = functools.cache(validity.set_aside)
+
+
+@functools.cache
+def _cpu(threads: int) -> Cpu:
+    """A machine with a core for each of so many threads: one object, which the caches above know again."""
+    return Cpu(usable_cores=threads, math_threads=1)
+
+
+def linear_verdicts(
+    rounds: Sequence[Round],
+    threads: int,
+    confidence: float,
+    beside_control: bool,
+    limit: float = LIMITS.min_efficiency,
+) -> list[Any]:
     """What the linear check concludes from rounds of one thread and ``threads``."""
-    cpu = Cpu(usable_cores=threads, math_threads=1)
+    cpu = _cpu(threads)
     evidence = Evidence(
         rounds=tuple(rounds),
         points=points_of(rounds, (1, threads), cpu, confidence),
         thread_counts=(1, threads),
-        limits=LIMITS,
+        limits=dataclasses.replace(LIMITS, min_efficiency=limit),
         linear_until=threads,
         cpu=cpu,
         confidence=confidence,
         relative_to_control=beside_control,
     )
     return LinearCheck().judge(evidence)
+
+
+def efficiency_as_judged(rounds: Sequence[Round], threads: int, cpu: Cpu) -> Any:
+    """ln E of the usable rounds, with the time that other work took taken out."""
+    return scaling.efficiency_series(
+        rounds,
+        threads,
+        lambda one: validity.usable(one, threads, cpu),
+        lambda visit: validity.qps(visit.window, cpu),
+    )
+
+
+def efficiency_as_measured(rounds: Sequence[Round], threads: int) -> Any:
+    """ln E of all rounds, with the time that other work took left in."""
+    return scaling.efficiency_series(rounds, threads)
 
 
 def synthetic_worker(work: SyntheticWork, threads: int, seed: int = 0) -> Any:
@@ -139,6 +187,32 @@ def _ready(session: Any, threads: int) -> Any:
     worker = InProcessWorker(session)
     worker.prepare(threads)
     return worker
+
+
+def placed_rounds(worker: Any, probe: Any, threads: int, rounds: int, plan: WindowPlan, pinned: bool) -> Any:
+    """So many rounds of one thread and ``threads``, with the probe after every window, as a sweep measures them.
+
+    ``pinned``: the threads stay on cores of their own, in turn; else the scheduler places them.
+    """
+    counts = (1, threads)
+    cpus, cores = placement.in_order_of_use(os.sched_getaffinity(0)) if pinned else ((), 0)
+    turns = placement.Turns(cpus, cores, counts)
+
+    def visit(worker: Any, stop: Any) -> Visit:
+        placed = dataclasses.replace(plan, cpus=turns.next(stop.threads))
+        return known_work.visit(worker, stop, placed, probe)
+
+    found, _ = run_rounds(
+        [{"this": worker}],
+        Schedule(thread_counts=counts, window=plan, order=one_side, looks=(rounds,), budget_s=math.inf),
+        np.random.default_rng(),
+        measure=visit,
+        judge=len,
+        undecided=lambda _: counts,
+        clock=time.monotonic,
+        progress=lambda _: None,
+    )
+    return found
 
 
 def rounds_with_control(worker: Any, threads: int, rounds: int, plan: WindowPlan) -> tuple[Round, ...]:

@@ -1,6 +1,8 @@
 """A noisy neighbour: computes and writes memory for a second or so, rests as long, until its time or its parent ends.
 
-python benchmarks/verdict/neighbour.py SEED SECONDS
+python benchmarks/verdict/neighbour.py SEED SECONDS [CPU]
+
+With CPU it stays on that one.
 """
 
 from __future__ import annotations
@@ -22,11 +24,12 @@ MEMORY_BYTES = 4 << 20
 
 
 @contextlib.contextmanager
-def beside(seed: int, seconds: float, processes: int) -> Iterator[None]:
-    """So many neighbours, one a core to disturb them all, for at most so many seconds."""
+def beside(seed: int, seconds: float, processes: int, cpu: int | None = None) -> Iterator[None]:
+    """So many neighbours, one a core to disturb them all, for at most so many seconds; all on ``cpu`` if given."""
+    stuck = [] if cpu is None else [str(cpu)]
     with contextlib.ExitStack() as ending:
         for more in range(processes):
-            process = subprocess.Popen([sys.executable, __file__, str(seed + more), str(seconds)])
+            process = subprocess.Popen([sys.executable, __file__, str(seed + more), str(seconds), *stuck])
             ending.callback(process.wait)
             ending.callback(process.kill)
         yield
@@ -35,6 +38,8 @@ def beside(seed: int, seconds: float, processes: int) -> Iterator[None]:
 def main() -> None:
     """Disturb."""
     rng = random.Random(int(sys.argv[1]))
+    if len(sys.argv) > 3:
+        os.sched_setaffinity(0, {int(sys.argv[3])})
     ends_s = time.monotonic() + float(sys.argv[2])
     parent = os.getppid()
     memory = bytearray(MEMORY_BYTES)

@@ -261,7 +261,7 @@ class Ledger:
 
 def setting_of(subject: Subject) -> dict[str, Fact]:
     """The facts, by name, that must be the same for two runs of a test to be compared."""
-    libraries = subject.facts.get("math libraries")
+    stated_only = {"math_libraries": "math libraries", "pinned_to": "pinned to"}
     return {
         "device": subject.device,
         "batch_size": subject.batch_size,
@@ -269,7 +269,7 @@ def setting_of(subject: Subject) -> dict[str, Fact]:
         "math_threads": subject.math_threads,
         "onednn": subject.facts.get("oneDNN"),
         "idle_math_threads": subject.facts.get("idle math threads"),
-        **({} if libraries is None else {"math_libraries": libraries}),
+        **{name: subject.facts[fact] for name, fact in stated_only.items() if fact in subject.facts},
     }
 
 

@@ -188,12 +188,13 @@ def _optional(kind: _Kind) -> _Kind:
     )
 
 
-def _facts(always: tuple[str, ...], together: tuple[str, ...]) -> _Kind:
-    """Facts by name; those of ``together`` are there all or none."""
+def _facts(always: tuple[str, ...], *together: tuple[str, ...]) -> _Kind:
+    """Facts by name; those of each group of ``together`` are there all or none."""
 
     def read(value: object, where: str) -> dict[str, Fact]:
-        more = isinstance(value, dict) and any(name in value for name in together)
-        return _members(value, where, dict.fromkeys(always + together if more else always, _FACT))
+        there = value if isinstance(value, dict) else {}
+        more = (name for group in together if any(name in there for name in group) for name in group)
+        return _members(value, where, dict.fromkeys((*always, *more), _FACT))
 
     return _Kind(read=read, write=dict)
 
@@ -324,7 +325,9 @@ RUN: _Table = {
 }
 SERIES: _Table = {
     "setting": _facts(
-        ("device", "batch_size", "pool", "math_threads", "onednn", "idle_math_threads"), together=("math_libraries",)
+        ("device", "batch_size", "pool", "math_threads", "onednn", "idle_math_threads"),
+        ("math_libraries",),
+        ("pinned_to",),
     ),
     "anchor": _record(Anchor, ANCHOR),
     "runs": _list_of(_record(Run, RUN)),
@@ -334,7 +337,7 @@ _TEST: _Table = {
     "engine": _NAME,
     "machine": _facts(
         ("cpu_model", "instruction_set", "usable_cores", "quota_cores", "smt"),
-        together=("gpu_model", "gpu_driver", "cuda", "cudnn"),
+        ("gpu_model", "gpu_driver", "cuda", "cudnn"),
     ),
 }
 _BEFORE: _Table = {"before": _optional(_record(Series, SERIES, _check_series))}

@@ -23,6 +23,8 @@ _FACT_NAMES: Mapping[str, str] = {
     "cuda": "CUDA",
     "cudnn": "cuDNN",
 }
+#: What a fact that is not there means, where that is known.
+_LEFT_OPEN = {"math_libraries": "as they choose", "pinned_to": "no CPU"}
 
 
 def percent(ratio: float) -> str:
@@ -59,5 +61,5 @@ def differences(stored: Mapping[str, Fact], now: Mapping[str, Fact]) -> list[str
 def _fact(name: str, facts: Mapping[str, Fact]) -> str:
     fact = facts.get(name)
     if fact is None:
-        return "as they choose" if name == "math_libraries" else "unknown"
+        return _LEFT_OPEN.get(name, "unknown")
     return str(fact)

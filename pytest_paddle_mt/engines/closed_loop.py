@@ -79,6 +79,7 @@ def measure(
         warmup_ns=round(plan.warmup_s * NS_PER_S),
         warmup_queries=plan.warmup_queries,
         max_stored=max_stored,
+        cpus=plan.cpus,
     )
     if window.failure is not None:
         failure = window.failure

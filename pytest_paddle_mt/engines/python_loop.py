@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from pytest_paddle_mt.engines.affinity import Pinning
 from pytest_paddle_mt.engines.instrumentation import without_instrumentation
 from pytest_paddle_mt.engines.thread_usage import usage_of_this_thread, used_between
 from pytest_paddle_mt.errors import QueryFailed
@@ -68,7 +69,7 @@ class PythonLoop:
         self._calls = calls
         self._advice = advice
         self._plan = plan
-        self._slots = [_Slot() for _ in calls]
+        self._slots = [_Slot(Pinning(plan.cpus, index, len(calls))) for index in range(len(calls))]
         self._lock = threading.Lock()
         self._steady = 0
         self._served = 0
@@ -140,6 +141,7 @@ class PythonLoop:
         except BaseException as error:  # a thread must not die unseen, whatever a user's query raises
             slot.error = error
             self._stopped = True
+        slot.pinning.restore()
         with self._lock:
             self._finished += 1
             last = self._finished == len(self._calls)
@@ -170,6 +172,7 @@ class PythonLoop:
             end_ns = clock()
             slot.query += 1
         slot.after = usage_of_this_thread()
+        slot.pinned = slot.pinning.holds()
         self._count_complete()
         enough_ns = clock() + self._patience_ns
         while not self._stopped and clock() < enough_ns:
@@ -195,7 +198,8 @@ class PythonLoop:
             end_ns = clock()
             slot.query += 1
             if slot.query == 1:
-                first_end_ns = end_ns
+                slot.pinning.pin()
+                first_end_ns = clock()
             if enough_ns == math.inf and slot.query >= plan.warmup_queries and end_ns >= warm_ns:
                 later = slot.query - 1  # the first query is slower than the others
                 time_ns = end_ns - first_end_ns if later else end_ns - start_ns
@@ -261,7 +265,9 @@ class PythonLoop:
 class _Slot:
     """What one thread writes down."""
 
-    def __init__(self) -> None:
+    def __init__(self, pinning: Pinning) -> None:
+        self.pinning = pinning
+        self.pinned = False
         self.query = 0
         self.starts_ns: list[int] = []  #: Start and end of each counted query.
         self.ends_ns: list[int] = []
@@ -291,5 +297,6 @@ class _Slot:
             last_completion_ns=self.ends_ns[-1] if self.ends_ns else 0,
             busy_ns=int(latencies_ns.sum()),
             latencies=latency.exact(latencies_ns),
+            pinned=self.pinned,
             **dataclasses.asdict(used_between(self.before, self.after)),
         )

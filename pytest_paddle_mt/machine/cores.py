@@ -45,9 +45,12 @@ class Cores:
         return counted(self.usable, "usable core") + limit
 
 
-def available_cores() -> Cores:
-    """The cores that this process may use, by its CPU affinity, hardware threads and the quotas of its cgroups."""
-    cpus = os.sched_getaffinity(0)
+def available_cores(pin: Iterable[int] = ()) -> Cores:
+    """The cores that this process may use, by its CPU affinity, hardware threads and the quotas of its cgroups.
+
+    Where threads are placed on the CPUs of ``pin``, these count in place of its affinity.
+    """
+    cpus = set(pin) or os.sched_getaffinity(0)
     return Cores(
         affinity=len(cpus),
         quota=_cgroup_quota(_CGROUP_ROOT, Path("/proc/self/cgroup")),

@@ -72,10 +72,10 @@ def configured_pool(request: pytest.FixtureRequest, config: Any) -> PredictorPoo
         ModelError: the model does not load.
     """
     settings = session_of(request.config).settings(request.node)
-    _require_paddle()
+    require_paddle()
     if config is None:
         raise UsageError("the fixture paddle_config returned None; return a paddle.inference.Config from it")
-    largest = max(settings.thread_counts or (available_cores().usable,))
+    largest = max(settings.thread_counts or (available_cores(settings.pin).usable,))
     pool = PredictorPool(
         config,
         method=settings.pool,
@@ -94,7 +94,12 @@ def _import_paddle() -> None:
         import paddle  # noqa: F401
 
 
-def _require_paddle() -> None:
+def require_paddle() -> None:
+    """Import Paddle, for whoever needs it next.
+
+    Raises:
+        UsageError: it is not installed, or cannot be loaded.
+    """
     try:
         _import_paddle()
     except ModuleNotFoundError as error:

@@ -7,12 +7,13 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import pytest
+
 from pytest_paddle_mt.errors import UsageError
+from pytest_paddle_mt.plugin.session import FIXED_ID
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-    import pytest
 
 
 def test_key(item: pytest.Item) -> str:
@@ -22,7 +23,9 @@ def test_key(item: pytest.Item) -> str:
     that is not below the rootdir depends on how pytest was called, so its path from the rootdir takes its place.
     """
     nodeid = item.nodeid
-    if item.config.rootpath not in item.path.parents:
+    module = item.getparent(pytest.Module)
+    fixed = module is not None and FIXED_ID in module.stash
+    if item.config.rootpath not in item.path.parents and not fixed:
         path = os.path.relpath(os.path.realpath(item.path), os.path.realpath(item.config.rootpath))
         nodeid = f"{path.replace(os.sep, '/')}::{nodeid.partition('::')[2]}"
     callspec = getattr(item, "callspec", None)

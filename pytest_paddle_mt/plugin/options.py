@@ -37,6 +37,7 @@ class Option(NamedTuple):
     #: The default of a comparison of two sides, if it differs.
     default_two_sides: str | None = None
     per_test: bool = True  #: Whether a marker argument sets it for one test.
+    repeated: bool = False  #: Whether the command line may have it several times.
     meaning: str = ""  #: For the help and for docs/options.md.
 
     def means(self, meaning: str) -> Option:
@@ -108,6 +109,10 @@ OPTIONS: tuple[Option, ...] = (
         "Batch size of inputs made from the model's own input shapes"
     ),
     Option("--paddle-device", "cpu|gpu:0", "device", "cpu").means("Where the model runs"),
+    Option("--paddle-pin", "auto|none|CPU,A-B,...", "pin", "auto").means(
+        "Where threads run: each one on a core of its own among these CPUs, in turn; auto and none leave it to the "
+        "scheduler"
+    ),
     Option("--paddle-min-efficiency", "SHARE", "min_efficiency", "0.85").means(
         "Smallest scaling efficiency (speedup over threads) that passes, above 0 and up to 1"
     ),
@@ -154,6 +159,10 @@ OPTIONS: tuple[Option, ...] = (
     Option("--paddle-json", "FILE", "file", unset="no file", per_test=False).means(
         "Write the results to this file, for programs"
     ),
+    Option("--paddle-export", "FORMAT:FILE", "exports", unset="no file", per_test=False, repeated=True).means(
+        "Write the figures for another service: bmf, gab, openmetrics or csv, such as csv:scaling.csv; may be given "
+        "several times"
+    ),
 )
 
 #: Arguments that only the marker has: each is about one model.
@@ -185,6 +194,8 @@ def register(parser: pytest.Parser) -> None:
         dashed, underscored = option.ini_names
         # None means "not given": the defaults are applied after all sources have been asked.
         shape: dict[str, Any] = {"metavar": option.metavar} if option.metavar else {"action": "store_true"}
+        if option.repeated:
+            shape["action"] = "append"
         group.addoption(option.name, dest=underscored, default=None, help=option.help, **shape)
         # Every ini option is a string to pytest, which has no type that takes both 16 and "1-16".
         parser.addini(dashed, option.help, default=None)

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 FEWEST_QUERIES = 2  #: Throughput is counted between completions, so one query of a thread gives none.
 MAX_THREADS = 1024  #: Each thread gets its own predictor: beyond this, memory decides, not the model.
+LAST_CPU = 1023  #: The kernel's own sets of CPUs have room for so many.
 MAX_FORKS = 64  #: Each fork loads Paddle and the model: beyond this, memory decides, not the model.
 
 
@@ -206,6 +207,26 @@ def device(value: object) -> str:
     raise Refused(f"{value!r} is not a device; write cpu, or gpu:0 for the first GPU")
 
 
+def pin(value: object) -> tuple[int, ...]:
+    """CPUs, ascending, of ``0,2-5``; none for ``auto`` and ``none``."""
+    step = "give auto, none, or CPUs such as 0,2-5"
+    if isinstance(value, str) and value.strip() in ("auto", "none"):
+        return ()
+    parts = value.split(",") if isinstance(value, str) else value if isinstance(value, (list, tuple)) else [value]
+    cpus: set[int] = set()
+    for part in parts:
+        ends = re.fullmatch(r"\s*([0-9]{1,4})\s*-\s*([0-9]{1,4})\s*", part) if isinstance(part, str) else None
+        first, last = (int(ends[1]), int(ends[2])) if ends else 2 * (_whole(part, step),)
+        if first > last:
+            raise Refused(f"the range runs backwards, from {first} down to {last}; write {last}-{first}")
+        if not 0 <= first <= last <= LAST_CPU:
+            raise Refused(f"there is no CPU {first if first < 0 else last}; {step}, each from 0 to {LAST_CPU}")
+        cpus.update(range(first, last + 1))
+    if not cpus:
+        raise Refused(f"the list is empty; {step}")
+    return tuple(sorted(cpus))
+
+
 def min_efficiency(value: object) -> float:
     """A share above 0 and up to 1."""
     step = "give a share above 0 and up to 1, such as 0.85"
@@ -259,6 +280,29 @@ def file(value: object) -> Path:
     return path
 
 
+def exports(value: object) -> tuple[tuple[str, Path], ...]:
+    """Formats and files, of ``csv:scaling.csv``, several with commas between them, or a list of such texts."""
+    from pytest_paddle_mt.exports import FORMATS
+
+    step = f"give FORMAT:FILE, such as csv:scaling.csv; formats: {', '.join(FORMATS)}"
+    texts = value if isinstance(value, (list, tuple)) else [value]
+    found: list[tuple[str, Path]] = []
+    for text in texts:
+        if not isinstance(text, str):
+            raise Refused(f"{text!r} is not a format and a file; {step}")
+        for one in re.split(rf",(?=\s*(?:{'|'.join(FORMATS)}):)", text):
+            form, colon, name = one.strip().partition(":")
+            if not colon:
+                raise Refused(f"{one!r} has no colon; {step}")
+            if form not in FORMATS:
+                raise Refused(f"there is no format {form!r}; {meant(form, FORMATS)} {step}")
+            path = file(name)
+            if path in [known for _, known in found]:
+                raise Refused(f"{name} is named twice; give each format a file of its own")
+            found.append((form, path))
+    return tuple(found)
+
+
 def interpreter(value: object) -> Path:
     """A Python interpreter: its file, or without a slash its name on the PATH."""
     step = "give a Python interpreter, such as ../before/.venv/bin/python"
@@ -298,7 +342,7 @@ def true_or_false(value: object) -> bool:
 
 
 #: Parsers of paths that are relative to the place where they were written.
-RELATIVE = (file, interpreter, directory)
+RELATIVE = (interpreter, directory)
 
 
 def meant(word: str, known: Collection[str]) -> str:

@@ -134,4 +134,5 @@ def built_in_reporters(config: pytest.Config) -> Sequence[Reporter]:
     """Our own reporters."""
     from pytest_paddle_mt import reporters
 
-    return reporters.built_in(session_of(config).settings().json_path)
+    settings = session_of(config).settings()
+    return [*reporters.built_in(settings.json_path), *reporters.exporting(settings.exports)]

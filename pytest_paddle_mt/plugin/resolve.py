@@ -144,6 +144,7 @@ def _settings(chosen: Mapping[str, Any], sources: dict[str, str], rootdir: Path)
         "limits": limits,
         "limits_two_sides": dataclasses.replace(limits, max_drift=two_sides("max_drift")),
         "json_path": chosen["json"],
+        "exports": chosen["export"] or (),
         "baselines": _baselines_in(rootdir, chosen["baselines"], sources.get("baselines")),
         "baseline_update": update,
         "sources": sources,
@@ -203,14 +204,24 @@ def _parsed(given: _Given, parser: str) -> Any:
         value = parse(given.value)
     except parsers.Refused as refusal:
         raise UsageError(f"{given.source}: {refusal}") from None
+    if parse is parsers.exports:
+        return tuple((form, _placed(given, path)) for form, path in value)
+    if parse is parsers.file:
+        return _placed(given, value)
     if parse in parsers.RELATIVE:
         # Links are not followed: a link may be what makes an interpreter that of a virtual environment.
         value = given.directory / value
-    obstacle = no_file(value) if parse is parsers.file else None
-    if obstacle is not None:
-        step = "the name of a file in it" if value.is_dir() else "another name: the results replace a regular file only"
-        raise UsageError(f"{given.source}: this is {obstacle}; give {step}")
     return value
+
+
+def _placed(given: _Given, name: Path) -> Path:
+    """The absolute path of a file that is to be written; a place that cannot have a regular file is refused."""
+    path = given.directory / name
+    obstacle = no_file(path)
+    if obstacle is not None:
+        step = "the name of a file in it" if path.is_dir() else "another name: the results replace a regular file only"
+        raise UsageError(f"{given.source}: this is {obstacle}; give {step}")
+    return path
 
 
 def _marker_arguments(marks: Iterable[pytest.Mark]) -> dict[str, _Given]:
@@ -242,7 +253,8 @@ def _given(config: pytest.Config, option: Option, environ: Mapping[str, str]) ->
     directory = config.invocation_params.dir
     value = config.getoption(option.ini_names[1])
     if value is not None:
-        source = f"{option.name}={value}" if option.metavar else option.name
+        written = " ".join(f"{option.name}={one}" for one in (value if option.repeated else [value]))
+        source = written if option.metavar else option.name
         return _Given(value=value, source=source, directory=directory)
     if option.variable in environ:
         value = environ[option.variable]

@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 
 SESSION_KEY = pytest.StashKey["Session"]()
 
+#: In the stash of a module whose node id was given by whoever collected it, and does not depend on its path.
+FIXED_ID = pytest.StashKey[bool]()
+
 
 class Session:
     """The state of this plugin in one pytest session."""
@@ -37,6 +40,8 @@ class Session:
         self._engines: dict[str, Engine] | None = None
         self._checks: list[Check] | None = None
         self._reporters: list[Reporter] | None = None
+        #: What was resolved for some marks, by their identities; and these marks.
+        self._settings: dict[tuple[int, ...], tuple[list[pytest.Mark], Settings]] = {}
         #: By the name of a reporter, why its report could not be written.
         self.unwritten: dict[str, str] = {}
         #: The ledger; None until a test measures or baselines are updated.
@@ -74,10 +79,13 @@ class Session:
         from pytest_paddle_mt.plugin.resolve import resolve, scaling_marks
 
         marks = [] if item is None else scaling_marks(item)
-        found = resolve(self.config, marks)
-        if "engine" in found.sources:  # only then are the engines loaded, to know their names
-            resolve(self.config, marks, known_engines=tuple(self.engines()))
-        return found
+        key = tuple(id(mark) for mark in marks)  # kept below, so that none of these objects can become another
+        if key not in self._settings:
+            found = resolve(self.config, marks)
+            if "engine" in found.sources:  # only then are the engines loaded, to know their names
+                resolve(self.config, marks, known_engines=tuple(self.engines()))
+            self._settings[key] = (marks, found)
+        return self._settings[key][1]
 
     def engines(self) -> dict[str, Engine]:
         """Engines by name: our own, and those of other plugins."""

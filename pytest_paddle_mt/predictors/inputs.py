@@ -55,18 +55,26 @@ class InputsOnDemand(Mapping[str, Any]):
         return self._make()
 
 
-def default_inputs(pool: PredictorPool, batch_size: int, *, batch_size_asked: bool) -> DefaultInputs:
+def default_inputs(
+    pool: PredictorPool,
+    batch_size: int,
+    *,
+    batch_size_asked: bool,
+    shapes: Mapping[str, tuple[int, ...]] | None = None,
+) -> DefaultInputs:
     """One input set from the model's own names, types and shapes, filled with ``i % 255 * 0.1`` as in Paddle's guide.
 
-    The first dimension is ``batch_size`` if the model leaves it open.
+    The first dimension is ``batch_size`` if the model leaves it open. Shapes in ``shapes`` overrule the model's.
 
     Raises:
         InputError: another dimension is open, or the model fixes another batch size than the one asked for.
     """
-    return DefaultInputs(
-        {spec.name: fill(_shape(spec, batch_size, batch_size_asked), _type(spec)) for spec in pool.input_specs()},
-        pool[0],
-    )
+    given = shapes or {}
+    arrays = {}
+    for spec in pool.input_specs():
+        shape = given[spec.name] if spec.name in given else _shape(spec, batch_size, batch_size_asked)
+        arrays[spec.name] = fill(shape, _type(spec))
+    return DefaultInputs(arrays, pool[0])
 
 
 def fill(shape: tuple[int, ...], data_type: int) -> npt.NDArray[Any]:

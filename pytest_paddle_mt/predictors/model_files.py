@@ -7,6 +7,8 @@ from typing import Any
 
 from pytest_paddle_mt.errors import ModelError, UsageError
 
+_GPU_MB = 256  #: Memory that a GPU gives to begin with, in MB; it grows.
+
 _PROGRAM_STARTS = b"\n"  #: The tag of ``ProgramDesc.blocks`` in protobuf: a model of the old format begins with it.
 
 
@@ -42,10 +44,31 @@ def check_config(config: Any) -> None:
             "the paddle.inference.Config is empty: it names no model, and Paddle would make a predictor of nothing. "
             'Write paddle.inference.Config("model.json", "model.pdiparams")'
         )
+    check_files(program, params)
+
+
+def check_files(program: str, params: str) -> None:
+    """Refuse a model file or a parameters file that is not there, or is none; an empty name is not looked at.
+
+    Raises:
+        ModelError: one of them cannot be loaded.
+    """
     _check_file("model", program)
     _check_file("parameters", params)
     if program:
         _check_format(program)
+
+
+def config_of(program: str, params: str, device: str) -> Any:
+    """A silent ``paddle.inference.Config`` of these files, for ``cpu`` or ``gpu:N``; a CPU build has no GPU."""
+    import paddle
+    from paddle import inference
+
+    made = inference.Config(program, params)
+    made.disable_glog_info()
+    if device.startswith("gpu:") and paddle.is_compiled_with_cuda():
+        made.enable_use_gpu(_GPU_MB, int(device.partition(":")[2]))
+    return made
 
 
 def _model_in_memory(config: Any) -> bytes:

@@ -55,3 +55,10 @@ def built_in(json_path: Path | None) -> list[Reporter]:
 
     always: list[Reporter] = [PytestBenchmarkReporter(), JunitReporter(), TerminalTableReporter()]
     return always if json_path is None else [JsonReporter(json_path), *always]
+
+
+def exporting(exports: Sequence[tuple[str, Path]]) -> list[Reporter]:
+    """A reporter for each format and file."""
+    from pytest_paddle_mt.reporters.export_file import ExportReporter
+
+    return [ExportReporter(form, path) for form, path in exports]

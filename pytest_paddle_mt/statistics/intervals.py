@@ -7,6 +7,7 @@ ignores this is far too narrow. What was tried, on which data, and why this was 
 from __future__ import annotations
 
 import bisect
+import functools
 import math
 from typing import TYPE_CHECKING
 
@@ -50,6 +51,7 @@ def regularized_incomplete_beta(a: float, b: float, x: float) -> float:
     return front * fraction
 
 
+@functools.lru_cache(maxsize=256)
 def student_t_quantile(p: float, df: float) -> float:
     """Quantile of Student's t with ``df`` >= 1 degrees of freedom, not necessarily whole, at ``p`` in (0, 1).
 

@@ -15,7 +15,7 @@ from pytest_paddle_mt.records import Subject, WindowPlan
 from pytest_paddle_mt.reporters import Finished
 from pytest_paddle_mt.reporters.failure import failure
 from pytest_paddle_mt.statistics import scaling
-from pytest_paddle_mt.sweeps import one_side, rounds, serving, two_sides
+from pytest_paddle_mt.sweeps import one_side, placing, rounds, serving, two_sides
 from pytest_paddle_mt.sweeps.announcement import announcement
 from pytest_paddle_mt.sweeps.measuring import in_forks
 from pytest_paddle_mt.sweeps.results import ComparisonResult, SweepResult
@@ -260,7 +260,9 @@ class ConcurrentRunner:
         return Sides(names=names, described=described, notes=(*notes, *added), stated=stated)
 
     def _terms(self, gate: bool, forks: int, sides: Sides | None = None) -> Terms:
-        settings, smoke, cores = self._settings, self._session.smoke_reason(), available_cores()
+        settings, smoke = self._settings, self._session.smoke_reason()
+        placing.refuse_other_cpus(settings.pin, settings.sources.get("pin", ""))
+        cores = available_cores(settings.pin)
         return Terms(
             item=self._item,
             forks=forks,
@@ -284,11 +286,12 @@ class ConcurrentRunner:
             announce=self._announce,
             progress=self._progress,
             sides=sides,
+            pin=settings.pin,
         )
 
     def _thread_counts(self) -> tuple[int, ...]:
         if self._settings.thread_counts is not None:
             return self._settings.thread_counts
-        usable_cores = available_cores().usable
+        usable_cores = available_cores(self._settings.pin).usable
         powers = {2**exponent for exponent in range(usable_cores.bit_length())}
         return tuple(sorted(powers | {usable_cores}))

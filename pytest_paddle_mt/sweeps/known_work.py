@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import functools
 from typing import TYPE_CHECKING
 
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
     from pytest_paddle_mt.sweeps.rounds import Stop
     from pytest_paddle_mt.workers import Worker
 
+    #: Measures a window of known work: with so many threads, on these CPUs as in ``WindowPlan``.
+    KnownWork = Callable[[int, tuple[int, ...]], Window]
+
 #: Follows each window of a sweep.
 PROBE_WINDOW = WindowPlan(window_s=0.02, min_queries=20, warmup_s=0.0, warmup_queries=1)
 
@@ -31,12 +35,12 @@ CONTROL_WINDOW = WindowPlan(window_s=0.1, min_queries=20, warmup_s=0.01, warmup_
 @contextlib.contextmanager
 def _known_work(
     work: SyntheticWork, plan: WindowPlan, synthetic: Engine, threads: int, seed: int
-) -> Iterator[Callable[[int], Window]]:
+) -> Iterator[KnownWork]:
     """Measures windows of known work, with up to ``threads`` threads, in this process."""
     served = Workload(pool=None, inputs=(), query=None, synthetic=work, seed=seed)
     with contextlib.closing(InProcessWorker(synthetic.open(served))) as worker:
         worker.prepare(threads)
-        yield lambda n: worker.measure(n, plan)
+        yield lambda n, cpus: worker.measure(n, dataclasses.replace(plan, cpus=cpus))
 
 
 #: Measures short windows of work that fills a core.
@@ -49,14 +53,18 @@ def visit(
     worker: Worker,
     stop: Stop,
     plan: WindowPlan,
-    probe: Callable[[int], Window] | None = None,
-    control: Callable[[int], Window] | None = None,
+    probe: KnownWork | None = None,
+    control: KnownWork | None = None,
 ) -> Visit:
-    """Measure one stop of a round: the window, then the probe, then the control workload, where there are these."""
+    """Measure one stop of a round: the window, then the probe and the control workload, where there are these.
+
+    All of them run on the same CPUs.
+    """
     return Visit(
         side=stop.side,
         fork=worker.fork,
         window=worker.measure(stop.threads, plan),
-        probe=None if probe is None else probe(stop.threads),
-        control=None if control is None else control(stop.threads),
+        probe=None if probe is None else probe(stop.threads, plan.cpus),
+        control=None if control is None else control(stop.threads, plan.cpus),
+        cpus=plan.cpus,
     )

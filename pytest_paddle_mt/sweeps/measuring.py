@@ -14,7 +14,7 @@ from pytest_paddle_mt.machine.versions import measured_versions
 from pytest_paddle_mt.records import Sweep, Warning
 from pytest_paddle_mt.statistics import resident_memory
 from pytest_paddle_mt.statistics.points import points_of, universal_scalability
-from pytest_paddle_mt.sweeps import known_work
+from pytest_paddle_mt.sweeps import known_work, placing
 from pytest_paddle_mt.sweeps.rounds import Judgement, run_rounds, window_at
 from pytest_paddle_mt.workers.opened import InForks
 
@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 
     from pytest_paddle_mt.baselines import Stored
     from pytest_paddle_mt.checks import OtherSide
-    from pytest_paddle_mt.records import Against, Point, Round, Side, Subject, Verdict, Window
+    from pytest_paddle_mt.records import Against, Point, Round, Side, Subject, Verdict, Visit
+    from pytest_paddle_mt.sweeps.rounds import Stop
     from pytest_paddle_mt.sweeps.terms import Terms
     from pytest_paddle_mt.workers import Worker
     from pytest_paddle_mt.workers.launch import Place
@@ -62,7 +63,7 @@ class Measuring:
         self.subject = opened.subjects["this"]
         self.cpu = terms.cpu_of(opened.subjects)
         #: Measures the probe with so many threads after each window; None: nothing does.
-        self.probe: Callable[[int], Window] | None = None
+        self.probe: known_work.KnownWork | None = None
 
     def rounds(
         self,
@@ -70,7 +71,7 @@ class Measuring:
         seed: Sequence[int],
         judge: Callable[[tuple[Round, ...]], Judgement],
         undecided: Callable[[Judgement], Collection[int]],
-        control: Callable[[int], Window] | None = None,
+        control: known_work.KnownWork | None = None,
         thread_counts: tuple[int, ...] | None = None,
     ) -> tuple[tuple[Round, ...], Judgement]:
         """Measure these thread counts, or all, until everything is decided or the schedule ends; see ``run_rounds``."""
@@ -80,14 +81,19 @@ class Measuring:
             thread_counts=thread_counts or terms.schedule.thread_counts,
             at_once=self.cpu.at_once if self.subject.device == "cpu" else None,
         )
+        turns = placing.turns(terms.pin, schedule.thread_counts)
+
+        def visit(worker: Worker, stop: Stop) -> Visit:
+            plan = window_at(schedule.window, stop.threads, schedule.at_once)
+            plan = dataclasses.replace(plan, cpus=turns.next(stop.threads, stop.side))
+            return known_work.visit(worker, stop, plan, self.probe, control)
+
         try:
             return run_rounds(
                 workers,
                 schedule,
                 np.random.default_rng(seed),
-                measure=lambda worker, stop: known_work.visit(
-                    worker, stop, window_at(schedule.window, stop.threads, schedule.at_once), self.probe, control
-                ),
+                measure=visit,
                 judge=judge,
                 undecided=undecided,
                 clock=time.monotonic,
@@ -154,7 +160,7 @@ def concluded(
     """
     doubts: tuple[Warning, ...] = ()
     if terms.smoke_reason is None:
-        doubts = (*warnings, *(Warning(kind="fork_ended_badly", text=note) for note in late))
+        doubts = (*warnings, *placing.doubts(rounds), *(Warning(kind="fork_ended_badly", text=note) for note in late))
     return Sweep(
         nodeid=terms.nodeid,
         subject=subject,
@@ -173,6 +179,7 @@ def concluded(
         elapsed_s=time.monotonic() - terms.started_s,
         against=against,
         peak_rss_bytes=resident_memory.peak_rss_bytes(rounds),
+        pin=terms.pin,
     )
 
 

@@ -11,7 +11,7 @@ from pytest_paddle_mt.checks import confirmation, curve, drift
 from pytest_paddle_mt.checks.doubts import doubts, explained
 from pytest_paddle_mt.errors import PaddleMtError, WrongAnswer
 from pytest_paddle_mt.records import Measured
-from pytest_paddle_mt.sweeps import known_work
+from pytest_paddle_mt.sweeps import known_work, placing
 from pytest_paddle_mt.sweeps.measuring import Judged, Measuring, concluded, in_forks, needed
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from pytest_paddle_mt.baselines import Stored
     from pytest_paddle_mt.checks import Evidence
-    from pytest_paddle_mt.records import Round, Side, Subject, Sweep, Verdict, Warning, Window
+    from pytest_paddle_mt.records import Round, Side, Subject, Sweep, Verdict, Warning
     from pytest_paddle_mt.sweeps.terms import Terms
     from pytest_paddle_mt.workers import Worker
     from pytest_paddle_mt.workers.opened import Opened, Opener
@@ -41,7 +41,7 @@ def sweep(opener: Opener, terms: Terms, look_up: Callable[[Subject], Stored]) ->
     """
     __tracebackhide__ = True
     with contextlib.ExitStack() as opening:
-        opened = opening.enter_context(opener)
+        opened = placing.placed(opening.enter_context(opener), terms)
         stored = None if terms.smoke_reason else look_up(opened.subjects["this"])
         side = _OneSide(terms, opened, stored)
         if terms.smoke_reason is None and side.subject.device == "cpu":
@@ -124,7 +124,7 @@ class _OneSide(Measuring):
         yield from drift.notes(judged.evidence)
 
     def _again(
-        self, first: tuple[Verdict, ...], workers: Sequence[Mapping[Side, Worker]], control: Callable[[int], Window]
+        self, first: tuple[Verdict, ...], workers: Sequence[Mapping[Side, Worker]], control: known_work.KnownWork
     ) -> tuple[tuple[Round, ...], tuple[tuple[Verdict, ...], tuple[Verdict, ...]]]:
         """Rounds with controls, and what the checks conclude from them: by themselves, and relative to the control."""
 

@@ -49,6 +49,7 @@ class Terms:
     announce: Callable[[str], None]  #: Prints a line.
     progress: Callable[[Progress | None], None]  #: Shows progress before each window; None ends it.
     sides: Sides | None = None  #: The sides of a comparison; None: there is one side.
+    pin: tuple[int, ...] = ()  #: CPUs that the threads are placed on; none: the scheduler places them.
 
     @property
     def nodeid(self) -> str:

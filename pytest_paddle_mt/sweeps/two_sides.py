@@ -10,6 +10,7 @@ from pytest_paddle_mt.checks import against as against_check
 from pytest_paddle_mt.predictors import identity
 from pytest_paddle_mt.records import Against, Measured, Warning
 from pytest_paddle_mt.statistics import pairs, validity
+from pytest_paddle_mt.sweeps import placing
 from pytest_paddle_mt.sweeps.measuring import Judged, Measuring, concluded
 from pytest_paddle_mt.workers.fork import Absent
 
@@ -39,7 +40,8 @@ def sweep(opener: Opener, terms: Terms, sides: Sides) -> tuple[Sweep, Measured]:
         PaddleMtError: a side could not measure.
     """
     try:
-        with opener as opened:
+        with opener as ready:
+            opened = placing.placed(ready, terms)
             subjects = (opened.subjects["this"], opened.subjects["other"])
             objection = identity.objection(subjects[0].identity, subjects[1].identity)
             if objection is None or terms.smoke_reason is not None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import json
 import re
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import get_args
@@ -21,7 +22,7 @@ PAGES = sorted(
     page
     for page in [
         *ROOT.glob("*.md"),
-        *ROOT.glob("docs/*.md"),
+        *ROOT.glob("docs/**/*.md"),
         *ROOT.glob("baselines/*.md"),
         *ROOT.glob("examples/**/*.md"),
     ]
@@ -42,6 +43,32 @@ def test_python_on_a_page_is_python(page: Path):
     for number, block in enumerate(blocks(page, "python")):
         decorated = "def test(): ...\n" if block.splitlines()[-1].startswith("@") else ""
         compile(block + decorated, f"{relative(page)}, block {number}", "exec")
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if blocks(page, "sh")], ids=relative)
+def test_shell_on_a_page_is_shell(page: Path):
+    text = "".join(blocks(page, "sh"))
+    done = subprocess.run(["bash", "-n"], input=text.encode(), capture_output=True, check=False)
+    assert (done.returncode, done.stderr.decode()) == (0, "")
+
+
+@pytest.mark.parametrize("page", PAGES, ids=relative)
+def test_files_of_this_repository_on_a_page_exist(page: Path):
+    of_today = "".join(line for line in page.open() if "# at commit " not in line)
+    folders = "examples|benchmarks|native|pytest_paddle_mt|docs|\\.ci|\\.github"
+    for name in re.findall(rf"(?<![\w./-])(?:{folders})/[\w./-]*\w", of_today):
+        assert (ROOT / name).exists() or (page.parent / name).exists(), name
+
+
+def test_the_chinese_page_has_the_commands_and_the_test_of_the_readme():
+    readme, chinese = ROOT / "README.md", ROOT / "docs/zh/index.md"
+    assert blocks(chinese, "python") == blocks(readme, "python")
+    assert blocks(chinese, "sh")[0] == blocks(readme, "sh")[0]
+    numbers = [
+        set(re.findall(r"\d+(?:\.\d+)+|\d+ %|--paddle-[a-z-]+", page.read_text().partition(section)[2]))
+        for page, section in ((readme, "\n## How it decides"), (chinese, "\n## 如何判定"))
+    ]
+    assert numbers[0] == numbers[1]
 
 
 @pytest.mark.parametrize("page", PAGES, ids=relative)

@@ -19,9 +19,11 @@ NAME = "pytest_paddle_mt"
 RANKS = (
     ("testing",),
     ("extending",),
+    ("command",),
     ("plugin",),
     ("sweeps",),
     ("reporters",),
+    ("exports",),
     ("checks",),
     ("baselines", "workers"),
     ("engines",),
@@ -36,12 +38,13 @@ RANK_OF = {part: rank for rank, parts in enumerate(RANKS) for part in parts}
 FAMILIES = {
     "checks": {"linear", "collapse", "drift", "against"},
     "engines": {"native", "python", "synthetic"},
-    "reporters": {"json_file", "junit", "pytest_benchmark", "terminal"},
+    "exports": {"bmf", "gab", "openmetrics", "table"},
+    "reporters": {"export_file", "json_file", "junit", "pytest_benchmark", "terminal"},
 }
 
 #: Who may import Paddle, and who may use ``pytest.Config``.
 MAY_IMPORT_PADDLE = ("predictors/", "plugin/configured_pool.py")
-MAY_USE_PYTEST_CONFIG = ("plugin", "workers")
+MAY_USE_PYTEST_CONFIG = ("command", "plugin", "workers")
 
 #: What has a ``config`` that is pytest's. (That of a pool is Paddle's.)
 OWNERS_OF_A_CONFIG = {"item", "metafunc", "node", "request", "session"}
@@ -142,7 +145,7 @@ def test_only_predictors_and_the_configured_pool_import_paddle(path):
 
 
 @pytest.mark.parametrize("path", MODULES, ids=str)
-def test_only_the_plugin_and_workers_use_the_config_of_pytest(path):
+def test_only_the_command_the_plugin_and_workers_use_the_config_of_pytest(path):
     if path.parts[0] not in MAY_USE_PYTEST_CONFIG:
         assert list(uses_of_pytest_config(ast.parse((PACKAGE / path).read_text()))) == []
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import os
 import statistics
 
 import numpy as np
@@ -202,3 +204,13 @@ def test_an_engine_that_serves_predictors_says_so_when_it_is_given_none(engine):
         pytest.skip(f"the {engine.name} engine has no predictors")
     with pytest.raises(UsageError, match=rf"the {engine.name} engine serves predictors; call concurrent_runner"):
         engine.open(Workload(pool=None, inputs=(), query=None, synthetic=None, seed=1))
+
+
+@pytest.mark.parametrize("threads", [1, 2, 3])
+def test_threads_are_on_the_cpus_of_the_plan_when_the_window_closes(open_session, workload, threads):
+    session = open_session(workload)
+    cpus = tuple(sorted(os.sched_getaffinity(0)))[:2]
+    placed = session.measure(threads, dataclasses.replace(SHORT, cpus=cpus))
+    assert [thread.pinned for thread in placed.per_thread] == [True] * threads
+    free = session.measure(threads, SHORT)
+    assert [thread.pinned for thread in free.per_thread] == [False] * threads

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import functools
 import os
 import signal
@@ -358,3 +359,24 @@ def test_every_predictor_answers_correctly_after_threads_ran_side_by_side(models
     for index in range(4):
         after = pool.answer(index, inputs)
         assert all(array.tobytes() == after[name].tobytes() for name, array in before.items())
+
+
+def test_a_thread_stays_on_its_cpu_from_its_second_query_to_the_end_of_the_window(pool, inputs):
+    everywhere = os.sched_getaffinity(0)
+    cpu = max(everywhere)
+    seen = []
+    session = open_session(pool, [inputs], lambda *_: seen.append(os.sched_getaffinity(0)))
+    window = session.measure(1, dataclasses.replace(PLAN, cpus=(cpu,)))
+    assert seen[0] == everywhere
+    assert [one for one in seen[1:] if one != {cpu}] == []
+    assert window.per_thread[0].pinned
+    seen.clear()
+    assert not session.measure(1, PLAN).per_thread[0].pinned
+    assert seen[-1] == everywhere
+
+
+def test_a_query_that_changes_the_affinity_of_its_thread_shows(pool, inputs):
+    everywhere = os.sched_getaffinity(0)
+    session = open_session(pool, [inputs], lambda *_: os.sched_setaffinity(0, everywhere))
+    window = session.measure(1, dataclasses.replace(PLAN, cpus=(min(everywhere),)))
+    assert window.per_thread[0].pinned == (len(everywhere) == 1)

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import textwrap
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -54,6 +55,7 @@ def measure(
     warmup_ns=0,
     warmup_queries=1,
     max_stored=1_000_000,
+    cpus=(),
 ):
     return loop.measure(
         threads,
@@ -63,6 +65,7 @@ def measure(
         warmup_ns=warmup_ns,
         warmup_queries=warmup_queries,
         max_stored=max_stored,
+        cpus=cpus,
     )
 
 
@@ -702,3 +705,64 @@ def test_many_windows_take_no_more_memory_than_a_few(make_loop):
     before = windows(20)
     after = windows(80)
     assert after - before < 4 * 2**20  # one leaked set of bins a window would be 6 MB, of timestamps more
+
+
+# Where threads run
+
+
+def affinities():
+    """The CPUs that each thread of a loop may use now, by its index."""
+    found = {}
+    for task in Path("/proc/self/task").iterdir():
+        name = (task / "comm").read_text().strip()
+        if name.startswith("paddle-mt-"):
+            found[int(name.removeprefix("paddle-mt-"))] = os.sched_getaffinity(int(task.name))
+    return found
+
+
+def test_a_thread_stays_on_its_cpu_as_long_as_the_window_lasts(make_loop):
+    loop = make_loop(1, spin_ns=1e4)
+    cpu = max(os.sched_getaffinity(0))
+
+    def measure_until_it_is_closed():
+        with pytest.raises(RuntimeError, match="closed while it measured"):
+            measure(loop, 1, window_ns=10**17, cpus=[cpu])
+
+    window = threading.Thread(target=measure_until_it_is_closed)
+    window.start()
+    try:
+        while affinities() != {0: {cpu}}:
+            assert window.is_alive()
+    finally:
+        loop.close()
+        window.join()
+
+
+@pytest.mark.parametrize("fail_at", [0, 5], ids=["served", "failed"])
+def test_after_a_window_threads_may_run_where_they_might_before(make_loop, fail_at):
+    loop = make_loop(2, spin_ns=1e4, fail_at=fail_at)
+    cpu = min(os.sched_getaffinity(0))
+    window = measure(loop, 2, warmup_queries=10, cpus=[cpu, cpu])
+    assert (window.failure is None) == (fail_at == 0)
+    assert all(thread.pinned for thread in window.threads)
+    assert affinities() == {thread: os.sched_getaffinity(0) for thread in range(2)}
+
+
+def test_more_threads_than_cpus_may_use_all_of_those(make_loop):
+    window = measure(make_loop(3, spin_ns=1e4), 3, cpus=sorted(os.sched_getaffinity(0))[:2])
+    assert [thread.pinned for thread in window.threads] == [True] * 3
+
+
+def test_threads_without_cpus_are_not_pinned(make_loop):
+    assert [thread.pinned for thread in measure(make_loop(2), 2).threads] == [False] * 2
+
+
+def test_a_cpu_that_this_process_may_not_use_is_not_taken(make_loop):
+    outside = next(cpu for cpu in reversed(range(1024)) if cpu not in os.sched_getaffinity(0))
+    assert [thread.pinned for thread in measure(make_loop(1), 1, cpus=[outside]).threads] == [False]
+
+
+@pytest.mark.parametrize("cpu", [-1, 1024])
+def test_a_cpu_that_no_set_has_room_for_is_refused(make_loop, cpu):
+    with pytest.raises(ValueError, match=f"there is no CPU {cpu}"):
+        measure(make_loop(1), 1, cpus=[cpu])

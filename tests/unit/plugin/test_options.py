@@ -34,6 +34,7 @@ def test_the_options_are_those_that_exist_today_and_no_others() -> None:
         "--paddle-budget",
         "--paddle-batch-size",
         "--paddle-device",
+        "--paddle-pin",
         "--paddle-min-efficiency",
         "--paddle-linear-until",
         "--paddle-max-collapse",
@@ -48,10 +49,11 @@ def test_the_options_are_those_that_exist_today_and_no_others() -> None:
         "--paddle-baseline-required",
         "--paddle-strict",
         "--paddle-json",
+        "--paddle-export",
     ]
 
 
-@pytest.mark.parametrize("option", ["--paddle-pin=auto", "--paddle-html=h"])
+@pytest.mark.parametrize("option", ["--paddle-rate=9", "--paddle-html=h"])
 def test_an_option_that_comes_later_is_not_accepted_now(parse: Callable[..., pytest.Config], option: str) -> None:
     with pytest.raises(pytest.UsageError, match="unrecognized arguments"):
         parse(option)

@@ -314,6 +314,41 @@ def test_any_other_device_is_refused(refusal: Callable[..., str], device: str) -
     )
 
 
+# Placement
+
+
+@pytest.mark.parametrize("written", ["auto", " none "])
+def test_auto_and_none_leave_the_threads_to_the_scheduler(read: Read, written: str) -> None:
+    assert read(f"--paddle-pin={written}").pin == ()
+
+
+@pytest.mark.parametrize(
+    ("written", "cpus"), [("0", (0,)), ("3, 1", (1, 3)), ("0-2,2,8-9", (0, 1, 2, 8, 9)), ("1023", (1023,))]
+)
+def test_cpus_are_a_list_of_numbers_and_ranges(read: Read, written: str, cpus: tuple[int, ...]) -> None:
+    assert read(f"--paddle-pin={written}").pin == cpus
+
+
+@pytest.mark.parametrize("value", [0, [0], (0,)])
+def test_a_marker_gives_cpus_as_numbers(read: Read, value: object) -> None:
+    assert read(marks=(scaling(pin=value),)).pin == (0,)
+
+
+@pytest.mark.parametrize(
+    ("written", "message"),
+    [
+        ("0,x", "'x' is not a whole number; give auto, none, or CPUs such as 0,2-5"),
+        ("", "the value is empty; give auto, none, or CPUs such as 0,2-5"),
+        ("0,,1", "the value is empty; give auto, none, or CPUs such as 0,2-5"),
+        ("5-2", "the range runs backwards, from 5 down to 2; write 2-5"),
+        ("-1", "there is no CPU -1; give auto, none, or CPUs such as 0,2-5, each from 0 to 1023"),
+        ("0-1024", "there is no CPU 1024; give auto, none, or CPUs such as 0,2-5, each from 0 to 1023"),
+    ],
+)
+def test_anything_else_than_cpus_is_refused(refusal: Callable[..., str], written: str, message: str) -> None:
+    assert refusal(f"--paddle-pin={written}") == f"--paddle-pin={written}: {message}"
+
+
 # Flags
 
 

@@ -115,6 +115,34 @@ def test_a_results_file_may_be_a_link(read: Read, pytester: pytest.Pytester) -> 
     assert read("--paddle-json=link").json_path == pytester.path / "link"
 
 
+# Exports
+
+
+def test_exports_are_read_from_every_place_and_are_relative_to_it(read: Read, pytester: pytest.Pytester) -> None:
+    expected = (("csv", pytester.path / "a.csv"), ("bmf", pytester.path / "b,1.json"))
+    assert read("--paddle-export=csv:a.csv", "--paddle-export=bmf:b,1.json").exports == expected
+    assert read(PYTEST_PADDLE_EXPORT="csv:a.csv, bmf:b,1.json").exports == expected
+    pytester.makeini("[pytest]\npaddle-export = csv:a.csv,bmf:b,1.json")
+    assert read().exports == expected
+
+
+@pytest.mark.parametrize(
+    ("written", "message"),
+    [
+        (
+            "a.csv",
+            "'a.csv' has no colon; give FORMAT:FILE, such as csv:scaling.csv; formats: bmf, gab, openmetrics, csv",
+        ),
+        ("cvs:a", "there is no format 'cvs'; did you mean 'csv'? give FORMAT:FILE"),
+        ("csv:", "the value is empty; give the name of a file"),
+        ("csv:.", "this is a directory; give the name of a file in it"),
+        ("csv:a,bmf:a", "a is named twice; give each format a file of its own"),
+    ],
+)
+def test_an_export_that_cannot_be_written_is_refused(refusal: Callable[..., str], written: str, message: str) -> None:
+    assert refusal(f"--paddle-export={written}").startswith(f"--paddle-export={written}: {message}")
+
+
 # Baselines
 
 

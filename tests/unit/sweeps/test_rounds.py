@@ -74,7 +74,7 @@ class FakeControl:
         self._window_s = window_s
         self._fail_at = fail_at
 
-    def __call__(self, threads: int) -> Window:
+    def __call__(self, threads: int, _cpus: tuple[int, ...]) -> Window:
         """Let time pass."""
         if len(self.asked) == self._fail_at:
             raise QueryFailed(thread=0, query=1, threads=threads, message="the control broke")

@@ -84,7 +84,8 @@ MESSAGES = [
         describe=True,
     ),
     Measure(
-        threads=4, plan=WindowPlan(window_s=0.5, min_queries=20, warmup_s=0.1, warmup_queries=3, expected_queries=6)
+        threads=4,
+        plan=WindowPlan(window_s=0.5, min_queries=20, warmup_s=0.1, warmup_queries=3, expected_queries=6, cpus=(0, 5)),
     ),
     Measured(window=window(Latencies(values_ns=np.array([8, 9, 12]), counts=None))),
     Measured(window=window(Latencies(values_ns=np.array([8, 9]), counts=np.array([1, 2])))),
