@@ -32,7 +32,7 @@ constexpr double settle_queries(std::size_t threads) { return threads > 2 ? 1 : 
 constexpr double kSettleNs = 100'000;
 
 // Where threads share a lock, one of them may wait for it for as long as the others serve. So that a window ends, they
-// wait for it in turn, or the window closes without it, after this time or so many mean queries.
+// wait for it in turn, or the window closes without it, after this time or so many mean queries of the fastest thread.
 constexpr double kPatienceNs = 3e8;
 constexpr double kPatienceQueries = 20;
 constexpr auto kPause = std::chrono::milliseconds(1);
@@ -187,6 +187,7 @@ class ClosedLoop::Crew {
       steady_ = 0;
       warm_ns_ = 0;
       warm_queries_ = 0;
+      fastest_ns_ = static_cast<double>(kUndecided);
       served_ = 0;
       complete_ = 0;
       active_ = threads;
@@ -319,8 +320,7 @@ class ClosedLoop::Crew {
         // The first query is slower than the others.
         const std::int64_t time_ns = query == 1 ? last.end_ns - last.start_ns : last.end_ns - first_end_ns;
         const std::uint64_t queries = query == 1 ? 1 : query - 1;
-        enough_ns = last.end_ns + patience_ns(static_cast<double>(time_ns) / static_cast<double>(queries));
-        count_steady(time_ns, queries);
+        enough_ns = last.end_ns + count_steady(time_ns, queries);
       }
     }
     if (!read_usage) slot.before = usage_of_this_thread();
@@ -349,20 +349,24 @@ class ClosedLoop::Crew {
   bool after_close(const Interval& query) { return query.end_ns > closed_ns_ && query.end_ns > decided_close(); }
 
   // The last thread to become steady decides when the window opens, from what all served in `time_ns` of warm-up.
-  void count_steady(std::int64_t time_ns, std::uint64_t queries) {
+  // Returns how long to wait for the others, by the fastest one: what a thread waits for a lock is no time of its
+  // query.
+  std::int64_t count_steady(std::int64_t time_ns, std::uint64_t queries) {
     const std::lock_guard<std::mutex> lock(mutex_);
     warm_ns_ += static_cast<double>(time_ns);
     warm_queries_ += static_cast<double>(queries);
-    if (++steady_ < active_) return;
+    fastest_ns_ = std::min(fastest_ns_, static_cast<double>(time_ns) / static_cast<double>(queries));
+    patience_ns_ = rounded(std::max(kPatienceNs, kPatienceQueries * fastest_ns_));
+    if (++steady_ < active_) return patience_ns_;
     const double query_ns = warm_ns_ / warm_queries_;
     opened_ns_ = monotonic_ns() + rounded(std::max(settle_queries(active_) * query_ns, kSettleNs));
     length_ns_ = std::max(plan_.window_ns, rounded(static_cast<double>(plan_.expected_queries) * query_ns));
-    patience_ns_ = patience_ns(query_ns);
-    const double needed_ns = static_cast<double>(plan_.min_queries) * query_ns;
+    const double needed_ns = static_cast<double>(plan_.min_queries) * fastest_ns_;
     latest_close_ns_ = opened_ns_ + patience_ns_ + rounded(10 * std::max(static_cast<double>(length_ns_), needed_ns));
     if (plan_.min_queries == 0) closed_ns_ = opened_ns_ + length_ns_;
     Phase expected = Phase::kWarmUp;  // a failure in another thread may have stopped the window already
     phase_.compare_exchange_strong(expected, Phase::kOpen);
+    return patience_ns_;
   }
 
   // The last thread to complete its queries decides when the window closes: when its time is over, or now.
@@ -380,10 +384,6 @@ class ClosedLoop::Crew {
 
   static std::int64_t rounded(double ns) {
     return static_cast<std::int64_t>(std::min(ns, static_cast<double>(kLongestNs)));
-  }
-
-  static std::int64_t patience_ns(double query_ns) {
-    return rounded(std::max(kPatienceNs, kPatienceQueries * query_ns));
   }
 
   std::int64_t decided_close() {
@@ -428,6 +428,7 @@ class ClosedLoop::Crew {
   std::size_t complete_ = 0;
   double warm_ns_ = 0;       // time of the warm-up of all threads, less their first queries
   double warm_queries_ = 0;  // the queries in that
+  double fastest_ns_ = 0;    // the shortest mean query of a thread in it
   std::int64_t length_ns_ = 0;
   bool closed_ = false;
 };

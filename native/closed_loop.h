@@ -10,7 +10,8 @@
 //     some ns after closed_ns; the tests allow a microsecond.
 //   * The queries under way when it opens and when it closes are reported with their timestamps. Threads issue queries
 //     until the last of those has completed, so each of them ran under the load of the window; for 0.3 s or 20 mean
-//     queries at the longest. What a target holds after a window is its last query's, which ran under that load too.
+//     queries of the fastest thread at the longest. What a target holds after a window is its last query's, which ran
+//     under that load too.
 //   * Nothing is shared between threads on the path of a query but a flag and a time, both read-mostly. Slot i is
 //     written by thread i while a window runs, and read by the caller after that thread has finished the window.
 //   * measure() returns or throws only when no query is running any more. After a failure, an interruption or a close()

@@ -79,12 +79,13 @@ std::vector<void*> pointers(const std::vector<std::uintptr_t>& addresses) {
   return result;
 }
 
-HostArray host_array(int type, std::vector<int> shape, const nb::bytes& content) {
+HostArray host_array(int type, std::vector<int> shape, const nb::bytes& content, Lod lod) {
   HostArray array;
   array.type = type;
   array.shape = std::move(shape);
   const auto* first = static_cast<const unsigned char*>(content.data());
   array.bytes.assign(first, first + content.size());
+  array.lod = std::move(lod);
   return array;
 }
 
@@ -133,7 +134,7 @@ NB_MODULE(_native, m) {
   m.def("pointer_by_layout", &pointer_by_layout, "object"_a);
 
   nb::class_<HostArray>(m, "HostArray")
-      .def_static("make", &host_array, "type"_a, "shape"_a, "content"_a)
+      .def_static("make", &host_array, "type"_a, "shape"_a, "content"_a, "lod"_a = Lod())
       .def_ro("type", &HostArray::type)
       .def_ro("shape", &HostArray::shape)
       .def_prop_ro("content", [](const HostArray& array) {

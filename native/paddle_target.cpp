@@ -71,6 +71,7 @@ PaddleApi::PaddleApi(const std::string& library) {
   paddle.find(input_types, "_ZN12paddle_infer9Predictor13GetInputTypesB5cxx11Ev");
   paddle.find(predictor_typeinfo, "_ZTIN12paddle_infer9PredictorE");
   paddle.find(tensor_typeinfo, "_ZTIN12paddle_infer6TensorE");
+  paddle.find_if_any(set_lod, "_ZN12paddle_infer6Tensor6SetLoDERKSt6vectorIS1_ImSaImEESaIS3_EE");
   for (int i = 0; i < kPaddleTypes; ++i) {
     const std::string type = kTypes[i].mangled;
     paddle.find_if_any(copy_from_cpu[i], "_ZN12paddle_infer6Tensor11CopyFromCpuI" + type + "EEvPKT_");
@@ -102,6 +103,9 @@ PaddleTarget::PaddleTarget(std::shared_ptr<const PaddleApi> api, void* predictor
       if (api_->copy_from_cpu[array.type] == nullptr) {
         throw std::invalid_argument("this Paddle exports no copy for data type number " + std::to_string(array.type));
       }
+      if (!array.lod.empty() && api_->set_lod == nullptr) {
+        throw std::invalid_argument("this Paddle exports no SetLoD, which an input needs");
+      }
     }
   }
 }
@@ -116,6 +120,7 @@ void PaddleTarget::copy_in(const InputSet& set) {
   for (std::size_t i = 0; i < set.size(); ++i) {
     api_->reshape(inputs_[i], set[i].shape);
     api_->copy_from_cpu[set[i].type](inputs_[i], set[i].bytes.data());
+    if (!set[i].lod.empty()) api_->set_lod(inputs_[i], set[i].lod);
   }
 }
 

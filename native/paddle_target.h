@@ -41,6 +41,9 @@ constexpr int kPaddleTypes = 9;
 static_assert(_GLIBCXX_USE_CXX11_ABI == 1, "Paddle's wheels pass std::string by the C++11 ABI of libstdc++");
 static_assert(sizeof(int) == sizeof(PaddleType), "Tensor::type() returns an enum class, which travels as an int");
 
+// Level of detail: how the rows of an array make sequences, as offsets of each level.
+using Lod = std::vector<std::vector<std::size_t>>;
+
 class PaddleApi {
  public:
   // `library` is the path of the libpaddle that Python has loaded already. Throws std::runtime_error that names what is
@@ -49,6 +52,7 @@ class PaddleApi {
 
   using CopyFromCpu = void (*)(void* tensor, const void* data);
   using CopyToCpu = void (*)(const void* tensor, void* data);
+  using SetLod = void (*)(void* tensor, const Lod& lod);
 
   bool (*run)(void* predictor) = nullptr;
   void (*reshape)(void* tensor, const std::vector<int>& shape) = nullptr;
@@ -60,6 +64,7 @@ class PaddleApi {
   const void* tensor_typeinfo = nullptr;
   CopyFromCpu copy_from_cpu[kPaddleTypes] = {};  // null where this Paddle has no such type
   CopyToCpu copy_to_cpu[kPaddleTypes] = {};
+  SetLod set_lod = nullptr;  // null where this Paddle has none
 };
 
 // One array on the host.
@@ -67,6 +72,7 @@ struct HostArray {
   int type = 0;
   std::vector<int> shape;
   std::vector<unsigned char> bytes;
+  Lod lod;  // empty: the input is no sequence
 };
 
 // One value for each input of a model, in the order of its input handles.

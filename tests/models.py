@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -86,6 +86,12 @@ class Models:
         if stem not in self._made:
             self._made[stem] = self._export(stem, form, functools.partial(_cast, dtype))
         return self._made[stem]
+
+    def pooled(self) -> Model:
+        """A model of sequences with an input ``x`` of rows of three: a linear layer, summed over each sequence."""
+        if "pooled" not in self._made:
+            self._made["pooled"] = _export_pooled(self._directory / "pooled")
+        return self._made["pooled"]
 
     def _export(self, stem: str, form: str, describe: Callable[[], tuple[Any, list[Any]]]) -> Model:
         import paddle
@@ -298,6 +304,43 @@ def _drawn() -> tuple[Any, list[Any]]:
             return paddle.multinomial(paddle.nn.functional.softmax(self.linear(x) * 0.0), 1)
 
     return Drawn(), [_spec([None, 4], "float32", "x")]
+
+
+def _export_pooled(stem: Path) -> Model:
+    """Only the old format has ops of sequences, and only static programs."""
+    import paddle
+
+    with warnings.catch_warnings(), _static_mode(), contextlib.ExitStack() as old_format:
+        warnings.simplefilter("ignore")  # Paddle's own, while it exports
+        if PADDLE >= (3,):
+            old_format.enter_context(paddle.pir_utils.OldIrGuard())
+        program, startup = paddle.static.Program(), paddle.static.Program()
+        with paddle.static.program_guard(program, startup):
+            x = paddle.static.data("x", [-1, 3], "float32", **({} if PADDLE >= (3,) else {"lod_level": 1}))
+            rows = paddle.static.nn.fc(x, 4)
+            made = program.global_block().create_var
+            pooled, places = made(dtype="float32", shape=[-1, 4]), made(dtype="int32", shape=[-1, 4])
+            program.global_block().append_op(
+                type="sequence_pool",
+                inputs={"X": [rows]},
+                outputs={"Out": [pooled], "MaxIndex": [places]},
+                attrs={"pooltype": "SUM", "is_test": True, "pad_value": 0.0},
+            )
+            executor = paddle.static.Executor(paddle.CPUPlace())
+            executor.run(startup)
+            paddle.static.save_inference_model(str(stem), [x], [pooled], executor, program=program)
+    return Model(program=stem.with_suffix(".pdmodel"), params=stem.with_suffix(".pdiparams"))
+
+
+@contextlib.contextmanager
+def _static_mode() -> Iterator[None]:
+    import paddle
+
+    paddle.enable_static()
+    try:
+        yield
+    finally:
+        paddle.disable_static()
 
 
 def _cast(dtype: str) -> tuple[Any, list[Any]]:

@@ -19,6 +19,7 @@ from pytest_paddle_mt.baselines import (
     anchor,
     digests,
     figures,
+    other_rootdirs,
     report,
     revisions,
     rule,
@@ -105,7 +106,9 @@ class Ledger:
             objection = _objection(baseline, machine, setting_of(subject))
             edited = digests.edited(baseline)
         elif update == "none":
-            objection = self._of_other_machines(path, test, subject.engine, machine)
+            objection = self._of_another_rootdir(path, test, subject.engine) or self._of_other_machines(
+                path, test, subject.engine, machine
+            )
         accepting = gate and (update == "all" or (update == "new" and baseline is None))
         stored = Stored(baseline=baseline, path=path, objection=objection, accepting=accepting, edited=edited)
         if gate and self._settings.baseline_required and not accepting:
@@ -193,7 +196,7 @@ class Ledger:
                 "--paddle-baseline-update records one"
             )
         lines += self._edited()
-        lines += [line for one in self._accepted for line in report.accepted_lines(one)]
+        lines += [line for one in self._accepted for line in (*report.accepted_lines(one), *self._doubled(one))]
         if self._kept:
             lines.append(f"paddle-mt: {counted(len(self._kept), 'baseline')} kept: --paddle-baseline-update-new-only")
         if self.updates and self._closed is not None:
@@ -219,6 +222,17 @@ class Ledger:
             return []
         return [f"paddle-mt: {revisions.lines(edits, commit)[0]}", *revisions.lines(edits, commit)[1:]] if edits else []
 
+    def _of_another_rootdir(self, path: Path, test: str, engine: str) -> str | None:
+        """Why a baseline that was recorded with another rootdir is not used, human-readable; None without one."""
+        found = other_rootdirs.find(path, test, engine, self._rootdir)
+        if found is None:
+            return None
+        rootdir, other = found
+        return (
+            f"no baseline for {test!r}, whose path begins at the rootdir {self._rootdir}; with another one it has a "
+            f"baseline, {other}: give --rootdir={rootdir}, or record one here with --paddle-baseline-update"
+        )
+
     def _of_other_machines(self, path: Path, test: str, engine: str, machine: Mapping[str, Fact]) -> str | None:
         """Why baselines of other machines cannot be used, human-readable; None where there are none."""
         others = store.elsewhere(self._settings.baselines, path.parent.name, path.name)
@@ -238,6 +252,14 @@ class Ledger:
             f"no baseline for {test!r} on this machine, {path.parent.name}; there is one for {', '.join(named)}. "
             "Figures of another machine cannot be compared; record them here with --paddle-baseline-update"
         )
+
+    def _doubled(self, one: Accepted) -> list[str]:
+        """A line where the test's first run was accepted although it has a baseline with another rootdir."""
+        offer = one.offer
+        found = None
+        if one.before is None:
+            found = other_rootdirs.find(offer.path, offer.test, offer.engine, self._rootdir)
+        return [] if found is None else [f"  it has another one with --rootdir={found[0]}, {found[1]}"]
 
     def _accept(self, offer: Offer, run: Run) -> None:
         series = Series(setting=offer.setting, anchor=anchor.of_runs((run,)), runs=(run,))

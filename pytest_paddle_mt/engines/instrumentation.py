@@ -29,6 +29,10 @@ def without_instrumentation() -> Iterator[None]:
     trace, profile = sys.gettrace(), sys.getprofile()
     trace_of_new, profile_of_new = threading.gettrace(), threading.getprofile()
     monitored = {tool: _monitoring().get_events(tool) for tool, _ in _monitors()}
+    # Events of single functions, as of coverage and of debuggers, stay on without this.
+    callbacks = {
+        (tool, event): _monitoring().register_callback(tool, event, None) for tool in monitored for event in _events()
+    }
     try:
         sys.settrace(None)
         sys.setprofile(None)
@@ -38,6 +42,8 @@ def without_instrumentation() -> Iterator[None]:
             _monitoring().set_events(tool, 0)
         yield
     finally:
+        for (tool, event), callback in callbacks.items():
+            _monitoring().register_callback(tool, event, callback)
         for tool, events in monitored.items():
             _monitoring().set_events(tool, events)
         threading.setprofile(profile_of_new)
@@ -55,6 +61,13 @@ def _profile_again(profile: Any) -> None:
 
 def _monitoring() -> Any:
     return getattr(sys, "monitoring", None)
+
+
+def _events() -> list[int]:
+    """Every event of ``sys.monitoring``; from Python 3.14 on, BRANCH stands for two of them."""
+    events = vars(_monitoring().events)
+    composed = {"NO_EVENTS", "BRANCH"} if "BRANCH_LEFT" in events else {"NO_EVENTS"}
+    return [event for name, event in events.items() if name.isupper() and name not in composed]
 
 
 def _monitors() -> list[tuple[int, str]]:

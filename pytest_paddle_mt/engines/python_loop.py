@@ -39,7 +39,7 @@ _POLL_S = 0.05  #: The supervisor looks for Ctrl-C this often.
 #: The window opens two mean queries after the last thread has become steady, one where there are more than two threads,
 #: but not sooner than this; ``native/closed_loop.cpp`` has the reasons, here and below.
 _SETTLE_NS = 100_000
-#: How long threads wait for one that they starve, in ns and in mean queries; the larger counts.
+#: How long threads wait for one that they starve, in ns and in mean queries of the fastest; the larger counts.
 _PATIENCE_NS = 3e8
 _PATIENCE_QUERIES = 20
 _PAUSE_S = 0.001
@@ -84,6 +84,7 @@ class PythonLoop:
         self._closed_ns: float = math.inf
         self._length_ns = 0
         self._latest_close_ns: float = math.inf
+        self._fastest_ns = math.inf  # the shortest mean query of a thread in its warm-up
         self._patience_ns = 0.0
 
     def run(self, crew: PythonCrew) -> Window:
@@ -202,29 +203,34 @@ class PythonLoop:
             if enough_ns == math.inf and slot.query >= plan.warmup_queries and end_ns >= warm_ns:
                 later = slot.query - 1  # the first query is slower than the others
                 time_ns = end_ns - first_end_ns if later else end_ns - start_ns
-                enough_ns = end_ns + _patience_ns(time_ns / max(later, 1))
-                self._count_steady(time_ns, max(later, 1))
+                enough_ns = end_ns + self._count_steady(time_ns, max(later, 1))
         slot.before = slot.before or usage_of_this_thread()
         return start_ns, end_ns
 
-    def _count_steady(self, time_ns: int, queries: int) -> None:
-        """The last thread to become steady decides when the window opens, from what all served in their warm-up."""
+    def _count_steady(self, time_ns: int, queries: int) -> float:
+        """The last thread to become steady decides when the window opens, from what all served in their warm-up.
+
+        Returns how long to wait for the others in ns, by the fastest thread: what a thread waits for a lock is no time
+        of its query.
+        """
         with self._lock:
             self._warm_ns += time_ns
             self._warm_queries += queries
+            self._fastest_ns = min(self._fastest_ns, time_ns / queries)
+            self._patience_ns = max(_PATIENCE_NS, _PATIENCE_QUERIES * self._fastest_ns)
             self._steady += 1
             if self._steady < len(self._calls):
-                return
+                return self._patience_ns
             plan, query_ns = self._plan, self._warm_ns / self._warm_queries
             self._length_ns = max(round(plan.window_s * NS_PER_S), round(plan.expected_queries * query_ns))
-            self._patience_ns = _patience_ns(query_ns)
             settle_queries = 1 if len(self._calls) > 2 else 2
             opened_ns = time.monotonic_ns() + max(round(settle_queries * query_ns), _SETTLE_NS)
-            needed_ns = max(self._length_ns, plan.min_queries * query_ns)
+            needed_ns = max(self._length_ns, plan.min_queries * self._fastest_ns)
             self._latest_close_ns = opened_ns + self._patience_ns + 10 * needed_ns
             if plan.min_queries == 0:
                 self._closed_ns = opened_ns + self._length_ns
             self._opened_ns = opened_ns
+            return self._patience_ns
 
     def _count_served(self) -> None:
         """The last thread to complete its queries closes the window."""
@@ -294,7 +300,3 @@ class _Slot:
             pinned=self.pinned,
             **dataclasses.asdict(used_between(self.before, self.after)),
         )
-
-
-def _patience_ns(query_ns: float) -> float:
-    return max(_PATIENCE_NS, _PATIENCE_QUERIES * query_ns)

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pytest_paddle_mt.errors import PaddleMtError, UsageError
-from pytest_paddle_mt.plugin.session import session_of, test_key
+from pytest_paddle_mt.plugin.identity import refuse_shared_id, test_key
+from pytest_paddle_mt.plugin.session import session_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -153,16 +154,17 @@ def _make_runner(
     from pytest_paddle_mt.plugin.progress import Announcer
     from pytest_paddle_mt.sweeps.concurrent_runner import ConcurrentRunner
 
+    if benchmark is not None:
+        benchmark._mode = "concurrent_runner"  # else pytest-benchmark warns that its fixture was not used
     session = session_of(request.config)
     try:
+        refuse_shared_id(request.node, request.session.items)  # one that requests this by name is not refused before
         settings = session.settings(request.node)
         # Asked for before anything is measured: a name that is registered twice must not cost a sweep.
         session.checks()
         session.reporters()
     except PaddleMtError as error:
         raise _failure(error) from None
-    if benchmark is not None:
-        benchmark._mode = "concurrent_runner"  # else pytest-benchmark warns that its fixture was not used
     announcer = Announcer(request.config)
     return ConcurrentRunner(
         session=session,

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import os
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_paddle_mt.errors import PaddleMtError
+from pytest_paddle_mt.errors import PaddleMtError, UsageError
 from pytest_paddle_mt.plugin import fixtures, hookspec
+from pytest_paddle_mt.plugin.identity import refuse_shared_id
 from pytest_paddle_mt.plugin.options import MARKER
 from pytest_paddle_mt.plugin.session import checked_settings, session_of, updates_baselines
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Sequence
-    from pathlib import Path
 
     from pytest_paddle_mt.checks import Check
     from pytest_paddle_mt.engines import Engine
@@ -76,18 +76,16 @@ def refuse_shared_ids(session: pytest.Session) -> None:
     Raises:
         pytest.UsageError: there are such tests.
     """
-    paths: dict[str, Path] = {}
-    for item in session.items:
-        if "concurrent_runner" not in getattr(item, "fixturenames", ()):
-            continue
-        first = paths.setdefault(item.nodeid, item.path)
-        if first != item.path:
-            raise pytest.UsageError(
-                f"{first} and {item.path} both have a test {item.nodeid!r}, because they are not below the rootdir "
-                f"{session.config.rootpath}; their results and baselines would be mixed up: give "
-                f"--rootdir={os.path.commonpath([first, item.path])}, or name them in two calls of pytest with a "
-                "--paddle-baselines of their own"
-            )
+    if hasattr(session.config, "workerinput"):
+        return  # pytest-xdist cannot print why a worker ended; there the fixture refuses
+    items = session.items
+    repeated = {nodeid for nodeid, times in Counter(item.nodeid for item in items).items() if times > 1}
+    try:
+        for item in items:
+            if item.nodeid in repeated and "concurrent_runner" in getattr(item, "fixturenames", ()):
+                refuse_shared_id(item, items)
+    except UsageError as error:
+        raise pytest.UsageError(str(error)) from error
 
 
 def refuse_lost_parameters(item: pytest.Item) -> None:

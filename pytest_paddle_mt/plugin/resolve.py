@@ -69,7 +69,7 @@ def resolve(
         default = f"--paddle-engine={BY_KEY['engine'].default}"
         _refuse_unknown_engines(chosen["engine"], sources.get("engine", default), known_engines)
     _refuse_contradictions(chosen, sources)
-    return _settings(chosen, sources, config.rootpath)
+    return _of_this_process(_settings(chosen, sources, config.rootpath), config)
 
 
 def _chosen(
@@ -152,6 +152,17 @@ def _settings(chosen: Mapping[str, Any], sources: dict[str, str], rootdir: Path)
         "sources": sources,
     }
     return Settings(**{**as_chosen, **made})
+
+
+def _of_this_process(settings: Settings, config: pytest.Config) -> Settings:
+    """``settings`` with files of its own for a worker of pytest-xdist: workers would replace each other's results."""
+    worker = getattr(config, "workerinput", {}).get("workerid")
+    if worker is None:
+        return settings
+    files = {field.name: getattr(settings, field.name) for field in dataclasses.fields(settings)}
+    written = {name: path for name, path in files.items() if name.endswith("_path") and path is not None}
+    own = {name: path.with_name(f"{path.stem}-{worker}{path.suffix}") for name, path in written.items()}
+    return dataclasses.replace(settings, **own)
 
 
 def _with_one_thread(

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
-import os
 import random
-import re
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -246,24 +244,3 @@ def _by_name(what: str, members: Iterable[Any]) -> dict[str, Any]:
             )
         found[member.name] = member
     return found
-
-
-def test_key(item: pytest.Item) -> str:
-    """The identity of a test in the store: its node id, without the engine where it is parametrized by engines.
-
-    So a baseline is found both when the test runs with one engine and when it runs with several. The node id of a file
-    that is not below the rootdir depends on how pytest was called, so its path from the rootdir takes its place.
-    """
-    nodeid = item.nodeid
-    module = item.getparent(pytest.Module)
-    fixed = module is not None and FIXED_ID in module.stash
-    if item.config.rootpath not in item.path.parents and not fixed:
-        path = os.path.relpath(item.path, item.config.rootpath).replace(os.sep, "/")
-        nodeid = f"{path}::{nodeid.partition('::')[2]}"
-    callspec = getattr(item, "callspec", None)
-    engine = None if callspec is None else callspec.params.get("paddle_engine")
-    if callspec is None or not isinstance(engine, str):
-        return nodeid
-    others = re.sub(rf"(^|-){re.escape(engine)}(?=-|$)", "", callspec.id, count=1).lstrip("-")
-    function = nodeid[: -len(f"[{callspec.id}]")]
-    return f"{function}[{others}]" if others else function

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from pytest_paddle_mt.plugin.identity import test_key
 from pytest_paddle_mt.plugin.outcome import NOT_GATED
-from pytest_paddle_mt.plugin.session import test_key
 from pytest_paddle_mt.units import counted, printable
 
 if TYPE_CHECKING:

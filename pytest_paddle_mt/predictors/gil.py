@@ -48,6 +48,7 @@ def probe_query(query: Callable[[], object]) -> GilState:
     long nothing ticks, in the call where that is least: other work on the machine silences the ticker, too. A query
     that is too short for that, and has ticks inside, stays ``unknown``.
     """
+    __tracebackhide__ = True  # the query may raise
     with _seldom_switched():
         calls, ticks_ns = _watched(query)
     mean_ns = sum(end - start for start, end in calls) / len(calls)
@@ -75,6 +76,7 @@ def _seldom_switched() -> Iterator[None]:
 
 def _watched(call: Callable[[], object]) -> tuple[list[tuple[int, int]], list[int]]:
     """Start and end of some calls, and when a second thread ticked, before them, meanwhile and after."""
+    __tracebackhide__ = True
     ticks_ns: list[int] = []
     stop = threading.Event()
 

@@ -12,6 +12,7 @@ import numpy as np
 
 import pytest_paddle_mt
 from pytest_paddle_mt.machine.versions import paddle_version
+from pytest_paddle_mt.predictors.sequences import lod_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -89,7 +90,7 @@ def inputs_digest(inputs: Sequence[Mapping[str, Any]]) -> str:
         for name, array in sorted(one.items()):
             if not isinstance(array, np.ndarray) or array.dtype.hasobject:
                 return UNKNOWN
-            digest.update(f"{name} {array.dtype.str} {array.shape}\n".encode())
+            digest.update(f"{name} {array.dtype.str} {array.shape} {lod_of(array) or ''}\n".encode())
             digest.update(np.ascontiguousarray(array).tobytes())
         digest.update(b"\n")
     return _short(digest)

@@ -12,6 +12,7 @@ import numpy as np
 
 from pytest_paddle_mt.errors import InputError
 from pytest_paddle_mt.predictors.libpaddle import DATA_TYPES, InputSpec
+from pytest_paddle_mt.predictors.sequences import checked_lod, is_pair, lod_of, with_lod
 from pytest_paddle_mt.records import ServedInput
 
 if TYPE_CHECKING:
@@ -90,13 +91,27 @@ def checked_inputs(pool: PredictorPool, given: Any) -> list[InputSet]:
 
     Args:
         pool: predictors of the model.
-        given: a dict of arrays by input name, or a list of such dicts, which queries take in turn.
+        given: a dict of arrays by input name, or a list of such dicts, which queries take in turn. An array and its
+            LoD may stand for an array.
 
     Raises:
         InputError: it is something else, or a name, dtype, rank or extent does not fit.
     """
     specs = pool.input_specs()
-    return [_checked_set(specs, one) for one in input_sets(given, may_be_empty=not specs)]
+    checked = [_checked_set(specs, one) for one in input_sets(given, may_be_empty=not specs)]
+    for spec in specs:
+        levels = {len(lod_of(one[spec.name])) for one in checked}
+        if len(levels) > 1:  # a handle keeps its LoD until it gets another
+            raise InputError(
+                f"input {spec.name!r} has a LoD of {min(levels)} levels in one input set and of {max(levels)} in "
+                "another; give all of them as (array, lod) with as many levels"
+            )
+        if levels != {0} and not hasattr(pool.handles(0).inputs[spec.name], "set_lod"):
+            raise InputError(
+                f"input {spec.name!r} has a LoD, which this Paddle cannot be given; use an older Paddle, or export a "
+                "model that takes padded sequences"
+            )
+    return checked
 
 
 def input_sets(given: Any, *, may_be_empty: bool = False) -> list[InputSet]:
@@ -186,10 +201,18 @@ def _checked_set(specs: Sequence[InputSpec], given: Mapping[str, Any]) -> InputS
 
 
 def _checked_array(spec: InputSpec, given: Any) -> npt.NDArray[Any]:
+    if is_pair(given):
+        array = _checked_array(spec, given[0])
+        if not array.ndim:
+            raise InputError(f"input {spec.name!r} has a LoD and is a single number; give an array of rows")
+        return with_lod(array, checked_lod(spec.name, given[1], len(array)))
     try:
         array = np.asarray(given)
     except ValueError as error:  # rows of different lengths, for instance
-        raise InputError(f"input {spec.name!r} cannot be made an array: {error}; give a NumPy array") from error
+        raise InputError(
+            f"input {spec.name!r} cannot be made an array: {error}; give a NumPy array, or (array, lod) for sequences "
+            "of different lengths"
+        ) from error
     if array.dtype.kind in "US" or (array.dtype.kind == "O" and isinstance(next(iter(array.flat), None), (str, bytes))):
         raise InputError(
             f"input {spec.name!r} is text, which no engine copies into a predictor; export the model without its "

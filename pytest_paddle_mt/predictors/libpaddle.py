@@ -14,6 +14,7 @@ import numpy as np
 
 from pytest_paddle_mt import _native
 from pytest_paddle_mt.errors import EngineUnavailable
+from pytest_paddle_mt.predictors.sequences import lod_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -147,9 +148,9 @@ def _types_in(program: str) -> dict[str, int | None]:
 
 
 def host_array(array: npt.NDArray[Any]) -> _native.HostArray:
-    """A copy of ``array``, which has one of the dtypes in ``DATA_TYPES``, for the native loop."""
+    """A copy of ``array``, which has one of the dtypes in ``DATA_TYPES``, and of its LoD, for the native loop."""
     data_type = next(number for number, (_, dtype) in DATA_TYPES.items() if dtype == array.dtype)
-    return _native.HostArray.make(data_type, list(array.shape), np.ascontiguousarray(array).tobytes())
+    return _native.HostArray.make(data_type, list(array.shape), np.ascontiguousarray(array).tobytes(), lod_of(array))
 
 
 def numpy_array(array: _native.HostArray) -> npt.NDArray[Any]:

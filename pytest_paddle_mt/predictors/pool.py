@@ -23,6 +23,7 @@ import numpy as np
 from pytest_paddle_mt.errors import ModelError, UsageError
 from pytest_paddle_mt.predictors import libpaddle
 from pytest_paddle_mt.predictors.model_files import check_config, model_name
+from pytest_paddle_mt.predictors.sequences import lod_of
 from pytest_paddle_mt.records import POOL_METHODS, PoolMethod
 
 if TYPE_CHECKING:
@@ -198,9 +199,9 @@ class PredictorPool:
         return libpaddle.input_specs(self[0], program or None)
 
     def copies_in(self, index: int, inputs: Mapping[str, npt.NDArray[Any]]) -> list[Callable[[], None]]:
-        """For each input of predictor ``index``, a call that copies its array in the stock Python way."""
+        """Calls that copy the input arrays of predictor ``index`` in, with their LoD, in the stock Python way."""
         handles = self.handles(index)
-        return [self._copy_in(handles.inputs[name], array) for name, array in inputs.items()]
+        return [copy for name, array in inputs.items() for copy in self._copies_in(handles.inputs[name], array)]
 
     def answer(
         self, index: int, inputs: Mapping[str, npt.NDArray[Any]], *, suspicion: Callable[[], str] | None = None
@@ -266,6 +267,14 @@ class PredictorPool:
             retrieve = getattr(self._paddle_pool, "retrieve", None) or self._paddle_pool.retrive
             return retrieve(index)
         return inference.create_predictor(self.config) if index == 0 else self._predictors[0].clone()
+
+    def _copies_in(self, handle: Any, array: npt.NDArray[Any]) -> list[Callable[[], None]]:
+        copy_in, lod = self._copy_in(handle, array), lod_of(array)
+        if lod:
+            return [copy_in, functools.partial(handle.set_lod, lod)]
+        if hasattr(handle, "set_lod") and handle.lod():  # of an earlier sweep's inputs
+            handle.set_lod([])
+        return [copy_in]
 
     def _copy_in(self, handle: Any, array: npt.NDArray[Any]) -> Callable[[], None]:
         if array.dtype != np.uint16:
@@ -363,6 +372,8 @@ def _paddle_errors(what: str, config: Any, suspicion: Callable[[], str] | None =
         advice = (
             "make a new Config for each test: paddle_config must not return the same object twice"
             if "only be used for one predictor" in message
+            else "give sequences with their offsets, (array, lod), such as (array, [[0, 1, 4]])"
+            if "LoD" in message
             else "check that the files are whole and were exported for this Paddle"
         )
         raise ModelError(

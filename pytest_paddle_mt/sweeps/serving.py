@@ -26,6 +26,7 @@ from pytest_paddle_mt.predictors.inputs import (
 )
 from pytest_paddle_mt.predictors.model_files import model_name
 from pytest_paddle_mt.predictors.pool import PredictorPool
+from pytest_paddle_mt.predictors.sequences import lod_of
 from pytest_paddle_mt.records import Subject
 from pytest_paddle_mt.units import NS_PER_S
 from pytest_paddle_mt.workers.in_process import InProcessWorker
@@ -247,6 +248,9 @@ def described(served: object, pool: PredictorPool | None) -> str:
 
 
 def _batch_size(array: Any) -> int | None:
-    """First dimension of an array; None for a scalar, or for what a user's own query takes instead of arrays."""
+    """First dimension of an array, or how many sequences it has; None for a scalar, or for what is no array."""
+    lod = lod_of(array)
+    if lod:
+        return len(lod[0]) - 1
     shape = getattr(array, "shape", ())
     return int(shape[0]) if shape else None

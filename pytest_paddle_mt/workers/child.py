@@ -133,10 +133,19 @@ class SocketServer:
 def _failed(error: Exception) -> Failed:
     if isinstance(error, (QueryFailed, WrongAnswer)):
         arguments = {"thread": error.thread, "query": error.query, "threads": error.threads, "message": error.message}
-        return Failed(error=type(error).__name__, text=str(error), arguments=arguments)
+        cause = "" if error.__cause__ is None else _traceback(error.__cause__)
+        return Failed(error=type(error).__name__, text=str(error), arguments=arguments, cause=cause)
     if isinstance(error, PaddleMtError):
         return Failed(error=type(error).__name__, text=str(error), arguments={})
-    return Failed(error="", text="".join(traceback.format_exception(None, error, error.__traceback__)), arguments={})
+    return Failed(error="", text=_traceback(error), arguments={})
+
+
+def _traceback(error: BaseException) -> str:
+    """The traceback of an error as text, from the user's own code on if there is any in it."""
+    frames, ours = error.__traceback__, str(Path(pytest_paddle_mt.__file__).parent) + os.sep
+    while frames is not None and frames.tb_frame.f_code.co_filename.startswith(ours):
+        frames = frames.tb_next
+    return "".join(traceback.format_exception(None, error, frames or error.__traceback__))
 
 
 class _OneTest:

@@ -194,6 +194,13 @@ class ForkProcess:
             last = size
 
 
+class InFork(Exception):
+    """An error that was raised in a fork: its message is its traceback there."""
+
+    def __init__(self, fork: str, its_traceback: str) -> None:
+        super().__init__(f"in {fork}:\n{_indented(its_traceback)}")
+
+
 class ForkWorker:
     """One fork as a ``Worker``."""
 
@@ -338,7 +345,9 @@ class ForkWorker:
         for of_a_thread in (QueryFailed, WrongAnswer):
             if failed.error == of_a_thread.__name__:
                 message = f"{elsewhere}{failed.arguments['message']}"
-                return of_a_thread(**{**failed.arguments, "message": message})
+                error = of_a_thread(**{**failed.arguments, "message": message})
+                error.__cause__ = InFork(self._name, failed.cause) if failed.cause else None
+                return error
         if failed.error:
             return _ERRORS.get(failed.error, PaddleMtError)(elsewhere + failed.text)
         return ForkFailed(f"{self._name} failed while it {self._doing}:\n{_indented(failed.text)}")

@@ -107,6 +107,7 @@ class Failed:
     error: str  #: Name of its class if it is one of ours, else empty.
     text: str
     arguments: dict[str, Any]  #: Arguments of the class, if it takes more than a text.
+    cause: str = ""  #: The traceback of what led to it, such as an error of a user's query; empty: nothing did.
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)

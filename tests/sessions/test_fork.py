@@ -7,6 +7,7 @@ import signal
 
 import pytest
 
+from pytest_paddle_mt.workers.protocol import PROTOCOL
 from tests.suite import interrupt, until
 
 
@@ -419,12 +420,17 @@ def test_another_version_of_the_plugin_is_a_failure_that_names_both(forked, monk
     )
     forked.pytester.syspathinsert(forked.path)
     monkeypatch.setenv("PYTHONPATH", str(forked.path))
-    told(forked.run_forked(), "fork 1 has pytest-paddle-mt 0.0.1 (protocol 4)", "this process has", "keep one of them")
+    told(
+        forked.run_forked(),
+        f"fork 1 has pytest-paddle-mt 0.0.1 (protocol {PROTOCOL})",
+        "this process has",
+        "keep one of them",
+    )
 
 
 def test_another_protocol_is_a_failure(forked):
     forked.conftest("fork.PROTOCOL = 99")
-    told(forked.run_forked(), "(protocol 4) from", "(protocol 99) from")
+    told(forked.run_forked(), f"(protocol {PROTOCOL}) from", "(protocol 99) from")
 
 
 @pytest.mark.fault("processes", "the connection to a fork breaks inside a message", "its test fails")

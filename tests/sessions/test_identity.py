@@ -54,3 +54,88 @@ def test_files_outside_of_the_rootdir_have_a_baseline_each_however_pytest_is_cal
         "../a/test_same.py::test_it": 2,
         "../b/test_same.py::test_it": 1,
     }
+
+
+def test_a_test_that_is_collected_twice_is_refused(suite: Suite):
+    suite.write(MEASURES)
+    result = suite.run("--keep-duplicates", "test_it.py", "test_it.py", "--paddle-json=results.json")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    assert "the test 'test_it.py::test_it' was collected 2 times" in text(result)
+    assert "drop --keep-duplicates" in text(result)
+    assert suite.results() == []
+
+
+def test_a_file_that_is_given_twice_is_measured_once(suite: Suite):
+    suite.write(MEASURES)
+    result = suite.run("test_it.py", "test_it.py", ".", "--paddle-json=results.json")
+    result.assert_outcomes(passed=1)
+    assert len(suite.results()) == 1
+
+
+def test_a_test_that_is_collected_twice_and_fetches_the_runner_by_name_fails(suite: Suite):
+    suite.write(
+        MEASURES.replace("concurrent_runner):", "request):").replace(
+            "concurrent_runner(", "request.getfixturevalue('concurrent_runner')("
+        )
+    )
+    result = suite.run("--keep-duplicates", "test_it.py", "test_it.py", "--paddle-json=results.json")
+    result.assert_outcomes(failed=2)
+    assert "the test 'test_it.py::test_it' was collected 2 times" in text(result)
+    assert suite.results() == []
+
+
+def unwrapped(result: pytest.RunResult) -> str:
+    """What it printed, without white space, as long paths are wrapped."""
+    return "".join(text(result).split())
+
+
+@pytest.fixture
+def project(suite: Suite):
+    """A repository with one test, below a folder of tests; without an ini file, so any folder may be the rootdir."""
+    (suite.path / "pytest.ini").rename(suite.path / "settings.ini")
+    (suite.path / ".git").mkdir()
+    (suite.path / "checks").mkdir()
+    (suite.path / "checks" / "test_it.py").write_text(MEASURES)
+    return suite
+
+
+AT_ROOT = ("--rootdir=.", "-c", "settings.ini", "checks/test_it.py")
+BELOW = ("--rootdir=checks", "-c", "settings.ini", "checks/test_it.py")
+
+
+@pytest.mark.parametrize(("recorded", "called", "where"), [(AT_ROOT, BELOW, "."), (BELOW, AT_ROOT, "checks")])
+def test_a_baseline_of_another_rootdir_is_named(project: Suite, recorded, called, where):
+    project.run(*recorded, "--paddle-baseline-update").assert_outcomes(passed=1)
+    (stored,) = (project.path / where / "baselines").glob("*/*.json")
+    result = project.run(*called)
+    result.assert_outcomes(skipped=1)
+    assert f"abaseline,{stored}:give--rootdir={(project.path / where).resolve()}," in unwrapped(result)
+    project.run(*called, f"--rootdir={project.path / where}").assert_outcomes(passed=1)
+
+
+def test_a_baseline_below_the_folder_of_another_ini_file_is_named(outside: Suite):
+    (outside.path / ".git").mkdir()
+    outside.run(*ANYWHERE[:-2], "a", "--paddle-baseline-update").assert_outcomes(passed=1)
+    plain = ("--import-mode=importlib", "-p", "known_engines", "--rootdir=.", "a", "-o", "paddle-threads=2")
+    result = outside.run(*plain)
+    assert f"give--rootdir={outside.path / 'ci'}," in unwrapped(result)
+
+
+def test_a_folder_of_baselines_outside_of_both_rootdirs_names_the_other_one(project: Suite, tmp_path):
+    project.run(*AT_ROOT, "--paddle-baseline-update", f"--paddle-baselines={tmp_path}").assert_outcomes(passed=1)
+    result = project.run(*BELOW, f"--paddle-baselines={tmp_path}", "--paddle-baseline-required")
+    result.assert_outcomes(failed=1)
+    assert f"give--rootdir={project.path}," in unwrapped(result)
+
+
+def test_recording_a_second_baseline_with_another_rootdir_names_the_first(project: Suite):
+    project.run(*AT_ROOT, "--paddle-baseline-update").assert_outcomes(passed=1)
+    result = project.run(*BELOW, "--paddle-baseline-update")
+    assert f"ithasanotheronewith--rootdir={project.path}," in unwrapped(result)
+
+
+def test_a_link_to_the_folder_of_a_test_leads_to_the_same_baseline(project: Suite):
+    project.run(*AT_ROOT, "--paddle-baseline-update").assert_outcomes(passed=1)
+    (project.path / "linked").symlink_to(project.path)
+    result = project.run("-c", "settings.ini", "--rootdir=linked", "checks/test_it.py", "--paddle-baseline-update")
+    assert "2 runs accepted" in text(result)

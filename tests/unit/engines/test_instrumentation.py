@@ -95,3 +95,27 @@ def test_a_tool_of_sys_monitoring_is_off_in_a_window_and_on_again_after_it():
     finally:
         monitoring.set_events(tool, 0)
         monitoring.free_tool_id(tool)
+
+
+@pytest.mark.skipif(sys.version_info < (3, 12), reason="sys.monitoring came with Python 3.12")
+def test_lines_of_one_function_are_not_reported_in_a_window_and_are_again_after_it():
+    monitoring = sys.monitoring
+    tool, line = 4, monitoring.events.LINE
+    lines = []
+
+    def served():
+        lines.append("served")
+
+    monitoring.use_tool_id(tool, "mine")
+    try:
+        monitoring.register_callback(tool, line, lambda code, number: lines.append(number))
+        monitoring.set_local_events(tool, served.__code__, line)
+        with without_instrumentation():
+            served()
+        assert lines == ["served"]
+        served()
+        assert len(lines) == 3
+    finally:
+        monitoring.set_local_events(tool, served.__code__, 0)
+        monitoring.register_callback(tool, line, None)
+        monitoring.free_tool_id(tool)

@@ -84,6 +84,14 @@ def test_a_thread_that_another_starves_holds_no_window_up(pool, inputs, min_quer
     assert 0 < starved.completed < serving.completed
 
 
+def test_the_patience_with_a_starved_thread_is_that_of_the_fastest_query():
+    loop = PythonLoop([lambda index: None] * 3, PLAN)
+    of_fastest_ns = 20 * 1e8  # 20 queries of 100 ms
+    assert loop._count_steady(500_000_000, 5) == of_fastest_ns
+    assert loop._count_steady(60_000_000_000, 1) == of_fastest_ns  # waited a minute for a lock
+    assert loop._count_steady(10_000_000, 10) == 3e8  # 20 queries of 1 ms are less than 0.3 s
+
+
 def test_nothing_but_the_users_own_query_runs_the_predictor(pool):
     not_for_the_model = {"anything": np.zeros(3)}  # the user's query knows what to do with it
     window = open_session(pool, [not_for_the_model], lambda predictor, given: None).measure(2, PLAN)
@@ -105,7 +113,10 @@ def test_each_thread_begins_with_another_input_set(pool, inputs):
     assert all(first[f"paddle-mt-{index}"] is sets[index % 3] for index in range(4))
 
 
-def test_a_thread_serves_on_until_the_query_that_another_has_under_way_at_the_close_has_ended(pool, inputs):
+def test_a_thread_serves_on_until_the_query_that_another_has_under_way_at_the_close_has_ended(
+    pool, inputs, monkeypatch
+):
+    monkeypatch.setattr(python_loop, "_PATIENCE_NS", 1e11)  # however long 100 queries take on a busy machine
     calls = {"paddle-mt-0": 0, "paddle-mt-1": 0}
     more_than_a_window = threading.Event()
     waited = []

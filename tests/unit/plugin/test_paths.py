@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from pytest_paddle_mt.plugin.resolve import resolve
 from pytest_paddle_mt.plugin.session import checked_settings
 from pytest_paddle_mt.workers import SERVER
 from tests.unit.plugin.helpers import Read
@@ -72,6 +73,12 @@ def test_a_results_file_in_the_ini_file_is_relative_to_it(
     monkeypatch.chdir(pytester.path / "below")
     assert read().json_path == pytester.path / "r.json"
     assert read("-o", "paddle-json=o.json").json_path == pytester.path / "below" / "o.json"
+
+
+def test_a_worker_of_xdist_has_a_results_file_of_its_own(pytester: pytest.Pytester) -> None:
+    config = pytester.parseconfig("--paddle-json=out/r.json")
+    config.workerinput = {"workerid": "gw1"}
+    assert resolve(config).json_path == pytester.path / "out" / "r-gw1.json"
 
 
 def test_an_absolute_results_file_stays_where_it_is(read: Read, tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from pytest_paddle_mt.reporters import Finished, built_in
+from pytest_paddle_mt.reporters import Finished, json_file
 from pytest_paddle_mt.reporters.html_file import HtmlReporter
 from tests.builders import against, measured, rounds_of, sweep, warning
 
@@ -18,12 +18,7 @@ def finished(**changes):
 
 @pytest.fixture
 def reporter(tmp_path: Path) -> HtmlReporter:
-    [found] = [one for one in built_in(None, tmp_path / "report.html") if one.name == "html"]
-    return found
-
-
-def test_there_is_no_report_unless_one_was_asked_for():
-    assert [one.name for one in built_in(None)] == ["pytest-benchmark", "junit", "terminal"]
+    return HtmlReporter(tmp_path / "report.html", json_file.entry, json_file.document)
 
 
 def test_the_page_contains_every_sweep_so_far(reporter, tmp_path):
@@ -43,6 +38,6 @@ def test_a_later_attempt_of_the_same_test_replaces_the_earlier_one(reporter, tmp
 
 
 def test_a_page_that_cannot_be_written_is_an_error_with_the_next_step(tmp_path):
-    [reporter] = [one for one in built_in(None, tmp_path) if one.name == "html"]
+    reporter = HtmlReporter(tmp_path, json_file.entry, json_file.document)
     with pytest.raises(OSError, match=r"could not be written: .* give another file with --paddle-html"):
         reporter.sweep_finished(finished())

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from pytest_paddle_mt.engines.python_crew import PythonCrew
+from pytest_paddle_mt.engines.python_loop import PythonLoop
 from pytest_paddle_mt.errors import ForkFailed, ModelError, PaddleMtError, QueryFailed, WrongAnswer
 from pytest_paddle_mt.records import WindowPlan
 from pytest_paddle_mt.workers import child, fork
@@ -54,6 +56,27 @@ def test_a_failed_query_and_a_wrong_answer_keep_their_thread_and_query(worker, k
     assert type(error) is kind
     assert (error.thread, error.query, error.threads, error.message) == (1, 5, 2, "out of range")
     assert str(error) == str(there)
+
+
+def test_an_error_of_the_users_query_keeps_its_traceback_from_the_users_code_on(worker):
+    def query(query):
+        return {}["missing"]
+
+    plan = WindowPlan(window_s=0.0, min_queries=1, warmup_s=0.0, warmup_queries=1)
+    with pytest.raises(QueryFailed) as there:
+        PythonLoop([query], plan).run(PythonCrew())
+    error = worker._as_error(child._failed(there.value))
+    told = str(error.__cause__)
+    assert told.startswith("in fork 1:\n    Traceback (most recent call last):\n")
+    assert f'File "{__file__}"' in told
+    assert told.endswith("KeyError: 'missing'")
+    assert "python_loop" not in told
+
+
+def test_an_error_without_code_of_the_users_keeps_its_whole_traceback():
+    with pytest.raises(AttributeError) as there:
+        child._options(None)
+    assert "in _options" in child._failed(there.value.with_traceback(there.tb.tb_next)).text
 
 
 @pytest.mark.parametrize("name", ["pytest", "GateFailure", "annotations", "Garbled", "nothing"])
