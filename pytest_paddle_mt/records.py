@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
+    from pytest_paddle_mt.cause import Cause
+
 Status = Literal["pass", "fail", "inconclusive", "not_comparable", "no_data", "calibrating"]
 
 #: The statuses of a verdict, the worst first; a test's own status is the worst of its verdicts.
@@ -138,6 +140,9 @@ class ThreadWindow:
     involuntary_switches: int  #: Involuntary context switches: the thread was preempted.
     #: Time this thread was ready to run but had no core, in ns; None where the kernel does not say.
     run_delay_ns: int | None
+    system_ns: int | None = None  #: The part of the CPU time that was the kernel's, in ns; None where nobody counted.
+    minor_faults: int | None = None  #: Page faults that needed no disk; None where nobody counted.
+    cpus: tuple[int, ...] = ()  #: The CPUs that it may run on; empty where nobody asked.
 
     @property
     def qps(self) -> float:
@@ -153,6 +158,8 @@ class Noise:
     steal_ns: int | None
     process_cpu_ns: int  #: CPU time of this whole process, in ns.
     wall_ns: int  #: Wall time of the observation, in ns.
+    #: Time for which the CPUs that this process may use were idle, all together, in ns; None where unknown.
+    idle_ns: int | None = None
     #: Peak resident memory (VmHWM) of the process when the window ended, in bytes; None if unknown.
     peak_rss_bytes: int | None = None
     #: Resident memory (VmRSS) of the process when the window ended, in bytes; None if unknown.
@@ -427,6 +434,7 @@ class Sweep:
     #: Peak resident memory (VmHWM) of the process with all predictors, the largest where there were several, in bytes;
     #: None if unknown.
     peak_rss_bytes: int | None = None
+    cause: Cause | None = None  #: The likely cause why it does not scale; None where it does.
 
     @property
     def status(self) -> Status:

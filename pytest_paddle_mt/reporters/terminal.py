@@ -100,6 +100,8 @@ def remarks(sweep: Sweep) -> list[str]:
         lines += text.wrapped(f"SMOKE RUN, nothing judged or recorded: {sweep.smoke_reason}")
     for verdict in sweep.verdicts:
         lines += text.wrapped(f"{verdict.status.upper()} {verdict.check}: {verdict.reason}")
+    if sweep.cause is not None:
+        lines += text.wrapped(sweep.cause.line)
     for warning in sweep.warnings:
         lines += text.wrapped(f"note: {warning.text}")
     return lines

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
     from pytest_paddle_mt.baselines import Stored
+    from pytest_paddle_mt.cause import Cause
     from pytest_paddle_mt.checks import OtherSide
     from pytest_paddle_mt.records import Against, Point, Round, Side, Subject, Verdict, Window
     from pytest_paddle_mt.sweeps.terms import Terms
@@ -138,6 +139,7 @@ def concluded(
     late: Sequence[str] = (),
     against: Against | None = None,
     rounds: Sequence[Round] = (),
+    cause: Cause | None = None,
 ) -> Sweep:
     """A finished sweep.
 
@@ -151,6 +153,7 @@ def concluded(
         late: what went wrong in fresh processes after their last window, human-readable.
         against: the other side of a comparison.
         rounds: of the side that is judged; none where nothing was measured.
+        cause: why it does not scale; None where it does, or nobody asked.
     """
     doubts: tuple[Warning, ...] = ()
     if terms.smoke_reason is None:
@@ -173,6 +176,7 @@ def concluded(
         elapsed_s=time.monotonic() - terms.started_s,
         against=against,
         peak_rss_bytes=resident_memory.peak_rss_bytes(rounds),
+        cause=cause,
     )
 
 
