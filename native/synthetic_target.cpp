@@ -66,14 +66,17 @@ void read_unmapped_memory() {
   g_sink = *reinterpret_cast<const volatile char*>(address);
 }
 
-// Maps memory, touches each of its pages and gives it back, as a large allocation does.
+// Maps memory, touches each of its pages and gives it back, in pieces as large as malloc begins to map by themselves.
 void fault_pages_in(std::size_t bytes) {
   constexpr std::size_t kPage = 4096;
-  void* mapped = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-  if (mapped == MAP_FAILED) throw std::bad_alloc();
-  madvise(mapped, bytes, MADV_NOHUGEPAGE);  // a fault for each page, whatever this machine does by itself
-  for (std::size_t at = 0; at < bytes; at += kPage) static_cast<volatile char*>(mapped)[at] = 1;
-  munmap(mapped, bytes);
+  constexpr std::size_t kPiece = 128 << 10;
+  for (std::size_t done = 0; done < bytes; done += kPiece) {
+    const std::size_t piece = std::min(kPiece, bytes - done);
+    void* mapped = mmap(nullptr, piece, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (mapped == MAP_FAILED) throw std::bad_alloc();
+    for (std::size_t at = 0; at < piece; at += kPage) static_cast<volatile char*>(mapped)[at] = 1;
+    munmap(mapped, piece);
+  }
 }
 
 void bind_to_first_cpu() {
@@ -132,9 +135,11 @@ class WorkTarget final : public Target {
     if (steps >= 1) g_sink = arithmetic(static_cast<std::uint64_t>(steps), g_sink);
   }
 
+  // One word of each cache line: the whole line travels, and a core asks for as many lines at once as it can.
   void read_stream() {
+    constexpr std::size_t kWordsOfLine = 64 / sizeof(std::uint64_t);
     std::uint64_t sum = 0;
-    for (const std::uint64_t word : stream_) sum += word;
+    for (std::size_t at = 0; at < stream_.size(); at += kWordsOfLine) sum += stream_[at];
     g_sink = g_sink + static_cast<double>(sum & 1);
   }
 

@@ -1,10 +1,11 @@
 """Counts how often the likely cause of a sweep is the one that was planted.
 
-python benchmarks/verdict/causes.py [--runs=N] [NAME ...]
+python benchmarks/verdict/causes.py [--runs=N] [--recorded | NAME ...]
 
-Each run measures its own rounds of one and two threads and asks for the cause as a sweep does. A run in which nothing
-was lost asks for none. "Contended machine" is right where neighbours were planted, and is counted by itself elsewhere:
-other work may have been there.
+First the recordings of ``recordings/`` are asked, eight rounds at a time. Nobody can measure a thread of those again
+beside other work, so what reads memory has to stay unknown there. Then each live run measures its own rounds of one and
+two threads and asks for the cause as a sweep does. A run in which nothing was lost asks for none. "Contended machine"
+is right where neighbours were planted, and is counted by itself elsewhere: other work may have been there.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ import bench_report
 import internals
 import neighbour
 import numpy as np
+import recordings
 import workloads
 from internals import SyntheticWork, WindowPlan
 
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
 _PLAN = WindowPlan(window_s=0.15, min_queries=0, expected_queries=5, warmup_s=0.03, warmup_queries=2)
 _ROUNDS = 8
 _NEIGHBOUR_S = 600.0
+_RECORDINGS = Path(__file__).parent / "recordings"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -59,6 +62,18 @@ def _model(cause: str, name: str, inputs: dict[str, Any], **more: Any) -> Plante
 def _ones(*shape: int) -> dict[str, Any]:
     return {"x": np.ones(shape, dtype=np.float32)}
 
+
+#: Recordings and their cause; ``none`` where they scale.
+RECORDED = {
+    "quiet-even": "none",
+    "neighbour-even": "contended_machine",
+    "quiet-lock_50": "lock",
+    "neighbour-lock_50": "lock",
+    "quiet-grows_80": "unknown",
+    "neighbour-grows_80": "unknown",
+    "quiet-mlp_json": "helper_threads",
+}
+_ANSWERS = ("right", "unknown", "contended", "nothing lost", "wrong")
 
 PLANTED = {
     "lock": _synthetic("lock", "0.8 of a millisecond under one lock", spin_ns=1e6, locked_fraction=0.8),
@@ -115,23 +130,42 @@ def came_of_it(planted: str, found: str | None) -> str:
     return {None: "nothing lost", "unknown": "unknown", "contended_machine": "contended"}.get(found, "wrong")
 
 
+def recorded_answers(name: str) -> collections.Counter[str]:
+    """What comes of the sweeps of a recording."""
+    rounds = recordings.load(_RECORDINGS / f"{name}.npz")
+    found = [internals.recorded_cause(rounds[at : at + _ROUNDS]) for at in range(0, len(rounds) - _ROUNDS + 1, _ROUNDS)]
+    return collections.Counter(came_of_it(RECORDED[name], None if one is None else one.kind) for one in found)
+
+
+def _print_recorded() -> None:
+    rows = []
+    for name, cause in RECORDED.items():
+        counts = recorded_answers(name)
+        rows.append([name, cause, *(str(counts[one]) for one in _ANSWERS)])
+    bench_report.print_table(["recording", "cause", *_ANSWERS], rows)
+
+
 def main() -> None:
     """Plant every cause and count the answers."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--runs", type=int, default=10)
+    parser.add_argument("--recorded", action="store_true", help="ask the recordings alone")
     parser.add_argument("names", nargs="*", choices=[[], *PLANTED], metavar="NAME")
     options = parser.parse_args()
+    if not options.names:
+        _print_recorded()
+    if options.recorded:
+        return
     rows = []
-    answers = ("right", "unknown", "contended", "nothing lost", "wrong")
     for name in options.names or PLANTED:
         planted = PLANTED[name]
         counts: collections.Counter[str] = collections.Counter()
         for cause in _found(planted, options.runs):
             counts[came_of_it(planted.cause, None if cause is None else cause.kind)] += 1
             print(f"{name}: {'nothing lost' if cause is None else cause.line}", flush=True)
-        rows.append([name, planted.text, planted.cause, *(str(counts[one]) for one in answers)])
+        rows.append([name, planted.text, planted.cause, *(str(counts[one]) for one in _ANSWERS)])
     print(f"\n{bench_report.machine()}; {options.runs} runs each\n")
-    bench_report.print_table(["planted", "what it does", "cause", *answers], rows)
+    bench_report.print_table(["planted", "what it does", "cause", *_ANSWERS], rows)
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ import pytest_paddle_mt
 from pytest_paddle_mt.baselines import WINDOW_RUNS, Figures, ProbeFigures, Run, Series, anchor, rule, schema
 from pytest_paddle_mt.checks import Evidence, OtherSide, confirmation
 from pytest_paddle_mt.checks import against as against_check
+from pytest_paddle_mt.checks import causes as causes_check
 from pytest_paddle_mt.checks.linear import LinearCheck
 from pytest_paddle_mt.engines import SyntheticWork, Workload
 from pytest_paddle_mt.engines.native import NativeEngine
@@ -178,6 +179,13 @@ def rounds_with_control(worker: Any, threads: int, rounds: int, plan: WindowPlan
             progress=lambda _: None,
         )
     return found
+
+
+def recorded_cause(rounds: Sequence[Round]) -> Any:
+    """The likely cause why two threads of recorded rounds do not scale; None where they do."""
+    recorded = Subject(engine="native", device="cpu", batch_size=1, pool=None, math_threads=1, gil=None)
+    seen = causes_check.observed(recorded, rounds, 2, Cpu(usable_cores=2, math_threads=1))
+    return None if seen is None else causes_check.likely(seen)
 
 
 def likely_cause(worker: Any, facts: dict[str, Any], math_threads: int, plan: WindowPlan, rounds: int) -> Any:

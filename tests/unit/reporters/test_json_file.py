@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from pytest_paddle_mt import __version__
+from pytest_paddle_mt.cause import Cause
 from pytest_paddle_mt.records import Interval, ServedInput, Sweep, UniversalScalability
 from pytest_paddle_mt.reporters import Finished
 from pytest_paddle_mt.reporters.json_file import JsonReporter, write_atomically
@@ -315,3 +316,16 @@ def test_the_summary_says_where_the_file_is(tmp_path):
     reporter.sweep_finished(finished(sweep()))
     reporter.session_finished([sweep()], terminal)
     assert terminal.lines == [f"paddle-mt: results of 1 sweep in {tmp_path / 'results.json'}"]
+
+
+def test_a_sweep_has_its_likely_cause_with_the_figures(tmp_path):
+    lock = Cause(kind="lock", threads=2, text="waited", figures={"waiting_share": 0.62})
+    [with_it] = reported(tmp_path / "results.json", sweep(cause=lock))["sweeps"]
+    assert with_it["cause"] == {
+        "kind": "lock",
+        "threads": 2,
+        "text": "waited",
+        "figures": {"waiting_share": 0.62},
+    }
+    [without] = reported(tmp_path / "others.json", sweep())["sweeps"]
+    assert without["cause"] is None
