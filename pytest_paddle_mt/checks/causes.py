@@ -31,7 +31,10 @@ _MAX_EXTRA = 0.05
 _IDLE = 0.2
 #: A thread that needs this many times the CPU time of the others is slow.
 _SLOW = 1.2
+_SLOWEST_IN = 0.8  #: It is the slowest in this share of the windows.
 _MIN_FAULTS_PER_S = 1000.0
+#: A page fault takes the kernel at most this long, in ns, memory that it clears and gives back included.
+_FAULT_NS = 10_000.0
 #: Of the time that page faults make threads wait for, the kernel has at least this share of their CPU time.
 _IN_KERNEL = 0.3
 _MIN_LOST = 0.1  #: Other work that took less than this share of the time is not named.
@@ -259,8 +262,12 @@ def _cpu(seen: Observed) -> Cause | None:
 
 
 def _slow_thread(seen: Observed) -> Cause | None:
-    by_thread = query_time.cpu_by_thread(_windows(seen))
+    windows = _windows(seen)
+    by_thread = query_time.cpu_by_thread(windows)
     slowest = max(range(seen.threads), key=by_thread.__getitem__)
+    in_each = [query_time.cpu_by_thread([window]) for window in windows]
+    if sum(max(each) == each[slowest] for each in in_each) < _SLOWEST_IN * len(windows):
+        return None
     others = [one for index, one in enumerate(by_thread) if index != slowest]
     times = by_thread[slowest] / (sum(others) / len(others))
     if times < _SLOW or max(others) > _SLOW * min(others) or _without(seen, slowest) > (1 - _MOST) * seen.cpu_growth:
@@ -278,7 +285,8 @@ def _without(seen: Observed, slowest: int) -> float:
 
 def _faults(seen: Observed, in_kernel: float, at_least: float) -> Cause | None:
     per_s = seen.together.faults_per_s
-    if per_s < _MIN_FAULTS_PER_S or in_kernel < at_least:
+    enough = per_s >= _MIN_FAULTS_PER_S and seen.together.faults * _FAULT_NS >= seen.together.system_ns
+    if not enough or in_kernel < at_least:
         return None
     share = seen.together.system_ns / seen.together.cpu_ns
     text = (
@@ -294,7 +302,7 @@ def _slower_cores(seen: Observed) -> Cause | None:
     if not all(probes):
         return None
     growth = query_time.cpu_per_query_ns(probes[1]) / query_time.cpu_per_query_ns(probes[0]) - 1
-    if growth < _MOST * seen.cpu_growth:
+    if growth < max(_MIN_LOSS, _MOST * seen.cpu_growth):
         return None
     speed = 1 / (1 + growth)
     known = f"work that fills a core and shares nothing has {speed:.0%} of its speed when {seen.threads} threads do it"
@@ -309,8 +317,12 @@ def _memory(seen: Observed) -> Cause:
         return _cause(seen, "unknown", f"{more}: memory, caches, or spinning on a lock", cpu_growth=seen.cpu_growth)
     stream, arithmetic = (query_time.cpu_per_query_ns(one) for one in (seen.beside.stream, seen.beside.arithmetic))
     slower = stream / arithmetic - 1
+    each_time = all(
+        query_time.cpu_per_query_ns([one]) > query_time.cpu_per_query_ns([other])
+        for one, other in zip(seen.beside.stream, seen.beside.arithmetic, strict=True)
+    )
     figures = {"cpu_growth": seen.cpu_growth, "beside_stream": slower}
-    if slower < _MOST * seen.cpu_growth:
+    if slower < max(_MIN_LOSS, _MOST * seen.cpu_growth) or not each_time:
         text = (
             f"{more}, but one thread only {max(0.0, slower):.0%} more beside threads that read memory than beside "
             "threads that compute: not memory bandwidth; spinning on a lock, or more work a query"

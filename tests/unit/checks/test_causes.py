@@ -152,6 +152,12 @@ def test_clocks_that_account_for_a_small_part_of_the_loss_are_not_named():
     assert likely(probed(rounds_of({1: 40, 2: 50}), {1: 500.0, 2: 920.0})).kind == "unknown"
 
 
+def test_cores_that_are_shared_are_named_where_every_round_was_set_aside_for_that():
+    assert likely(probed(rounds_of({1: 40, 2: 78}), {1: 500.0, 2: 520.0})).kind == "shared_core"
+    stolen = probed(rounds_of({1: 40, 2: 80}, at=2, stolen_cores=1.0), {1: 500.0, 2: 1000.0})
+    assert causes.likely(seen_in(stolen)) is None
+
+
 # Helper threads
 
 
@@ -223,16 +229,18 @@ def faulting(system_share: float, faults_per_query: float, **more: float) -> lis
 
 
 def test_page_faults_are_named_when_the_kernel_takes_the_cpu_time():
-    found = likely(faulting(0.5, 2000))
+    found = likely(faulting(0.5, 20_000))
     assert found.kind == "page_faults"
-    assert found.text.startswith("threads took 100,000 page faults/s (2,000 a query), and the kernel had 50% of their")
+    assert found.text.startswith(
+        "threads took 1,000,000 page faults/s (20,000 a query), and the kernel had 50% of their"
+    )
 
 
 def test_page_faults_are_named_when_threads_wait_for_each_other_in_the_kernel():
-    assert likely(faulting(0.5, 2000, cpu_share=0.6)).kind == "page_faults"
+    assert likely(faulting(0.5, 20_000, cpu_share=0.6)).kind == "page_faults"
 
 
-@pytest.mark.parametrize(("system_share", "faults"), [(0.22, 2000), (0.5, 2)])
+@pytest.mark.parametrize(("system_share", "faults"), [(0.22, 20_000), (0.5, 2), (0.5, 200)])
 def test_page_faults_are_not_blamed_for_what_is_no_work_of_the_kernel_nor_where_there_are_few(system_share, faults):
     assert likely(faulting(system_share, faults)).kind == "unknown"
 
@@ -269,6 +277,12 @@ def test_threads_that_all_differ_are_not_one_slow_thread():
     assert likely(rounds, threads=3).kind == "unknown"
 
 
+def test_a_thread_that_is_slow_in_some_windows_is_not_one_slow_thread():
+    uneven = [with_slow_thread(2, 80.0, index, 3.0) for index in (0, 1, 1)]
+    rounds = [round_with(window(1, 40.0), *uneven, window(1, 40.0), index=index) for index in range(6)]
+    assert likely(rounds).kind == "unknown"
+
+
 # Memory
 
 
@@ -292,6 +306,13 @@ def test_a_thread_that_is_hardly_slower_beside_a_stream_does_not(stream, arithme
     found = beside(stream=stream, arithmetic=arithmetic)
     assert found.kind == "unknown"
     assert "not memory bandwidth" in found.text
+
+
+def test_a_thread_that_is_not_slower_each_time_beside_a_stream_does_not_either():
+    both = causes.Beside(stream=[window(1, qps) for qps in (30.0, 30.0, 41.0)], arithmetic=[window(1, 40.0)] * 3)
+    found = causes.likely(dataclasses.replace(seen_in(rounds_of({1: 40, 2: 60})), beside=both))
+    assert found is not None
+    assert found.kind == "unknown"
 
 
 # The machine
