@@ -38,6 +38,8 @@ _FAULT_NS = 10_000.0
 #: Of the time that page faults make threads wait for, the kernel has at least this share of their CPU time.
 _IN_KERNEL = 0.3
 _MIN_LOST = 0.1  #: Other work that took less than this share of the time is not named.
+#: Where the time of a query goes, human-readable.
+_WHERE = {"cpu_ns": "running", "delay_ns": "ready without a core", "waiting_ns": "waiting"}
 _NO_CORE = 0.05  #: Fewer idle cores than this are none.
 
 
@@ -153,7 +155,9 @@ def likely(seen: Observed) -> Cause | None:
         found = ask(seen)
         if found is not None:
             return found
-    return _cause(seen, "unknown", f"a query takes {seen.loss:.0%} longer, and no single cause accounts for half of it")
+    most = [words for name, words in _WHERE.items() if seen.share(name) >= _MOST]
+    why = f"most of it {most[0]}, and nothing shows why" if most else "and no single cause accounts for half of it"
+    return _cause(seen, "unknown", f"a query takes {seen.loss:.0%} longer, {why}")
 
 
 def _cause(seen: Observed, kind: CauseKind, text: str, **figures: float) -> Cause:

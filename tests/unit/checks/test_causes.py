@@ -348,6 +348,15 @@ def test_two_causes_of_which_none_accounts_for_half_are_unknown():
     assert found.text == "a query takes 100% longer, and no single cause accounts for half of it"
 
 
+def test_what_shows_where_the_time_went_and_not_why_is_unknown():
+    rounds = [
+        round_with(window(1, 40.0), window(2, 40.0, cpu_share=0.5, delay_share=0.5, other_cores=1.0), window(1, 40.0))
+        for _ in range(6)
+    ]
+    found = likely(rounds, cpu=FOUR_CORES)
+    assert found.text == "a query takes 100% longer, most of it ready without a core, and nothing shows why"
+
+
 # What a cause is sought for
 
 
