@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+
 import pytest
 
 from pytest_paddle_mt.engines.synthetic import SyntheticEngine
@@ -80,3 +82,13 @@ def test_a_wrong_answer_meanwhile_is_not_swallowed(sought):
     error = WrongAnswer(thread=0, query=7, threads=1, message="a wrong one")
     with pytest.raises(WrongAnswer):
         sought(BesideWork(30.0, error))
+
+
+@pytest.mark.parametrize("work", [diagnosis.STREAM_WORK, diagnosis.ARITHMETIC_WORK])
+def test_other_cores_are_kept_busy_inside_and_no_thread_is_left(work):
+    def busy():
+        return [one for one in threading.enumerate() if one.name == "paddle-mt-beside"]
+
+    with diagnosis._kept_busy(work, SyntheticEngine(), 1, seed=1):
+        assert len(busy()) == 1
+    assert busy() == []
