@@ -111,6 +111,9 @@ NB_MODULE(_native, m) {
       .def_rw("growth", &SyntheticWork::growth)
       .def_rw("locked_fraction", &SyntheticWork::locked_fraction)
       .def_rw("stream_bytes", &SyntheticWork::stream_bytes)
+      .def_rw("fault_bytes", &SyntheticWork::fault_bytes)
+      .def_rw("slow_thread", &SyntheticWork::slow_thread)
+      .def_rw("one_core", &SyntheticWork::one_core)
       .def_rw("fail_at", &SyntheticWork::fail_at)
       .def_rw("crash_at", &SyntheticWork::crash_at)
       .def_rw("seed", &SyntheticWork::seed);
@@ -168,6 +171,9 @@ NB_MODULE(_native, m) {
       .def_ro("pinned", &ThreadRecord::pinned)
       .def_ro("wall_ns", &ThreadRecord::wall_ns)
       .def_ro("cpu_ns", &ThreadRecord::cpu_ns)
+      .def_ro("system_ns", &ThreadRecord::system_ns)
+      .def_ro("minor_faults", &ThreadRecord::minor_faults)
+      .def_ro("cpus", &ThreadRecord::cpus)
       .def_ro("voluntary_switches", &ThreadRecord::voluntary_switches)
       .def_ro("involuntary_switches", &ThreadRecord::involuntary_switches)
       .def_ro("run_delay_ns", &ThreadRecord::run_delay_ns);

@@ -1,9 +1,13 @@
 #include "synthetic_target.h"
 
+#include <sched.h>
+#include <sys/mman.h>
+
 #include <algorithm>
 #include <atomic>
 #include <cmath>
 #include <mutex>
+#include <new>
 #include <stdexcept>
 #include <string>
 
@@ -62,6 +66,30 @@ void read_unmapped_memory() {
   g_sink = *reinterpret_cast<const volatile char*>(address);
 }
 
+// Maps memory, touches each of its pages and gives it back, in pieces as large as malloc begins to map by themselves.
+void fault_pages_in(std::size_t bytes) {
+  constexpr std::size_t kPage = 4096;
+  constexpr std::size_t kPiece = 128 << 10;
+  for (std::size_t done = 0; done < bytes; done += kPiece) {
+    const std::size_t piece = std::min(kPiece, bytes - done);
+    void* mapped = mmap(nullptr, piece, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (mapped == MAP_FAILED) throw std::bad_alloc();
+    for (std::size_t at = 0; at < piece; at += kPage) static_cast<volatile char*>(mapped)[at] = 1;
+    munmap(mapped, piece);
+  }
+}
+
+void bind_to_first_cpu() {
+  cpu_set_t allowed;
+  if (sched_getaffinity(0, sizeof allowed, &allowed) != 0) return;
+  int first = 0;
+  while (first < CPU_SETSIZE - 1 && !CPU_ISSET(first, &allowed)) ++first;
+  cpu_set_t only;
+  CPU_ZERO(&only);
+  CPU_SET(first, &only);
+  sched_setaffinity(0, sizeof only, &only);
+}
+
 class NullTarget final : public Target {
  public:
   void query(std::uint64_t) override {}
@@ -77,7 +105,9 @@ class WorkTarget final : public Target {
         stream_(work.stream_bytes / sizeof(std::uint64_t), 1) {}
 
   void begin_window(std::size_t threads) override {
+    if (work_.one_core) bind_to_first_cpu();
     growth_ = 1.0 + work_.growth * static_cast<double>(threads - 1);
+    if (index_ == 1) growth_ *= 1.0 + work_.slow_thread;
     mean_steps_ = growth_ * (work_.steps > 0 ? work_.steps : work_.spin_ns * rate());
   }
 
@@ -87,6 +117,7 @@ class WorkTarget final : public Target {
     }
     if (work_.crash_at != 0 && index_ == 0 && index == work_.crash_at) read_unmapped_memory();
     read_stream();
+    if (work_.fault_bytes > 0) fault_pages_in(work_.fault_bytes);
     const double steps = work_.exponential ? mean_steps_ * exponential() : mean_steps_;
     const double locked = steps * work_.locked_fraction;
     if (locked > 0) {
@@ -104,9 +135,11 @@ class WorkTarget final : public Target {
     if (steps >= 1) g_sink = arithmetic(static_cast<std::uint64_t>(steps), g_sink);
   }
 
+  // One word of each cache line: the whole line travels, and a core asks for as many lines at once as it can.
   void read_stream() {
+    constexpr std::size_t kWordsOfLine = 64 / sizeof(std::uint64_t);
     std::uint64_t sum = 0;
-    for (const std::uint64_t word : stream_) sum += word;
+    for (std::size_t at = 0; at < stream_.size(); at += kWordsOfLine) sum += stream_[at];
     g_sink = g_sink + static_cast<double>(sum & 1);
   }
 
@@ -131,8 +164,8 @@ class WorkTarget final : public Target {
 }  // namespace
 
 std::vector<std::shared_ptr<Target>> synthetic_targets(std::size_t count, const SyntheticWork& work) {
-  const bool idle =
-      work.spin_ns == 0 && work.steps == 0 && work.stream_bytes == 0 && work.fail_at == 0 && work.crash_at == 0;
+  const bool idle = work.spin_ns == 0 && work.steps == 0 && work.stream_bytes == 0 && work.fault_bytes == 0 &&
+                    work.fail_at == 0 && work.crash_at == 0;
   const auto lock = std::make_shared<std::mutex>();
   std::vector<std::shared_ptr<Target>> targets;
   for (std::size_t i = 0; i < count; ++i) {

@@ -17,6 +17,9 @@ struct SyntheticWork {
   double growth = 0;           // each further thread of the window makes the work this fraction longer
   double locked_fraction = 0;  // this fraction of the spin holds a lock that all targets of one call share
   std::size_t stream_bytes = 0;  // memory of its own that each query reads once
+  std::size_t fault_bytes = 0;   // memory that each query maps, touches page by page and gives back
+  double slow_thread = 0;        // thread 1 spins this fraction longer than the others
+  bool one_core = false;         // every thread binds itself to the first of the CPUs that it may run on
   std::uint64_t fail_at = 0;     // query index that throws, in thread 0; 0: never
   std::uint64_t crash_at = 0;    // query index that reads memory which is not there, in thread 0; 0: never. For tests
   std::uint64_t seed = 0;

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <vector>
 
 namespace paddle_mt {
 
@@ -10,9 +11,12 @@ namespace paddle_mt {
 struct ThreadUsage {
   std::int64_t wall_ns = 0;
   std::int64_t cpu_ns = 0;
+  std::int64_t system_ns = 0;  // the part of cpu_ns that was the kernel's
+  std::int64_t minor_faults = 0;
   std::int64_t voluntary_switches = 0;
   std::int64_t involuntary_switches = 0;
   std::optional<std::int64_t> run_delay_ns;  // ready to run without a core; nullopt: this kernel does not count it
+  std::vector<int> cpus;  // those that it may run on, at the last reading
 };
 
 // Reads the counters of the calling thread.

@@ -22,6 +22,9 @@ class SyntheticWork:
     growth: float
     locked_fraction: float
     stream_bytes: int
+    fault_bytes: int
+    slow_thread: float
+    one_core: bool
     fail_at: int
     crash_at: int
     seed: int
@@ -76,6 +79,12 @@ class ThreadRecord:
     def wall_ns(self) -> int: ...
     @property
     def cpu_ns(self) -> int: ...
+    @property
+    def system_ns(self) -> int: ...
+    @property
+    def minor_faults(self) -> int: ...
+    @property
+    def cpus(self) -> list[int]: ...
     @property
     def voluntary_switches(self) -> int: ...
     @property

@@ -5,6 +5,7 @@ Importing it imports numpy, so a plugin should import it where it is first used 
 
 from __future__ import annotations
 
+from pytest_paddle_mt.cause import Cause as Cause
 from pytest_paddle_mt.checks import Check as Check
 from pytest_paddle_mt.checks import Evidence as Evidence
 from pytest_paddle_mt.checks import OtherSide as OtherSide

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from pytest_paddle_mt.baselines import Run
+    from pytest_paddle_mt.cause import Cause
 
 Status = Literal["pass", "fail", "inconclusive", "not_comparable", "no_data", "calibrating"]
 
@@ -146,6 +147,9 @@ class ThreadWindow:
     #: Time this thread was ready to run but had no core, in ns; None where the kernel does not say.
     run_delay_ns: int | None
     pinned: bool = False  #: Whether it still ran on the CPUs that the plan gives it when the window had closed.
+    system_ns: int | None = None  #: The part of the CPU time that was the kernel's, in ns; None where nobody counted.
+    minor_faults: int | None = None  #: Page faults that needed no disk; None where nobody counted.
+    cpus: tuple[int, ...] = ()  #: The CPUs that it may run on; empty where nobody asked.
 
     @property
     def qps(self) -> float:
@@ -161,6 +165,8 @@ class Noise:
     steal_ns: int | None
     process_cpu_ns: int  #: CPU time of this whole process, in ns.
     wall_ns: int  #: Wall time of the observation, in ns.
+    #: Time for which the CPUs that this process may use were idle, all together, in ns; None where unknown.
+    idle_ns: int | None = None
     #: Peak resident memory (VmHWM) of the process when the window ended, in bytes; None if unknown.
     peak_rss_bytes: int | None = None
     #: Resident memory (VmRSS) of the process when the window ended, in bytes; None if unknown.
@@ -443,6 +449,7 @@ class Sweep:
     #: None if unknown.
     peak_rss_bytes: int | None = None
     pin: tuple[int, ...] = ()  #: CPUs that the threads were placed on; none: the scheduler placed them.
+    cause: Cause | None = None  #: The likely cause why it does not scale; None where it does.
 
     @property
     def status(self) -> Status:

@@ -15,6 +15,7 @@ from pytest_paddle_mt.engines import PROBE_WORK
 from pytest_paddle_mt.engines.synthetic import SyntheticEngine
 from pytest_paddle_mt.records import Noise, ThreadWindow, Window
 from pytest_paddle_mt.statistics import latency
+from pytest_paddle_mt.sweeps.diagnosis import ARITHMETIC_WORK, STREAM_WORK
 from pytest_paddle_mt.sweeps.known_work import CONTROL_WORK
 from pytest_paddle_mt.units import NS_PER_S
 
@@ -38,6 +39,10 @@ def window(
     other_cores: float = 0.0,
     switches_per_s: float = 0.0,
     sleeps_per_query: float = 0.0,
+    system_share: float = 0.0,
+    faults_per_query: float = 0.0,
+    idle_cores: float | None = None,
+    cpus: tuple[int, ...] = (),
     peak_rss_bytes: int | None = 300_000_000,
     rss_bytes: int | None = None,
 ) -> Window:
@@ -55,6 +60,10 @@ def window(
         other_cores: cores that other threads of this process kept busy.
         switches_per_s: involuntary context switches of each thread.
         sleeps_per_query: voluntary context switches of each thread.
+        system_share: share of the CPU time of each thread that was the kernel's.
+        faults_per_query: page faults of each thread.
+        idle_cores: cores that nothing ran on; None: unknown.
+        cpus: the CPUs that each thread may run on; empty: unknown.
         peak_rss_bytes: peak memory of the process; None: unknown.
         rss_bytes: memory of the process when the window ended; None: unknown.
     """
@@ -74,6 +83,9 @@ def window(
             voluntary_switches=round(sleeps_per_query * queries * share),
             involuntary_switches=round(switches_per_s * wall_ns / NS_PER_S),
             run_delay_ns=None if delay_share is None else round(wall_ns * delay_share),
+            system_ns=round(wall_ns * cpu_share * system_share),
+            minor_faults=round(faults_per_query * queries * share),
+            cpus=cpus,
         )
 
     noise = Noise(
@@ -82,6 +94,7 @@ def window(
         wall_ns=wall_ns,
         peak_rss_bytes=peak_rss_bytes,
         rss_bytes=rss_bytes,
+        idle_ns=None if idle_cores is None else round(wall_ns * idle_cores),
     )
     per_thread = (thread(at_work), *(thread(1.0) for _ in range(threads - 1)))
     return Window(threads=threads, opened_ns=0, open_ns=wall_ns, per_thread=per_thread, noise=noise)
@@ -150,14 +163,16 @@ class FakeEngine:
 
 @contextlib.contextmanager
 def known_machine(qps: Mapping[int, float] | None = None, *, control: bool = True) -> Iterator[None]:
-    """Let the probe and the control workload show known throughput in this process, whatever else the machine does.
+    """Let the probe, the control workload and the load beside which a cause is sought show known throughput.
+
+    So it is in this process, whatever else the machine does.
 
     Args:
         qps: throughput of both, by thread count; None: each thread has a core, up to 64 threads.
         control: False leaves the control workload as it is, which then is measured.
     """
     known = qps or {threads: 500.0 * threads for threads in range(1, 65)}
-    works = (PROBE_WORK, CONTROL_WORK) if control else (PROBE_WORK,)
+    works = (PROBE_WORK, STREAM_WORK, ARITHMETIC_WORK, *([CONTROL_WORK] if control else []))
     real = SyntheticEngine.open
 
     def open_known(engine: SyntheticEngine, workload: Workload) -> Any:

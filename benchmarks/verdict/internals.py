@@ -18,9 +18,11 @@ import pytest_paddle_mt
 from pytest_paddle_mt.baselines import WINDOW_RUNS, Figures, ProbeFigures, Run, Series, anchor, rule, schema
 from pytest_paddle_mt.checks import Evidence, OtherSide, confirmation
 from pytest_paddle_mt.checks import against as against_check
+from pytest_paddle_mt.checks import causes as causes_check
 from pytest_paddle_mt.checks.linear import LinearCheck
 from pytest_paddle_mt.engines import SyntheticWork, Workload
 from pytest_paddle_mt.engines.native import NativeEngine
+from pytest_paddle_mt.engines.python import PythonEngine
 from pytest_paddle_mt.engines.synthetic import SyntheticEngine
 from pytest_paddle_mt.machine import placement
 from pytest_paddle_mt.machine.cores import available_cores
@@ -29,11 +31,23 @@ from pytest_paddle_mt.machine.math_threads import park_idle_math_threads
 from pytest_paddle_mt.machine.versions import paddle_version
 from pytest_paddle_mt.plugin import parsers
 from pytest_paddle_mt.plugin.options import BY_KEY
+from pytest_paddle_mt.predictors import gil
 from pytest_paddle_mt.predictors.pool import PredictorPool
-from pytest_paddle_mt.records import Cpu, Latencies, Limits, Noise, Round, ThreadWindow, Visit, Window, WindowPlan
+from pytest_paddle_mt.records import (
+    Cpu,
+    Latencies,
+    Limits,
+    Noise,
+    Round,
+    Subject,
+    ThreadWindow,
+    Visit,
+    Window,
+    WindowPlan,
+)
 from pytest_paddle_mt.statistics import drift, intervals, pairs, scaling, validity
 from pytest_paddle_mt.statistics.points import points_of
-from pytest_paddle_mt.sweeps import known_work
+from pytest_paddle_mt.sweeps import diagnosis, known_work
 from pytest_paddle_mt.sweeps.rounds import Schedule, one_side, run_rounds, two_sides
 from pytest_paddle_mt.workers.in_process import InProcessWorker
 
@@ -69,6 +83,7 @@ __all__ = [
     "efficiency_as_judged",
     "efficiency_as_measured",
     "intervals",
+    "likely_cause",
     "machine_key",
     "paddle_version",
     "pairs",
@@ -176,11 +191,18 @@ def synthetic_worker(work: SyntheticWork, threads: int, seed: int = 0) -> Any:
     return _ready(SyntheticEngine().open(served), threads)
 
 
-def model_worker(config: Any, inputs: dict[str, Any], threads: int) -> Any:
-    """A worker of this process that serves a model on the native engine, ready for so many threads."""
+def model_worker(config: Any, inputs: dict[str, Any], threads: int, engine: str = "native") -> Any:
+    """A worker of this process that serves a model, ready for so many threads."""
     park_idle_math_threads()
     served = Workload(pool=PredictorPool(config), inputs=[inputs], query=None, synthetic=None, seed=0)
-    return _ready(NativeEngine().open(served), threads)
+    return _ready({"native": NativeEngine, "python": PythonEngine}[engine]().open(served), threads)
+
+
+def gil_state(config: Any, inputs: dict[str, Any]) -> str:
+    """Whether ``Predictor.run()`` of this Paddle holds the GIL, as a sweep probes it."""
+    pool = PredictorPool(config)
+    pool.answer(0, inputs)
+    return gil.probe(pool[0].run)
 
 
 def _ready(session: Any, threads: int) -> Any:
@@ -231,6 +253,48 @@ def rounds_with_control(worker: Any, threads: int, rounds: int, plan: WindowPlan
             progress=lambda _: None,
         )
     return found
+
+
+def recorded_cause(rounds: Sequence[Round]) -> Any:
+    """The likely cause why two threads of recorded rounds do not scale; None where they do."""
+    recorded = Subject(engine="native", device="cpu", batch_size=1, pool=None, math_threads=1, gil=None)
+    seen = causes_check.observed(recorded, rounds, 2, Cpu(usable_cores=2, math_threads=1))
+    return None if seen is None else causes_check.likely(seen)
+
+
+def likely_cause(worker: Any, facts: dict[str, Any], math_threads: int, plan: WindowPlan, rounds: int) -> Any:
+    """The likely cause why one and two threads of a worker do not scale, as a sweep of so many rounds finds it.
+
+    None where the sweep scales.
+    """
+    cpu = Cpu(usable_cores=available_cores().usable, math_threads=math_threads)
+    schedule = Schedule(thread_counts=(1, 2), window=plan, order=one_side, looks=(rounds,), budget_s=math.inf)
+    with known_work.probing(SyntheticEngine(), 2, 1) as probe:
+        found, _ = run_rounds(
+            [{"this": worker}],
+            schedule,
+            np.random.default_rng(1),
+            measure=lambda worker, stop: known_work.visit(worker, stop, plan, probe),
+            judge=len,
+            undecided=lambda _: (1, 2),
+            clock=time.monotonic,
+            progress=lambda _: None,
+        )
+    level = confidence((rounds,))
+    evidence = Evidence(
+        rounds=tuple(found),
+        points=points_of(found, (1, 2), cpu, level),
+        thread_counts=(1, 2),
+        limits=LIMITS,
+        linear_until=cpu.at_once,
+        cpu=cpu,
+        confidence=level,
+    )
+    subject = Subject(
+        **{"engine": "synthetic", "device": "cpu", "batch_size": 1, "pool": None, "gil": None, **facts},
+        math_threads=math_threads,
+    )
+    return diagnosis.likely_cause(LinearCheck().judge(evidence), evidence, subject, worker, plan, SyntheticEngine(), 1)
 
 
 class Comparison:

@@ -73,6 +73,15 @@ def _wide(directory: Path) -> Any:
     return _exported(directory / "wide", network, (1, width), 1)
 
 
+def linear_4096(directory: Path) -> Any:
+    """Four linear layers at batch 1: each query reads 268 MB of weights."""
+    from paddle import nn
+
+    width = 4096
+    network = nn.Sequential(*[nn.Linear(width, width) for _ in range(4)])
+    return _exported(directory / "linear_4096", network, (1, width), 1)
+
+
 def _exported(stem: Path, network: Any, shape: tuple[int, ...], math_threads: int) -> Any:
     """A config of the network in the old format, whose executor has no threads of its own; see docs/performance.md."""
     import contextlib

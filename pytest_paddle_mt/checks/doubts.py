@@ -1,12 +1,10 @@
-"""Collects the doubts about a measurement, and adds the visible causes to the reasons of failed verdicts."""
+"""Collects the doubts about a measurement."""
 
 from __future__ import annotations
 
-import dataclasses
 from typing import TYPE_CHECKING
 
-from pytest_paddle_mt.checks import causes, drift
-from pytest_paddle_mt.records import Cpu, Warning
+from pytest_paddle_mt.records import Warning
 from pytest_paddle_mt.statistics import resident_memory, validity
 from pytest_paddle_mt.units import counted, megabytes
 
@@ -14,21 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from pytest_paddle_mt.checks import Evidence
-    from pytest_paddle_mt.records import Point, Round, Subject, Verdict
-
-
-def explained(
-    verdicts: tuple[Verdict, ...], subject: Subject, rounds: Sequence[Round], cpu: Cpu
-) -> tuple[Verdict, ...]:
-    """The verdicts, with the visible causes why it does not scale added to every failure, except drift."""
-    return tuple(_explained(verdict, subject, rounds, cpu) for verdict in verdicts)
-
-
-def _explained(verdict: Verdict, subject: Subject, rounds: Sequence[Round], cpu: Cpu) -> Verdict:
-    if verdict.status != "fail" or verdict.threads is None or verdict.check == drift.NAME:
-        return verdict
-    found = causes.causes(subject, rounds, verdict.threads, cpu)
-    return dataclasses.replace(verdict, reason=f"{verdict.reason}. Cause: {'; '.join(found)}") if found else verdict
+    from pytest_paddle_mt.records import Point, Round, Subject
 
 
 def doubts(subject: Subject, evidence: Evidence, threads_note: str | None) -> Iterator[Warning]:

@@ -40,6 +40,10 @@ class SyntheticWork:
     growth: float = 0.0  #: Each further thread of a window makes the spin this fraction longer.
     locked_fraction: float = 0.0  #: This fraction of the spin holds a lock that all threads share.
     stream_bytes: int = 0  #: Memory of its own that each query reads once, in bytes.
+    #: Memory that each query maps, touches page by page and gives back, in bytes, as large allocations do.
+    fault_bytes: int = 0
+    slow_thread: float = 0.0  #: Thread 1 takes this fraction longer for its spin than the others.
+    one_core: bool = False  #: Every thread binds itself to one and the same CPU.
     fail_at: int = 0  #: Index of the query that fails in thread 0; 0: none does.
     #: Index of the query that ends the process with a segmentation fault, in thread 0; 0: none does. For tests of what
     #: a crash in a model leaves behind.

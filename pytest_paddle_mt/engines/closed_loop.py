@@ -95,7 +95,7 @@ def measure(
 
 
 def _thread_window(thread: _native.ThreadRecord, opened_ns: int, closed_ns: int) -> ThreadWindow:
-    made_here = {"latencies", "open_ns", "completed", "inside_ns", "queries", "busy_ns"}
+    made_here = {"latencies", "open_ns", "completed", "inside_ns", "queries", "busy_ns", "cpus"}
     names = (field.name for field in dataclasses.fields(ThreadWindow) if field.name not in made_here)
     edges = (thread.at_opening_ns, thread.at_closing_ns)
     start_ns, end_ns = thread.at_opening_ns
@@ -107,6 +107,7 @@ def _thread_window(thread: _native.ThreadRecord, opened_ns: int, closed_ns: int)
         queries=thread.queries + len(opening_ns),
         busy_ns=thread.busy_ns + sum(opening_ns),
         latencies=_latencies(thread, opening_ns),
+        cpus=tuple(thread.cpus),
         **{name: getattr(thread, name) for name in names},
     )
 

@@ -66,5 +66,7 @@ def _check(work: SyntheticWork) -> None:
         raise UsageError(f"SyntheticWork(locked_fraction={work.locked_fraction}) is no fraction; give 0 to 1")
     if not 0 <= work.growth < 1e6:
         raise UsageError(f"SyntheticWork(growth={work.growth}) is out of range; give 0 to 1e6")
-    if work.stream_bytes < 0 or work.fail_at < 0 or work.crash_at < 0:
+    if not 0 <= work.slow_thread < 1e6:
+        raise UsageError(f"SyntheticWork(slow_thread={work.slow_thread}) is out of range; give 0 to 1e6")
+    if work.stream_bytes < 0 or work.fault_bytes < 0 or work.fail_at < 0 or work.crash_at < 0:
         raise UsageError(f"{work} has a negative amount of work; give 0 or more")

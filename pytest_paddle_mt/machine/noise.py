@@ -17,14 +17,15 @@ class NoiseSensor:
     def __init__(self) -> None:
         self._wall_ns = time.monotonic_ns()
         self._process_cpu_ns = time.process_time_ns()
-        self._steal_ns = _steal_ns()
+        self._steal_ns, self._idle_ns = _steal_ns(), _idle_ns()
 
     def read(self) -> Noise:
         """What happened since this sensor was made."""
-        steal_ns = _steal_ns()
+        steal_ns, idle_ns = _steal_ns(), _idle_ns()
         memory = _memory_bytes()
         return Noise(
             steal_ns=None if steal_ns is None or self._steal_ns is None else steal_ns - self._steal_ns,
+            idle_ns=None if idle_ns is None or self._idle_ns is None else max(0, idle_ns - self._idle_ns),
             process_cpu_ns=time.process_time_ns() - self._process_cpu_ns,
             wall_ns=time.monotonic_ns() - self._wall_ns,
             peak_rss_bytes=memory.get("VmHWM"),
@@ -39,6 +40,15 @@ def _steal_ns() -> int | None:
     if len(fields) < 9:
         return None
     return int(fields[8]) * NS_PER_S // os.sysconf("SC_CLK_TCK")
+
+
+def _idle_ns() -> int | None:
+    """Time since boot in which the CPUs that this process may use were idle, all together; None if unknown."""
+    names = {f"cpu{cpu}" for cpu in os.sched_getaffinity(0)}
+    ticks = [fields[4:6] for fields in map(str.split, lines_of(Path("/proc/stat"))) if fields and fields[0] in names]
+    if len(ticks) < len(names):
+        return None
+    return sum(int(tick) for idle in ticks for tick in idle) * NS_PER_S // os.sysconf("SC_CLK_TCK")
 
 
 def _memory_bytes() -> dict[str, int]:

@@ -161,8 +161,15 @@ def _of_this_process(settings: Settings, config: pytest.Config) -> Settings:
         return settings
     files = {field.name: getattr(settings, field.name) for field in dataclasses.fields(settings)}
     written = {name: path for name, path in files.items() if name.endswith("_path") and path is not None}
-    own = {name: path.with_name(f"{path.stem}-{worker}{path.suffix}") for name, path in written.items()}
-    return dataclasses.replace(settings, **own)
+
+    def own(path: Path) -> Path:
+        return path.with_name(f"{path.stem}-{worker}{path.suffix}")
+
+    return dataclasses.replace(
+        settings,
+        **{name: own(path) for name, path in written.items()},
+        exports=tuple((form, own(path)) for form, path in settings.exports),
+    )
 
 
 def _with_one_thread(

@@ -114,6 +114,7 @@ def entry(sweep: Sweep, measured: Measured) -> dict[str, Any]:
         "points": [_point(point) for point in sweep.points],
         "windows": _windows(measured, of_two_sides=sweep.against is not None),
         "usl": None if sweep.usl is None else dataclasses.asdict(sweep.usl),
+        "cause": None if sweep.cause is None else dataclasses.asdict(sweep.cause),
         "verdicts": [dataclasses.asdict(verdict) for verdict in sweep.verdicts],
         "warnings": [dataclasses.asdict(warning) for warning in sweep.warnings],
         "against": None if sweep.against is None else _against(sweep, sweep.against),

@@ -85,6 +85,8 @@ def short(sweep: Sweep) -> list[str]:
     """Below a table without ``-v``: why it was not decided or what to do, what was measured, and the notes."""
     step = why_or_next(sweep)
     lines = [] if step is None else text.wrapped(step)
+    if sweep.cause is not None:
+        lines += text.wrapped(sweep.cause.line)
     if sweep.against is None:
         lines += text.wrapped(f"measured: {', '.join(facts(sweep))}")
     else:
@@ -158,6 +160,8 @@ def remarks(sweep: Sweep) -> list[str]:
         lines += text.wrapped(f"SMOKE RUN, nothing judged or recorded: {sweep.smoke_reason}")
     for verdict in sweep.verdicts:
         lines += text.wrapped(f"{verdict.status.upper()} {verdict.check}: {verdict.reason}")
+    if sweep.cause is not None:
+        lines += text.wrapped(sweep.cause.line)
     return lines + [line for warning in sweep.warnings for line in _note(warning)]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import statistics
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from pytest_paddle_mt.units import NS_PER_MS, NS_PER_S, counted
@@ -47,11 +48,20 @@ def lost_share(window: Window, cpu: Cpu) -> float:
     if delay is None:
         return 0.0
     extra = own_extra_cores(window)
+    cpu = _reachable(window, cpu)
     if cpu.fits(window.threads):
         return max(0.0, delay - extra / window.threads)
     used = window.cpu_share * window.threads + extra
     wanted = min(float(cpu.usable_cores), used + delay * window.threads)
     return max(0.0, 1 - used / wanted) if wanted else 0.0
+
+
+def _reachable(window: Window, cpu: Cpu) -> Cpu:
+    """The cores that the threads of this window may run on: threads that are bound to fewer delay each other."""
+    cpus = {one for thread in window.per_thread for one in thread.cpus}
+    if not cpus or len(cpus) >= cpu.usable_cores:
+        return cpu
+    return replace(cpu, usable_cores=len(cpus))
 
 
 def set_aside(window: Window, cpu: Cpu) -> bool:

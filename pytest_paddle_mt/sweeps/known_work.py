@@ -33,7 +33,7 @@ CONTROL_WINDOW = WindowPlan(window_s=0.1, min_queries=20, warmup_s=0.01, warmup_
 
 
 @contextlib.contextmanager
-def _known_work(
+def known_work(
     work: SyntheticWork, plan: WindowPlan, synthetic: Engine, threads: int, seed: int
 ) -> Iterator[KnownWork]:
     """Measures windows of known work, with up to ``threads`` threads, in this process."""
@@ -44,9 +44,9 @@ def _known_work(
 
 
 #: Measures short windows of work that fills a core.
-probing = functools.partial(_known_work, PROBE_WORK, PROBE_WINDOW)
+probing = functools.partial(known_work, PROBE_WORK, PROBE_WINDOW)
 #: Measures windows of the control workload.
-controlling = functools.partial(_known_work, CONTROL_WORK, CONTROL_WINDOW)
+controlling = functools.partial(known_work, CONTROL_WORK, CONTROL_WINDOW)
 
 
 def visit(

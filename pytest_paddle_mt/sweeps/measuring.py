@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
     from pytest_paddle_mt.baselines import Run, Stored
+    from pytest_paddle_mt.cause import Cause
     from pytest_paddle_mt.checks import OtherSide
     from pytest_paddle_mt.records import Against, Point, Round, Side, Subject, Verdict, Visit
     from pytest_paddle_mt.sweeps.rounds import Stop
@@ -145,6 +146,7 @@ def concluded(
     against: Against | None = None,
     rounds: Sequence[Round] = (),
     accepted_runs: tuple[Run, ...] = (),
+    cause: Cause | None = None,
 ) -> Sweep:
     """A finished sweep.
 
@@ -159,6 +161,7 @@ def concluded(
         against: the other side of a comparison.
         rounds: of the side that is judged; none where nothing was measured.
         accepted_runs: of the stored baseline that it was compared with.
+        cause: why it does not scale; None where it does, or nobody asked.
     """
     doubts: tuple[Warning, ...] = ()
     if terms.smoke_reason is None:
@@ -183,6 +186,7 @@ def concluded(
         accepted_runs=accepted_runs,
         peak_rss_bytes=resident_memory.peak_rss_bytes(rounds),
         pin=terms.pin,
+        cause=cause,
     )
 
 

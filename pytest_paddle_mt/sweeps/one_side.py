@@ -8,16 +8,18 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pytest_paddle_mt.checks import confirmation, curve, drift
-from pytest_paddle_mt.checks.doubts import doubts, explained
+from pytest_paddle_mt.checks.doubts import doubts
 from pytest_paddle_mt.errors import PaddleMtError, WrongAnswer
 from pytest_paddle_mt.records import Measured
-from pytest_paddle_mt.sweeps import known_work, placing
+from pytest_paddle_mt.sweeps import diagnosis, known_work, placing
 from pytest_paddle_mt.sweeps.measuring import Judged, Measuring, concluded, in_forks, needed
+from pytest_paddle_mt.sweeps.rounds import window_at
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from pytest_paddle_mt.baselines import Stored
+    from pytest_paddle_mt.cause import Cause
     from pytest_paddle_mt.checks import Evidence
     from pytest_paddle_mt.records import Round, Side, Subject, Sweep, Verdict, Warning
     from pytest_paddle_mt.sweeps.terms import Terms
@@ -50,9 +52,10 @@ def sweep(opener: Opener, terms: Terms, look_up: Callable[[Subject], Stored]) ->
             )
         rounds, judged = side.measure()
         again = side.confirm(judged.verdicts) if confirmation.needed(judged.verdicts) else _NOT_AGAIN
-    verdicts = judged.verdicts if again.verdicts is None else again.verdicts
+        verdicts = judged.verdicts if again.verdicts is None else again.verdicts
+        cause = side.cause(verdicts, judged.evidence)
     measured = Measured(cpu=side.cpu, rounds=rounds, confirmation=again.rounds)
-    return side.concluded(judged, verdicts, (*again.notes, *opener.notes)), measured, stored
+    return side.concluded(judged, verdicts, cause, (*again.notes, *opener.notes)), measured, stored
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -104,7 +107,23 @@ class _OneSide(Measuring):
                 where = f"{terms.forks} fresh processes" if terms.forks > 1 else "a fresh process"
         return _Again(rounds=rounds, verdicts=confirmation.confirmed(first, *answers, where), notes=notes)
 
-    def concluded(self, judged: Judged, verdicts: tuple[Verdict, ...], late: Sequence[str]) -> Sweep:
+    def cause(self, verdicts: tuple[Verdict, ...], evidence: Evidence) -> Cause | None:
+        """The likely cause why it does not scale; where its rounds do not show that, one thread is measured again."""
+        if self.terms.smoke_reason is not None:
+            return None
+        return diagnosis.likely_cause(
+            verdicts,
+            evidence,
+            self.subject,
+            self.workers[0]["this"],
+            window_at(self.terms.schedule.window, 1, 1),
+            None if self.probe is None else self.terms.synthetic,
+            self.terms.seed,
+        )
+
+    def concluded(
+        self, judged: Judged, verdicts: tuple[Verdict, ...], cause: Cause | None, late: Sequence[str]
+    ) -> Sweep:
         """The sweep: its last look, its confirmed verdicts, and what went wrong in forks after their last window."""
         evidence = judged.evidence
         stored = self._stored
@@ -113,12 +132,13 @@ class _OneSide(Measuring):
             self.terms,
             self.subject,
             evidence.points,
-            explained(verdicts, self.subject, evidence.rounds, self.cpu),
+            verdicts,
             self._warnings(judged),
             self._linear_until,
             late=late,
             rounds=evidence.rounds,
             accepted_runs=() if compared is None else compared.series.runs,
+            cause=cause,
         )
 
     def _warnings(self, judged: Judged) -> Iterator[Warning]:

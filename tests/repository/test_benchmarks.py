@@ -309,3 +309,12 @@ def test_no_recording_is_judged_worse_than_it_was():
     done = run("verdict/operating_characteristics", "replay", "--check")
     assert done.returncode == 0, done.stdout + done.stderr
     assert "no worse than expected.json" in done.stdout
+
+
+@pytest.mark.parametrize("name", ["quiet-even", "neighbour-lock_50", "quiet-grows_80", "quiet-mlp_json"])
+def test_the_cause_of_every_recorded_sweep_is_right(monkeypatch, name):
+    """Measured once, judged by the code that ships: no other cause is ever named."""
+    monkeypatch.syspath_prepend(str(BENCHMARKS / "verdict"))
+    import causes
+
+    assert causes.recorded_answers(name) == {"right": 8}

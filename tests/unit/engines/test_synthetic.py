@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import functools
+import os
 import statistics
 
 import pytest
@@ -148,6 +149,25 @@ def test_memory_of_its_own_takes_time_in_proportion_to_read(interleaved):
     assert shortest_ns(large) / shortest_ns(small) > 4
 
 
+def test_memory_that_is_mapped_for_each_query_takes_a_page_fault_for_each_page(interleaved):
+    [windows] = interleaved((SyntheticWork(fault_bytes=2**20), 1))
+    pages = 2**20 / os.sysconf("SC_PAGE_SIZE")
+    assert all(thread.minor_faults >= pages * thread.queries for window in windows for thread in window.per_thread)
+
+
+def test_threads_that_bind_themselves_to_one_core_report_it(interleaved):
+    [bound], free = interleaved((SyntheticWork(spin_ns=1e4, one_core=True), 2)), os.sched_getaffinity(0)
+    assert {thread.cpus for window in bound for thread in window.per_thread} == {(min(free),)}
+    [windows] = interleaved((SyntheticWork(spin_ns=1e4), 2))
+    assert {thread.cpus for window in windows for thread in window.per_thread} == {tuple(sorted(free))}
+
+
+def test_a_slow_thread_serves_fewer_queries(interleaved):
+    [windows] = interleaved((SyntheticWork(spin_ns=1e4, slow_thread=99.0), 2))
+    shortest = [min(int(window.per_thread[i].latencies.values_ns[0]) for window in windows) for i in (0, 1)]
+    assert shortest[1] > 10 * shortest[0]
+
+
 def test_without_work_of_its_own_the_default_is_served():
     session = SyntheticEngine().open(Workload(pool=None, inputs=(), query=None, synthetic=None, seed=1))
     window = session.measure(1, WindowPlan(window_s=0.0, min_queries=2, warmup_s=0.0, warmup_queries=1))
@@ -170,6 +190,9 @@ def test_without_work_of_its_own_the_default_is_served():
         ({"growth": float("nan")}, "growth=nan"),
         ({"growth": float("inf")}, "growth=inf"),
         ({"stream_bytes": -1}, "stream_bytes=-1"),
+        ({"fault_bytes": -1}, "fault_bytes=-1"),
+        ({"slow_thread": -0.1}, "slow_thread=-0.1"),
+        ({"slow_thread": float("nan")}, "slow_thread=nan"),
         ({"fail_at": -1}, "fail_at=-1"),
         ({"crash_at": -1}, "crash_at=-1"),
     ],

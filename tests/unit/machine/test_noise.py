@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 
@@ -40,3 +41,10 @@ def test_resident_memory_is_what_the_process_has_now_and_at_most_its_peak():
     held = bytearray(b"x") * 50_000_000
     noise = NoiseSensor().read()
     assert noise.peak_rss_bytes >= noise.rss_bytes > len(held)
+
+
+def test_cores_are_idle_for_at_most_the_time_that_passes():
+    sensor = NoiseSensor()
+    noise = sensor.read()
+    tick_ns = 10_000_000
+    assert 0 <= noise.idle_ns <= len(os.sched_getaffinity(0)) * (noise.wall_ns + tick_ns)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from pytest_paddle_mt.cause import Cause
 from pytest_paddle_mt.reporters.failure import failure
+from pytest_paddle_mt.reporters.terminal import remarks
 from tests.builders import sweep, verdict
 
 MARK = "@pytest.mark.paddle_scaling"
@@ -33,3 +35,16 @@ LONGER = "if it is meant to take longer, allow that for this run: --paddle-max-d
 def test_a_failure_says_what_to_do_about_each_check_that_failed(failed, advice):
     lines = failure(sweep(verdicts=(*failed, verdict()))).splitlines()
     assert lines[: len(failed) + 1] == [*(f"{one.check}: {one.reason}" for one in failed), f"Remove the cause{advice}"]
+
+
+LOCK = Cause(kind="lock", threads=2, text="threads waited 62% of the time", figures={"waiting_share": 0.62})
+
+
+def test_the_likely_cause_follows_what_failed():
+    lines = failure(sweep(verdicts=(LINEAR,), cause=LOCK)).splitlines()
+    assert lines[:2] == ["linear: scaling efficiency is 0.61", "likely cause: a lock: threads waited 62% of the time"]
+
+
+def test_the_summary_has_the_likely_cause_behind_the_verdicts():
+    printed = remarks(sweep(verdicts=(LINEAR,), cause=LOCK))
+    assert printed[-1] == "  likely cause: a lock: threads waited 62% of the time"

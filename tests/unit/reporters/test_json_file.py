@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from pytest_paddle_mt import __version__
+from pytest_paddle_mt.cause import Cause
 from pytest_paddle_mt.records import Interval, ServedInput, Sweep, UniversalScalability
 from pytest_paddle_mt.reporters import Finished
 from pytest_paddle_mt.reporters.json_file import JsonReporter, write_atomically
@@ -361,3 +362,16 @@ def test_the_accepted_runs_that_a_sweep_was_compared_with_are_in_the_file(tmp_pa
     points = [{"threads": 1, "qps": 40.0}, {"threads": 2, "qps": 77.0}]
     commit = "0123456789abcdef0123456789abcdef01234567"
     assert one["baseline"] == {"runs": [{"date": "2026-01-31T12:00:00Z", "commit": commit, "points": points}]}
+
+
+def test_a_sweep_has_its_likely_cause_with_the_figures(tmp_path):
+    lock = Cause(kind="lock", threads=2, text="waited", figures={"waiting_share": 0.62})
+    [with_it] = reported(tmp_path / "results.json", sweep(cause=lock))["sweeps"]
+    assert with_it["cause"] == {
+        "kind": "lock",
+        "threads": 2,
+        "text": "waited",
+        "figures": {"waiting_share": 0.62},
+    }
+    [without] = reported(tmp_path / "others.json", sweep())["sweeps"]
+    assert without["cause"] is None

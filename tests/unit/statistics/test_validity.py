@@ -382,3 +382,11 @@ def test_a_base_on_shared_cores_makes_the_round_unusable():
 
 def test_without_a_probe_nobody_can_tell_who_shared_a_core():
     assert not validity.cores_shared(round_of({1: 40, 2: 42}), 2, TWO_CORES)
+
+
+def test_threads_that_are_bound_to_one_cpu_delay_each_other():
+    """Other work took nothing: taken out of throughput, their delay would make two threads on one core scale."""
+    bound = window(2, 40.0, cpu_share=0.5, delay_share=0.5, cpus=(0,))
+    assert validity.lost_share(bound, Cpu(usable_cores=2, math_threads=1)) == 0
+    free = window(2, 40.0, cpu_share=0.5, delay_share=0.5, cpus=(0, 1))
+    assert validity.lost_share(free, Cpu(usable_cores=2, math_threads=1)) == 0.5

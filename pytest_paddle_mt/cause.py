@@ -1,0 +1,53 @@
+"""The likely cause why a sweep does not scale: a frozen record, passed from the checks up to the reporters."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+#: Every kind of cause why a sweep does not scale: stable words for programs.
+CauseKind = Literal[
+    "clocks",
+    "contended_machine",
+    "cores",
+    "gil",
+    "helper_threads",
+    "lock",
+    "math_threads",
+    "memory_bandwidth",
+    "page_faults",
+    "shared_core",
+    "slow_thread",
+    "unknown",
+]
+
+#: What a cause is called.
+CAUSE_NAMES: dict[CauseKind, str] = {
+    "clocks": "clocks",
+    "contended_machine": "contended machine",
+    "cores": "more threads than cores",
+    "gil": "the GIL",
+    "helper_threads": "helper threads",
+    "lock": "a lock",
+    "math_threads": "math threads",
+    "memory_bandwidth": "memory bandwidth",
+    "page_faults": "allocation and page faults",
+    "shared_core": "a shared core",
+    "slow_thread": "one slow thread",
+    "unknown": "unknown",
+}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class Cause:
+    """The likely cause why a sweep does not scale."""
+
+    kind: CauseKind
+    threads: int  #: The thread count that it was sought for.
+    text: str  #: Its evidence, human-readable.
+    figures: dict[str, float] = field(default_factory=dict)  #: Its evidence, for programs.
+
+    @property
+    def line(self) -> str:
+        """The cause with its evidence, human-readable."""
+        return f"likely cause: {CAUSE_NAMES[self.kind]}: {self.text}"
