@@ -15,6 +15,7 @@ from pytest_paddle_mt.records import Sweep, Warning
 from pytest_paddle_mt.statistics import resident_memory
 from pytest_paddle_mt.statistics.points import points_of, universal_scalability
 from pytest_paddle_mt.sweeps import known_work
+from pytest_paddle_mt.sweeps.right_answers import LongerWarmUps, with_share
 from pytest_paddle_mt.sweeps.rounds import Judgement, run_rounds, window_at
 from pytest_paddle_mt.workers.opened import InForks
 
@@ -23,7 +24,8 @@ if TYPE_CHECKING:
 
     from pytest_paddle_mt.baselines import Stored
     from pytest_paddle_mt.checks import OtherSide
-    from pytest_paddle_mt.records import Against, Point, Round, Side, Subject, Verdict, Window
+    from pytest_paddle_mt.records import Against, Point, Round, Side, Subject, Verdict, Visit, Window
+    from pytest_paddle_mt.sweeps.rounds import Stop
     from pytest_paddle_mt.sweeps.terms import Terms
     from pytest_paddle_mt.workers import Worker
     from pytest_paddle_mt.workers.launch import Place
@@ -80,14 +82,22 @@ class Measuring:
             thread_counts=thread_counts or terms.schedule.thread_counts,
             at_once=self.cpu.at_once if self.subject.device == "cpu" else None,
         )
+        stops = schedule.order(schedule.thread_counts, np.random.default_rng(0), schedule.at_once)
+        sides = len({stop.side for stop in stops})
+        warm_ups = LongerWarmUps(terms.answers, schedule.looks[0] * len(stops) // sides)
+
+        def measure(worker: Worker, stop: Stop) -> Visit:
+            plan = warm_ups.plan(window_at(schedule.window, stop.threads, schedule.at_once), stop)
+            visit = known_work.visit(worker, stop, plan, self.probe, control)
+            warm_ups.measured(visit.window, stop.side)
+            return visit
+
         try:
             return run_rounds(
                 workers,
                 schedule,
                 np.random.default_rng(seed),
-                measure=lambda worker, stop: known_work.visit(
-                    worker, stop, window_at(schedule.window, stop.threads, schedule.at_once), self.probe, control
-                ),
+                measure=measure,
                 judge=judge,
                 undecided=undecided,
                 clock=time.monotonic,
@@ -157,7 +167,7 @@ def concluded(
         doubts = (*warnings, *(Warning(kind="fork_ended_badly", text=note) for note in late))
     return Sweep(
         nodeid=terms.nodeid,
-        subject=subject,
+        subject=with_share(subject, rounds),
         thread_counts=terms.schedule.thread_counts if points else (),
         limits=terms.limits,
         linear_until=linear_until[0],

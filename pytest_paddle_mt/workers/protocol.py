@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     import socket
     from collections.abc import Callable
 
-PROTOCOL = 4  #: Version of everything below ``Hello``.
+PROTOCOL = 5  #: Version of everything below ``Hello``.
 
 _MAGIC = b"PMT\n"
 #: Before each frame: the magic, the number of bytes of JSON, the number of bytes of everything else.

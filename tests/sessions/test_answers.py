@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
 
@@ -106,8 +107,13 @@ def test_what_was_compared_is_reported(served: Suite, query: str, compared: str)
     write(served, query)
     result = served.run()
     result.assert_outcomes(passed=1)
-    assert facts(served)["answers"] == compared
+    found = re.fullmatch(r"(.*?)(?: \(([\d,]+) of ([\d,]+)\))?", facts(served)["answers"])
+    assert found is not None
+    assert found[1] == compared
     assert f"answers {compared}" in text(result)
+    if compared == "compared":
+        some, all_served = (int(number.replace(",", "")) for number in found.groups()[1:])
+        assert 6 * (3 + 1) <= some < all_served  # of six threads in four windows: three to warm up, and the last
 
 
 def test_a_wrong_answer_in_a_fork_is_one_here(forked: Suite, models):
