@@ -305,8 +305,8 @@ class ClosedLoop::Crew {
   // Warms up until the window is open, and returns the first query that ended inside.
   Interval serve_until_open(Slot& slot, std::uint64_t& query) {
     const std::int64_t warm_ns = monotonic_ns() + plan_.warmup_ns;
-    std::int64_t first_ns = 0, all_ns = 0;  // of queries alone: the target may look at its answers in between
-    std::int64_t enough_ns = kUndecided;  // steady for long enough to let the others have their turn
+    std::int64_t first_ns = 0, later_ns = 0;  // of queries alone: the target may look at its answers in between
+    std::int64_t enough_ns = kUndecided;      // steady for long enough to let the others have their turn
     bool read_usage = false;
     Interval last;
     for (;;) {
@@ -321,11 +321,10 @@ class ClosedLoop::Crew {
         }
       }
       last = serve(slot, query);
-      all_ns += last.end_ns - last.start_ns;
-      if (query == 1) first_ns = all_ns;
+      (query == 1 ? first_ns : later_ns) += last.end_ns - last.start_ns;
       if (enough_ns == kUndecided) slot.target->check(query - 1);
       if (enough_ns == kUndecided && query >= plan_.warmup_queries && last.end_ns >= warm_ns) {
-        const std::int64_t time_ns = query == 1 ? first_ns : all_ns - first_ns;  // the first is slower than the others
+        const std::int64_t time_ns = query == 1 ? first_ns : later_ns;  // the first is slower than the others
         const std::uint64_t queries = query == 1 ? 1 : query - 1;
         enough_ns = last.end_ns + patience_ns(static_cast<double>(time_ns) / static_cast<double>(queries));
         count_steady(time_ns, queries);
