@@ -296,8 +296,8 @@ class ClosedLoop::Crew {
   // Warms up until the window is open, and returns the first query that ended inside.
   Interval serve_until_open(Slot& slot, std::uint64_t& query, Pinning& pinning) {
     const std::int64_t warm_ns = monotonic_ns() + plan_.warmup_ns;
-    std::int64_t first_end_ns = 0;
-    std::int64_t enough_ns = kUndecided;  // steady for long enough to let the others have their turn
+    std::int64_t first_ns = 0, later_ns = 0;  // of queries alone: the target may look at its answers in between
+    std::int64_t enough_ns = kUndecided;      // steady for long enough to let the others have their turn
     bool read_usage = false;
     Interval last;
     for (;;) {
@@ -312,13 +312,11 @@ class ClosedLoop::Crew {
         }
       }
       last = serve(slot, query);
-      if (query == 1) {
-        pinning.pin();
-        first_end_ns = monotonic_ns();
-      }
+      if (query == 1) pinning.pin();
+      (query == 1 ? first_ns : later_ns) += last.end_ns - last.start_ns;
+      if (enough_ns == kUndecided) slot.target->check(query - 1);
       if (enough_ns == kUndecided && query >= plan_.warmup_queries && last.end_ns >= warm_ns) {
-        // The first query is slower than the others.
-        const std::int64_t time_ns = query == 1 ? last.end_ns - last.start_ns : last.end_ns - first_end_ns;
+        const std::int64_t time_ns = query == 1 ? first_ns : later_ns;  // the first is slower than the others
         const std::uint64_t queries = query == 1 ? 1 : query - 1;
         enough_ns = last.end_ns + count_steady(time_ns, queries);
       }

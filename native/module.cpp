@@ -100,7 +100,9 @@ NB_MODULE(_native, m) {
   m.def("monotonic_ns", &monotonic_ns);
   m.def("time_calls", &time_calls, "function"_a, "total_ns"_a);
 
-  nb::class_<Target>(m, "Target").def("query", &Target::query, "index"_a, nb::call_guard<nb::gil_scoped_release>());
+  nb::class_<Target>(m, "Target")
+      .def("query", &Target::query, "index"_a, nb::call_guard<nb::gil_scoped_release>())
+      .def("check", &Target::check, "index"_a, nb::call_guard<nb::gil_scoped_release>());
 
   nb::class_<SyntheticWork>(m, "SyntheticWork")
       .def(nb::init<>())
@@ -144,16 +146,32 @@ NB_MODULE(_native, m) {
         return nb::bytes(reinterpret_cast<const char*>(array.bytes.data()), array.bytes.size());
       });
 
+  nb::class_<RightAnswers>(m, "RightAnswers")
+      .def(
+          "__init__",
+          [](RightAnswers* self, std::vector<std::vector<std::optional<HostArray>>> of_sets) {
+            new (self) RightAnswers{std::move(of_sets)};
+          },
+          "of_sets"_a);
+
   nb::class_<PaddleTarget, Target>(m, "PaddleTarget")
       .def(
           "__init__",
           [](PaddleTarget* self, std::shared_ptr<PaddleApi> api, std::uintptr_t predictor,
              const std::vector<std::uintptr_t>& inputs, const std::vector<std::uintptr_t>& outputs,
-             std::vector<InputSet> input_sets, std::size_t first_set) {
+             std::vector<InputSet> input_sets, std::size_t first_set, std::shared_ptr<RightAnswers> right) {
             new (self) PaddleTarget(std::move(api), reinterpret_cast<void*>(predictor), pointers(inputs),
-                                    pointers(outputs), std::move(input_sets), first_set);
+                                    pointers(outputs), std::move(input_sets), first_set, std::move(right));
           },
-          "api"_a, "predictor"_a, "inputs"_a, "outputs"_a, "input_sets"_a, "first_set"_a = 0)
+          "api"_a, "predictor"_a, "inputs"_a, "outputs"_a, "input_sets"_a, "first_set"_a = 0,
+          "right"_a.none() = nb::none())
+      .def_prop_ro("compared", &PaddleTarget::compared)
+      .def("others",
+           [](const PaddleTarget& target) {
+             std::vector<std::pair<std::uint64_t, std::vector<HostArray>>> others;
+             for (const OtherAnswer& one : target.others()) others.emplace_back(one.query, one.outputs);
+             return others;
+           })
       .def("outputs", &PaddleTarget::outputs, nb::rv_policy::copy);
 
   nb::class_<ThreadRecord>(m, "ThreadRecord")

@@ -2,6 +2,7 @@
 
 #include <dlfcn.h>
 
+#include <algorithm>
 #include <stdexcept>
 
 namespace paddle_mt {
@@ -51,6 +52,9 @@ std::size_t elements(const std::vector<int>& shape) {
   return count;
 }
 
+// Answers that differ are kept up to this many of a thread and window: they may be large.
+constexpr std::size_t kMostOthers = 4;
+
 // Bytes of one element; throws std::invalid_argument for a number that is no PaddleType.
 std::size_t element_size(int type) {
   if (type < 0 || type >= kPaddleTypes) {
@@ -80,15 +84,21 @@ PaddleApi::PaddleApi(const std::string& library) {
 }
 
 PaddleTarget::PaddleTarget(std::shared_ptr<const PaddleApi> api, void* predictor, std::vector<void*> inputs,
-                           std::vector<void*> outputs, std::vector<InputSet> input_sets, std::size_t first_set)
+                           std::vector<void*> outputs, std::vector<InputSet> input_sets, std::size_t first_set,
+                           std::shared_ptr<const RightAnswers> right)
     : api_(std::move(api)),
       predictor_(predictor),
       inputs_(std::move(inputs)),
       outputs_(std::move(outputs)),
       input_sets_(std::move(input_sets)),
       first_set_(first_set),
+      right_(std::move(right)),
       results_(outputs_.size()) {
   if (input_sets_.empty()) throw std::invalid_argument("no input set was given");
+  if (right_ && right_->of_sets.size() != input_sets_.size()) {
+    throw std::invalid_argument("there are right answers for " + std::to_string(right_->of_sets.size()) + " of " +
+                                std::to_string(input_sets_.size()) + " input sets");
+  }
   for (const InputSet& set : input_sets_) {
     if (set.size() != inputs_.size()) {
       throw std::invalid_argument("an input set has " + std::to_string(set.size()) + " arrays for a model with " +
@@ -110,10 +120,30 @@ PaddleTarget::PaddleTarget(std::shared_ptr<const PaddleApi> api, void* predictor
   }
 }
 
+void PaddleTarget::begin_window(std::size_t) {
+  compared_ = 0;
+  others_.clear();
+}
+
 void PaddleTarget::query(std::uint64_t index) {
   copy_in(input_sets_[(first_set_ + index) % input_sets_.size()]);
   if (!api_->run(predictor_)) throw std::runtime_error("paddle_infer::Predictor::Run() returned false");
   for (std::size_t output = 0; output < outputs_.size(); ++output) copy_out(output);
+}
+
+// Bytes alone are compared here: whoever reads the others decides whether they are near enough.
+void PaddleTarget::check(std::uint64_t index) {
+  if (!right_) return;
+  const auto& right = right_->of_sets[(first_set_ + index) % input_sets_.size()];
+  if (right.empty()) return;
+  const auto same = [](const std::optional<HostArray>& one, const HostArray& other) {
+    return !one || (one->type == other.type && one->shape == other.shape && one->bytes == other.bytes);
+  };
+  if (!std::equal(right.begin(), right.end(), results_.begin(), results_.end(), same)) {
+    if (others_.size() == kMostOthers) return;
+    others_.push_back({index, results_});
+  }
+  ++compared_;
 }
 
 void PaddleTarget::copy_in(const InputSet& set) {

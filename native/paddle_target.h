@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -78,19 +79,39 @@ struct HostArray {
 // One value for each input of a model, in the order of its input handles.
 using InputSet = std::vector<HostArray>;
 
+// What the outputs are to be, for each input set and in the order of the output handles. An input set without
+// answers is not compared, and neither is an output that has none.
+struct RightAnswers {
+  std::vector<std::vector<std::optional<HostArray>>> of_sets;
+};
+
+// What a query answered that is not, byte by byte, what is right.
+struct OtherAnswer {
+  std::uint64_t query = 0;
+  std::vector<HostArray> outputs;
+};
+
 // A query: copy every input in, run, copy every output out. Takes its input sets in turn, from `first_set` on.
 class PaddleTarget final : public Target {
  public:
   // The pointers are borrowed: the caller keeps the predictor and its handles alive, and uses them from one thread at a
-  // time, as long as this target exists. Throws std::invalid_argument when an input set does not fit the handles or a
-  // type cannot be copied.
+  // time, as long as this target exists. `right` may be null: nothing is compared. Throws std::invalid_argument when an
+  // input set does not fit the handles, a type cannot be copied, or there are right answers for other input sets.
   PaddleTarget(std::shared_ptr<const PaddleApi> api, void* predictor, std::vector<void*> inputs,
-               std::vector<void*> outputs, std::vector<InputSet> input_sets, std::size_t first_set = 0);
+               std::vector<void*> outputs, std::vector<InputSet> input_sets, std::size_t first_set = 0,
+               std::shared_ptr<const RightAnswers> right = nullptr);
 
+  void begin_window(std::size_t threads) override;
   void query(std::uint64_t index) override;
+  void check(std::uint64_t index) override;
 
   // What the last query copied out, one array per output.
   const std::vector<HostArray>& outputs() const { return results_; }
+
+  // How many answers of the warm-up of the last window were compared. The first few that differ are kept; those beyond
+  // are not counted.
+  std::uint64_t compared() const { return compared_; }
+  const std::vector<OtherAnswer>& others() const { return others_; }
 
  private:
   void copy_in(const InputSet& set);
@@ -102,7 +123,10 @@ class PaddleTarget final : public Target {
   const std::vector<void*> outputs_;
   const std::vector<InputSet> input_sets_;
   const std::size_t first_set_;
+  const std::shared_ptr<const RightAnswers> right_;
   std::vector<HostArray> results_;
+  std::uint64_t compared_ = 0;
+  std::vector<OtherAnswer> others_;
 };
 
 }  // namespace paddle_mt

@@ -16,6 +16,9 @@ class Target {
 
   // Serves one query. `index` counts this thread's queries in this window from 0, warm-up included. May throw.
   virtual void query(std::uint64_t index) = 0;
+
+  // Called between two queries until the thread is steady, so never in a window: looks at what that query answered.
+  virtual void check(std::uint64_t index) { (void)index; }
 };
 
 }  // namespace paddle_mt

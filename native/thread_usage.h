@@ -16,7 +16,7 @@ struct ThreadUsage {
   std::int64_t voluntary_switches = 0;
   std::int64_t involuntary_switches = 0;
   std::optional<std::int64_t> run_delay_ns;  // ready to run without a core; nullopt: this kernel does not count it
-  std::vector<int> cpus;  // those that it may run on, at the last reading
+  std::vector<int> cpus;                     // those that it may run on, at the last reading
 };
 
 // Reads the counters of the calling thread.

@@ -12,6 +12,7 @@ def time_calls(function: Callable[[], object], total_ns: int) -> list[tuple[int,
 
 class Target:
     def query(self, index: int) -> None: ...
+    def check(self, index: int) -> None: ...
 
 class SyntheticWork:
     def __init__(self) -> None: ...
@@ -54,6 +55,9 @@ class HostArray:
     @property
     def content(self) -> bytes: ...
 
+class RightAnswers:
+    def __init__(self, of_sets: Sequence[Sequence[HostArray | None]]) -> None: ...
+
 class PaddleTarget(Target):
     def __init__(
         self,
@@ -63,8 +67,12 @@ class PaddleTarget(Target):
         outputs: Sequence[int],
         input_sets: Sequence[Sequence[HostArray]],
         first_set: int = 0,
+        right: RightAnswers | None = None,
     ) -> None: ...
     def outputs(self) -> list[HostArray]: ...
+    @property
+    def compared(self) -> int: ...
+    def others(self) -> list[tuple[int, list[HostArray]]]: ...
 
 class ThreadRecord:
     @property

@@ -182,6 +182,8 @@ class Window:
     open_ns: int  #: How long it was open, in ns.
     per_thread: tuple[ThreadWindow, ...]  #: One entry per thread.
     noise: Noise | None  #: What the rest of the machine did meanwhile; None where the engine has no sensor.
+    served: int = 0  #: Queries of all threads, those of the warm-up and after the close too; 0 where nobody counted.
+    compared: int = 0  #: How many of their answers were compared with the right ones.
 
     @property
     def qps(self) -> float:

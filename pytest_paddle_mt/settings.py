@@ -36,7 +36,9 @@ class Settings:
     limits_two_sides: Limits
     pool: PoolMethod  #: How the predictors of ``paddle_config`` are made.
     allow_nonfinite: bool  #: Whether the model may answer NaN or infinity to finite input.
-    answers: bool  #: Whether the answers that were given under load are compared with those given before.
+    #: How many answers given under load are compared with those given before, of each side and at least; 0: as many as
+    #: the warm-up serves; None: none.
+    answers: int | None
     strict: bool  #: Whether a test that was not gated fails.
     #: The other interpreter of a comparison, absolute, links not followed; None: no comparison.
     against: Path | None

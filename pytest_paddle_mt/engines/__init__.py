@@ -61,13 +61,25 @@ class Workload:
     """What an engine is asked to serve."""
 
     pool: PredictorPool | None  #: The predictors; None for an engine that needs none.
-    #: Input sets to take in turn, thread i from the i-th on; empty for an engine that needs none.
-    inputs: InputSets
+    inputs: InputSets  #: Input sets; ``turn`` has those of each thread. Empty for an engine that needs none.
     query: Query | None  #: A user's own query, ``query(predictor, inputs)``; None: copy in, run, copy out.
     synthetic: SyntheticWork | None  #: Known work for the synthetic engine; None: its own default.
     seed: int  #: Seed of whatever the engine draws at random.
-    #: What the last answer of each thread and window is compared with; None: nothing is compared.
+    #: What answers outside the timed span are compared with; None: nothing is compared.
     golden: Golden | None = None
+    #: How many input sets each thread has of its own, so that its answers can be told from those of the others; 0:
+    #: none, all threads take all of them.
+    own_sets: int = 0
+
+    def turn(self, thread: int) -> tuple[int, ...]:
+        """The input sets, by index, that a thread takes in turn."""
+        return turn(thread, len(self.inputs), self.own_sets)
+
+
+def turn(thread: int, input_sets: int, own_sets: int) -> tuple[int, ...]:
+    """The input sets, by index, that a thread takes in turn: its own, or all from the one with its number on."""
+    first, count = (thread * own_sets, own_sets) if own_sets else (thread, input_sets)
+    return tuple((first + index) % input_sets for index in range(count))
 
 
 class EngineSession(Protocol):
@@ -81,7 +93,7 @@ class EngineSession(Protocol):
 
         Raises:
             QueryFailed: a query failed; every thread has been joined.
-            WrongAnswer: the last query of a thread was answered otherwise than ``Workload.golden`` has it.
+            WrongAnswer: a query outside the timed span was answered otherwise than ``Workload.golden`` has it.
             KeyboardInterrupt: the user stopped it; every thread has been joined.
         """
 

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from pytest_paddle_mt.engines import turn as turn_of
 from pytest_paddle_mt.errors import WrongAnswer
 from pytest_paddle_mt.units import counted
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     import numpy.typing as npt
 
@@ -42,6 +43,12 @@ class Golden:
     input_sets: int  #: How many there are.
     #: Outputs that are not compared, with all their parts, because the same input gave them different values.
     drawn: frozenset[str]
+    own_sets: int = 0  #: How many input sets each thread has of its own; 0: none, see ``Workload.turn``.
+
+    @property
+    def compares(self) -> bool:
+        """Whether there is anything to compare."""
+        return any(not self.is_drawn(name) for answer in self.answers.values() for name in answer)
 
     @property
     def described(self) -> str:
@@ -49,44 +56,60 @@ class Golden:
         outputs = {name for answer in self.answers.values() for name in answer}
         if not outputs:
             return "not compared (the query returns nothing that can be)"
-        if all(map(self._is_drawn, outputs)):
+        if not self.compares:
             return "not compared (the same input gives different ones)"
         named = ", ".join(sorted(self.drawn)) if len(self.drawn) <= _NAMED else f"{len(self.drawn)} outputs"
         left_out = f" without {named}" if self.drawn else ""
         some = len(self.answers) < self.input_sets
         return f"compared{left_out}{f' for {len(self.answers)} of {self.input_sets} input sets' if some else ''}"
 
-    def check(self, thread: int, query: int, threads: int, answer: object) -> None:
-        """Compare the answer to a query; thread i takes the input sets in turn, from the i-th on.
+    def check(self, thread: int, query: int, threads: int, answer: object, turn: Sequence[int]) -> bool:
+        """Compare the answer to a query, and return whether it could be compared.
 
         Args:
             thread: index of the thread.
             query: index of the query in that thread, from 0, warm-up included.
             threads: number of threads that were running.
             answer: arrays, plain values, or lists, tuples and dicts of these.
+            turn: the input sets that the thread takes in turn, see ``Workload.turn``.
 
         Raises:
             WrongAnswer: it is not the right one.
         """
-        asked = (thread + query) % self.input_sets
+        asked = turn[query % len(turn)]
         expected = self.answers.get(asked)
-        if expected is None or "" in self.drawn:
-            return
+        if expected is None or not self.compares:
+            return False
         got = parts(answer)
         difference = self._difference(expected, got)
         if difference is None:
-            return
-        other = next((index for index, its in self.answers.items() if self._difference(its, got) is None), None)
+            return True
+        # Answers may be alike: one of the thread's own explains more than one of another's.
+        of_all = (*reversed(turn[: query % len(turn)]), *reversed(turn), *self.answers)
+        known = (one for one in of_all if one in self.answers)
+        other = next((one for one in known if self._difference(self.answers[one], got) is None), None)
         if other is not None:
-            difference += f". It is the answer to input set {other}: answers were mixed up"
+            whose = self._whose(other, thread, query, threads, turn)
+            difference += f". It is the answer to input set {other}, which {whose}: answers were mixed up"
         raise WrongAnswer(thread=thread, query=query, threads=threads, message=f"to input set {asked}, {difference}")
+
+    def _whose(self, input_set: int, thread: int, query: int, threads: int, turn: Sequence[int]) -> str:
+        """Who asks an input set, as far as that can be told."""
+        if query and input_set == turn[(query - 1) % len(turn)]:
+            return "this thread asked just before"
+        if not self.own_sets:
+            return "another query of this thread or of another one asks"
+        if input_set in turn:
+            return "another query of this thread asks"
+        owners = [one for one in range(threads) if input_set in turn_of(one, self.input_sets, self.own_sets)]
+        return f"thread {' or '.join(map(str, owners))} asks" if owners else "no thread that ran asks"
 
     def _difference(self, expected: Answer, got: Answer | None) -> str | None:
         """How an answer differs from the expected one, human-readable; None if it does not."""
         if got is None:
             return "it is nothing that can be compared"
         for name in sorted(expected.keys() | got.keys()):
-            if self._is_drawn(name):
+            if self.is_drawn(name):
                 continue
             if name not in got or name not in expected:
                 return f"{_called(name)} is {'there, and was not expected' if name in got else 'missing'}"
@@ -94,7 +117,8 @@ class Golden:
                 return _first_difference(_called(name), expected[name], got[name])
         return None
 
-    def _is_drawn(self, name: str) -> bool:
+    def is_drawn(self, name: str) -> bool:
+        """Whether this output is not compared."""
         return any(one in ("", name) or name.startswith(f"{one}[") for one in self.drawn)
 
 

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
-    from pytest_paddle_mt.engines import InputSets, Workload
-    from pytest_paddle_mt.engines.answers import Answer, Golden
+    from pytest_paddle_mt.engines import Workload
+    from pytest_paddle_mt.engines.answers import Answer
     from pytest_paddle_mt.predictors.pool import PredictorPool
     from pytest_paddle_mt.records import Window, WindowPlan
 
@@ -37,24 +37,25 @@ class NativeEngine:
         """Start work on a pool of predictors."""
         if workload.pool is None:
             raise UsageError("the native engine serves predictors; call concurrent_runner(predictor_pool)")
-        return NativeSession(workload.pool, workload.inputs, workload.golden)
+        return NativeSession(workload.pool, workload)
 
 
 class NativeSession(LoopSession):
     """The native engine at work on one pool."""
 
-    def __init__(self, pool: PredictorPool, inputs: InputSets, golden: Golden | None = None) -> None:
+    def __init__(self, pool: PredictorPool, workload: Workload) -> None:
         super().__init__()
         self._pool = pool
-        self._inputs = inputs
-        self._golden = golden
+        self._workload = workload
+        self._golden = workload.golden
         self._targets: list[_native.PaddleTarget] = []
 
     def targets(self, threads: int) -> list[_native.PaddleTarget]:
         """A target for each predictor, proven by one query served both ways."""
         input_sets = self._host_inputs()
+        right = self._right_answers()
         while len(self._targets) < threads:
-            self._targets.append(self._proven_target(len(self._targets), input_sets))
+            self._targets.append(self._proven_target(len(self._targets), input_sets, right))
         return self._targets
 
     def measure(self, threads: int, plan: WindowPlan) -> Window:
@@ -63,36 +64,63 @@ class NativeSession(LoopSession):
         with self._pool.in_use():
             return super().measure(threads, plan)
 
-    def check_answers(self, served: Sequence[int]) -> None:
-        """Compare what the last query of each thread copied out with the golden answer."""
-        if self._golden is not None:
-            for thread, queries in enumerate(served):
-                self._golden.check(thread, queries - 1, len(served), self._copied_out(thread, self._targets[thread]))
+    def check_answers(self, served: Sequence[int]) -> int:
+        """Compare what the last query of each thread copied out, and what differed in its warm-up."""
+        if self._golden is None:
+            return 0
+        compared = 0
+        for thread, queries in enumerate(served):
+            target = self._targets[thread]
+            for query, outputs in [*target.others(), (queries - 1, target.outputs())]:
+                turn = self._workload.turn(thread)
+                compared += self._golden.check(thread, query, len(served), self._named(thread, outputs), turn)
+            compared += target.compared - len(target.others())
+        return compared
 
-    def _copied_out(self, index: int, target: _native.PaddleTarget) -> Answer:
-        return dict(zip(self._pool.handles(index).outputs, map(libpaddle.numpy_array, target.outputs()), strict=True))
+    def _named(self, index: int, outputs: Sequence[_native.HostArray]) -> Answer:
+        return dict(zip(self._pool.handles(index).outputs, map(libpaddle.numpy_array, outputs), strict=True))
 
     def _host_inputs(self) -> list[list[_native.HostArray]]:
         names = list(self._pool.handles(0).inputs)
-        return [[libpaddle.host_array(one[name]) for name in names] for one in self._inputs]
+        return [[libpaddle.host_array(one[name]) for name in names] for one in self._workload.inputs]
 
-    def _proven_target(self, index: int, input_sets: list[list[_native.HostArray]]) -> _native.PaddleTarget:
-        """A target whose answers to the first input set fit those that the stock Python way gives."""
+    def _right_answers(self) -> list[list[_native.HostArray | None]] | None:
+        """For each input set, what the outputs are to be; None for those that are not compared."""
+        golden = self._golden
+        if golden is None:
+            return None
+        names = list(self._pool.handles(0).outputs)
+        return [
+            [None if golden.is_drawn(name) else libpaddle.host_array(answer[name]) for name in names]
+            if (answer := golden.answers.get(index)) is not None
+            else []
+            for index in range(len(self._workload.inputs))
+        ]
+
+    def _proven_target(
+        self,
+        index: int,
+        input_sets: list[list[_native.HostArray]],
+        right: list[list[_native.HostArray | None]] | None,
+    ) -> _native.PaddleTarget:
+        """A target whose answers to one input set fit those that the stock Python way gives."""
         handles = self._pool.handles(index)
+        turn = self._workload.turn(index)
+        at = turn.index(0) if 0 in turn else 0  # the first input set was asked before
         target = _native.PaddleTarget(
             libpaddle.api(),
             libpaddle.predictor_pointer(self._pool[index]),
             [libpaddle.tensor_pointer(handle) for handle in handles.inputs.values()],
             [libpaddle.tensor_pointer(handle) for handle in handles.outputs.values()],
-            input_sets,
-            index,
+            [input_sets[one] for one in turn],
+            right=None if right is None else _native.RightAnswers([right[one] for one in turn]),
         )
         by_python: list[Answer] = []
         by_native: list[Answer] = []
         for _ in range(_MOST_TRIES):
-            by_python.append(self._pool.answer(index, self._inputs[0]))
-            target.query(-index % len(self._inputs))  # its own input sets begin with another one
-            by_native.append(self._copied_out(index, target))
+            by_python.append(self._pool.answer(index, self._workload.inputs[turn[at]]))
+            target.query(at)
+            by_native.append(self._named(index, target.outputs()))
             if agree(by_python, by_native):
                 return target
         raise EngineUnavailable(

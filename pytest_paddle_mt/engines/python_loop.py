@@ -20,7 +20,7 @@ import numpy as np
 from pytest_paddle_mt.engines.affinity import Pinning
 from pytest_paddle_mt.engines.instrumentation import without_instrumentation
 from pytest_paddle_mt.engines.thread_usage import usage_of_this_thread, used_between
-from pytest_paddle_mt.errors import QueryFailed
+from pytest_paddle_mt.errors import QueryFailed, WrongAnswer
 from pytest_paddle_mt.interrupts import held_back
 from pytest_paddle_mt.machine.noise import NoiseSensor
 from pytest_paddle_mt.records import ThreadWindow, Window
@@ -57,7 +57,8 @@ class PythonLoop:
         self,
         calls: Sequence[Callable[[int], None]],
         plan: WindowPlan,
-        advice: Callable[[BaseException], str] = lambda error: "",
+        advice: Callable[[str], str] = lambda message: "",
+        checks: Sequence[Callable[[int], bool]] | None = None,
     ) -> None:
         """Nothing runs yet.
 
@@ -65,9 +66,12 @@ class PythonLoop:
             calls: serves the query of an index, one for each thread.
             plan: how long to measure.
             advice: what to add to the message of an error of a query.
+            checks: looks at what the last query of a thread, of an index, answered, and returns whether it compared it;
+                one for each thread. It is called between two queries, until the thread is steady, so never in a window.
         """
         self._calls = calls
         self._advice = advice
+        self._checks = checks
         self._plan = plan
         self._slots = [_Slot(Pinning(plan.cpus, index, len(calls))) for index in range(len(calls))]
         self._lock = threading.Lock()
@@ -92,6 +96,7 @@ class PythonLoop:
 
         Raises:
             QueryFailed: a query failed in one of the threads.
+            WrongAnswer: a check found one.
         """
         with without_instrumentation():
             noise = self._serve_by(crew)
@@ -103,6 +108,11 @@ class PythonLoop:
             per_thread=tuple(slot.thread_window(opened_ns, closed_ns) for slot in self._slots),
             noise=noise,
         )
+
+    @property
+    def compared(self) -> int:
+        """How many answers the checks compared."""
+        return sum(slot.compared for slot in self._slots)
 
     @property
     def served(self) -> list[int]:
@@ -126,18 +136,20 @@ class PythonLoop:
 
     def _raise_failure(self) -> None:
         for index, slot in enumerate(self._slots):
+            if isinstance(slot.error, WrongAnswer):
+                raise slot.error
             if slot.error is not None:
                 raise QueryFailed(
                     thread=index,
                     query=slot.query,
                     threads=len(self._calls),
-                    message=f"{type(slot.error).__name__}: {slot.error}{self._advice(slot.error)}",
+                    message=f"{type(slot.error).__name__}: {slot.error}{self._advice(str(slot.error))}",
                 ) from slot.error
 
     def _serve(self, index: int) -> None:
         slot = self._slots[index]
         try:
-            self._loop(slot, self._calls[index])
+            self._loop(slot, self._calls[index], None if self._checks is None else self._checks[index])
         except BaseException as error:  # a thread must not die unseen, whatever a user's query raises
             slot.error = error
             self._stopped = True
@@ -148,8 +160,8 @@ class PythonLoop:
         if last:
             self._over.set()
 
-    def _loop(self, slot: _Slot, call: Callable[[int], None]) -> None:
-        start_ns, end_ns = self._serve_until_open(slot, call)
+    def _loop(self, slot: _Slot, call: Callable[[int], None], check: Callable[[int], bool] | None) -> None:
+        start_ns, end_ns = self._serve_until_open(slot, call, check)
         starts, ends = slot.starts_ns, slot.ends_ns
         clock = time.monotonic_ns
         min_queries = self._plan.min_queries
@@ -179,11 +191,14 @@ class PythonLoop:
             call(slot.query)
             slot.query += 1
 
-    def _serve_until_open(self, slot: _Slot, call: Callable[[int], None]) -> tuple[int, int]:
+    def _serve_until_open(
+        self, slot: _Slot, call: Callable[[int], None], check: Callable[[int], bool] | None
+    ) -> tuple[int, int]:
         """Warm up until the window is open; start and end of the first query that ended inside."""
         plan = self._plan
         clock = time.monotonic_ns
-        start_ns = end_ns = first_end_ns = clock()
+        start_ns = end_ns = clock()
+        first_ns = all_ns = 0  # of queries alone
         warm_ns = end_ns + round(plan.warmup_s * NS_PER_S)
         enough_ns = math.inf  # steady for long enough to let the others have their turn
         while end_ns <= self._opened_ns and not self._stopped:
@@ -197,12 +212,16 @@ class PythonLoop:
             call(slot.query)
             end_ns = clock()
             slot.query += 1
+            all_ns += end_ns - start_ns
             if slot.query == 1:
                 slot.pinning.pin()
-                first_end_ns = clock()
+                first_ns = all_ns
+            if check is not None and enough_ns == math.inf:
+                slot.compared += check(slot.query - 1)
+                end_ns = clock()
             if enough_ns == math.inf and slot.query >= plan.warmup_queries and end_ns >= warm_ns:
                 later = slot.query - 1  # the first query is slower than the others
-                time_ns = end_ns - first_end_ns if later else end_ns - start_ns
+                time_ns = all_ns - first_ns if later else all_ns
                 enough_ns = end_ns + self._count_steady(time_ns, max(later, 1))
         slot.before = slot.before or usage_of_this_thread()
         return start_ns, end_ns
@@ -269,6 +288,7 @@ class _Slot:
         self.pinning = pinning
         self.pinned = False
         self.query = 0
+        self.compared = 0  #: Answers that its check compared.
         self.starts_ns: list[int] = []  #: Start and end of each counted query.
         self.ends_ns: list[int] = []
         #: Start and end of the query that was under way when the window opened, and when it closed; zeros: none was.

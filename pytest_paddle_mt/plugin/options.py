@@ -130,9 +130,9 @@ OPTIONS: tuple[Option, ...] = (
     Option("--paddle-max-p99-drift", "SHARE", "drift", "0.25").means(
         "Largest growth of the 99th percentile of latency, relative to the stored baseline, that passes"
     ),
-    Option("--paddle-answers", "on|off", "truth", "on").means(
-        "Compare the last answer of each thread and window with the one that the same inputs got before; a wrong "
-        "answer fails the test"
+    Option("--paddle-answers", "on|off|N", "answers", "on").means(
+        "Compare the answers of the warm-up of each window, and the last one, with those that the same inputs got "
+        "before; a wrong answer fails the test. N makes the warm-up longer until N answers are compared"
     ),
     Option("--paddle-against", "PYTHON", "interpreter", unset="no comparison", per_test=False).means(
         "Run the same tests with this other Python interpreter, too, and fail where this one is slower"

@@ -279,6 +279,13 @@ def github(value: object) -> bool:
     raise Refused(f"{value!r} is neither auto nor off; give auto to write in GitHub Actions only, or off")
 
 
+def answers(value: object) -> int | None:
+    """How many answers are compared at least; 0: as many as a warm-up serves; None: none."""
+    with contextlib.suppress(Refused):
+        return 0 if truth(value) else None
+    return _at_least(2, value, "give on, off, or how many answers to compare at least, such as 3000")
+
+
 def file(value: object) -> Path:
     """The name of a file."""
     step = "give the name of a file, such as scaling.json"

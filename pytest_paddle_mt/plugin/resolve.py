@@ -165,11 +165,9 @@ def _of_this_process(settings: Settings, config: pytest.Config) -> Settings:
     def own(path: Path) -> Path:
         return path.with_name(f"{path.stem}-{worker}{path.suffix}")
 
-    return dataclasses.replace(
-        settings,
-        **{name: own(path) for name, path in written.items()},
-        exports=tuple((form, own(path)) for form, path in settings.exports),
-    )
+    exports = tuple((form, own(path)) for form, path in settings.exports)
+    changed: dict[str, Any] = {name: own(path) for name, path in written.items()}
+    return dataclasses.replace(settings, **changed, exports=exports)
 
 
 def _with_one_thread(

@@ -24,6 +24,10 @@ if TYPE_CHECKING:
 
 InputSet = dict[str, "npt.NDArray[Any]"]
 
+_SETS_S = 1.0  #: Input sets that are made up cost at most this much time to be asked once each, in seconds.
+_SETS_BYTES = 1 << 26  #: And so much memory, 64 MB.
+_STEP = 7  #: They are shifted by so many elements each. Prime to 255, after which the values repeat.
+
 _FLOAT32 = 0  #: The type that an input is assumed to have if Paddle does not report one.
 
 
@@ -75,6 +79,25 @@ def default_inputs(
         shape = given[spec.name] if spec.name in given else _shape(spec, batch_size, batch_size_asked)
         arrays[spec.name] = fill(shape, _type(spec))
     return DefaultInputs(arrays, pool[0])
+
+
+def alike(given: Mapping[str, Any], count: int, query_s: float) -> list[InputSet]:
+    """Input sets like one that was made up, itself the first: the same values, each set in another order.
+
+    So a model that takes one takes the others, as a rule, and answers each of them otherwise.
+
+    Args:
+        given: arrays by input name.
+        count: how many sets; fewer where asking each of them would take long, or all together much memory.
+        query_s: how long a query takes, in seconds.
+    """
+    arrays = {name: np.asarray(array) for name, array in given.items()}
+    size = sum(array.nbytes for array in arrays.values())
+    count = max(1, min(count, int(_SETS_S / max(query_s, 1e-9)), _SETS_BYTES // max(size, 1)))
+    return [
+        dict(given) if index == 0 else {name: np.roll(array, -_STEP * index) for name, array in arrays.items()}
+        for index in range(count)
+    ]
 
 
 def fill(shape: tuple[int, ...], data_type: int) -> npt.NDArray[Any]:

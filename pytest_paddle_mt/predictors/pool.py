@@ -22,6 +22,7 @@ import numpy as np
 
 from pytest_paddle_mt.errors import ModelError, UsageError
 from pytest_paddle_mt.predictors import libpaddle
+from pytest_paddle_mt.predictors.advice import on_destroyed_clone
 from pytest_paddle_mt.predictors.model_files import check_config, model_name
 from pytest_paddle_mt.predictors.sequences import lod_of
 from pytest_paddle_mt.records import POOL_METHODS, PoolMethod
@@ -376,10 +377,11 @@ def _paddle_errors(what: str, config: Any, suspicion: Callable[[], str] | None =
             if "LoD" in message
             else "check that the files are whole and were exported for this Paddle"
         )
-        raise ModelError(
-            f"Paddle could not serve {what} the model {model_name(config)!r} "
-            f"({type(error).__name__}: {message}){'. ' + suspicion() if suspicion else '; '}{advice}"
-        ) from error
+        failed = f"Paddle could not serve {what} the model {model_name(config)!r} ({type(error).__name__}: {message})"
+        known = on_destroyed_clone(message)
+        if known:
+            raise ModelError(failed + known) from error
+        raise ModelError(f"{failed}{'. ' + suspicion() if suspicion else '; '}{advice}") from error
 
 
 def _copied_out(handle: Any) -> npt.NDArray[Any]:

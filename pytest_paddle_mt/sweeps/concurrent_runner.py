@@ -19,7 +19,7 @@ from pytest_paddle_mt.sweeps import one_side, placing, rounds, serving, two_side
 from pytest_paddle_mt.sweeps.announcement import announcement
 from pytest_paddle_mt.sweeps.measuring import in_forks
 from pytest_paddle_mt.sweeps.results import ComparisonResult, SweepResult
-from pytest_paddle_mt.sweeps.terms import Sides, Terms
+from pytest_paddle_mt.sweeps.terms import Sides, Terms, thread_counts
 from pytest_paddle_mt.workers import elsewhere
 from pytest_paddle_mt.workers.opened import InProcess, NoOtherSide
 
@@ -167,7 +167,7 @@ class ConcurrentRunner:
             )
         pools = {side: serving.pool_of(one, engine, query) for side, one in served.items()}
         for pool in pools.values():
-            serving.refuse_too_few(pool, self._thread_counts())
+            serving.refuse_too_few(pool, thread_counts(self._settings))
 
         def worker_for(side: Side, seed: int, describe: bool) -> tuple[InProcessWorker, Subject, float | None]:
             return self._serving.worker_for(engine, pools[side], served[side], query, seed, describe)
@@ -267,7 +267,7 @@ class ConcurrentRunner:
             item=self._item,
             forks=forks,
             schedule=rounds.Schedule(
-                thread_counts=self._thread_counts(),
+                thread_counts=thread_counts(settings),
                 window=_SMOKE_WINDOW if smoke else settings.window,
                 order=rounds.one_side if sides is None else rounds.two_sides,
                 looks=(1,) if smoke else scaling.looks(settings.rounds_min, settings.rounds_max),
@@ -280,6 +280,7 @@ class ConcurrentRunner:
             gate=gate,
             smoke_reason=smoke,
             threads_note=settings.threads_note,
+            answers=settings.answers or 0,
             checks=self._session.checks(),
             synthetic=self._session.engines()["synthetic"],
             started_s=time.monotonic(),
@@ -288,10 +289,3 @@ class ConcurrentRunner:
             sides=sides,
             pin=settings.pin,
         )
-
-    def _thread_counts(self) -> tuple[int, ...]:
-        if self._settings.thread_counts is not None:
-            return self._settings.thread_counts
-        usable_cores = available_cores(self._settings.pin).usable
-        powers = {2**exponent for exponent in range(usable_cores.bit_length())}
-        return tuple(sorted(powers | {usable_cores}))

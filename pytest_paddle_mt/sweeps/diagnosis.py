@@ -88,12 +88,12 @@ def _beside(worker: Worker, plan: WindowPlan, synthetic: Engine, threads: int, s
 def _kept_busy(work: SyntheticWork, synthetic: Engine, threads: int, seed: int) -> Iterator[None]:
     """So many threads are at this work inside, window after window."""
     with known_work(work, _BUSY_WINDOW, synthetic, threads, seed) as measure:
-        measure(threads)  # touches its memory
+        measure(threads, ())  # touches its memory
         over = threading.Event()
 
         def keep_busy() -> None:
             while not over.is_set():
-                measure(threads)
+                measure(threads, ())
 
         busy = threading.Thread(target=keep_busy, name="paddle-mt-beside", daemon=True)
         busy.start()

@@ -15,6 +15,7 @@ from pytest_paddle_mt.records import Sweep, Warning
 from pytest_paddle_mt.statistics import resident_memory
 from pytest_paddle_mt.statistics.points import points_of, universal_scalability
 from pytest_paddle_mt.sweeps import known_work, placing
+from pytest_paddle_mt.sweeps.right_answers import LongerWarmUps, with_share
 from pytest_paddle_mt.sweeps.rounds import Judgement, run_rounds, window_at
 from pytest_paddle_mt.workers.opened import InForks
 
@@ -83,18 +84,23 @@ class Measuring:
             at_once=self.cpu.at_once if self.subject.device == "cpu" else None,
         )
         turns = placing.turns(terms.pin, schedule.thread_counts)
+        stops = schedule.order(schedule.thread_counts, np.random.default_rng(0), schedule.at_once)
+        sides = len({stop.side for stop in stops})
+        warm_ups = LongerWarmUps(terms.answers, schedule.looks[0] * len(stops) // sides)
 
-        def visit(worker: Worker, stop: Stop) -> Visit:
-            plan = window_at(schedule.window, stop.threads, schedule.at_once)
+        def measure(worker: Worker, stop: Stop) -> Visit:
+            plan = warm_ups.plan(window_at(schedule.window, stop.threads, schedule.at_once), stop)
             plan = dataclasses.replace(plan, cpus=turns.next(stop.threads, stop.side))
-            return known_work.visit(worker, stop, plan, self.probe, control)
+            visit = known_work.visit(worker, stop, plan, self.probe, control)
+            warm_ups.measured(visit.window, stop.side)
+            return visit
 
         try:
             return run_rounds(
                 workers,
                 schedule,
                 np.random.default_rng(seed),
-                measure=visit,
+                measure=measure,
                 judge=judge,
                 undecided=undecided,
                 clock=time.monotonic,
@@ -168,7 +174,7 @@ def concluded(
         doubts = (*warnings, *placing.doubts(rounds), *(Warning(kind="fork_ended_badly", text=note) for note in late))
     return Sweep(
         nodeid=terms.nodeid,
-        subject=subject,
+        subject=with_share(subject, rounds),
         thread_counts=terms.schedule.thread_counts if points else (),
         limits=terms.limits,
         linear_until=linear_until[0],

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
 from typing import TYPE_CHECKING, Any
 
-from pytest_paddle_mt.engines import SyntheticWork, Workload, answers
+from pytest_paddle_mt.engines import SyntheticWork, Workload
 from pytest_paddle_mt.engines.instrumentation import instrumentation
 from pytest_paddle_mt.errors import ModelError, UsageError
 from pytest_paddle_mt.machine.math_threads import idle_math_threads, math_libraries
@@ -18,6 +18,7 @@ from pytest_paddle_mt.predictors import gil, identity, libpaddle
 from pytest_paddle_mt.predictors.inputs import (
     DefaultInputs,
     InputsOnDemand,
+    alike,
     checked_inputs,
     default_inputs,
     input_sets,
@@ -28,6 +29,8 @@ from pytest_paddle_mt.predictors.model_files import model_name
 from pytest_paddle_mt.predictors.pool import PredictorPool
 from pytest_paddle_mt.predictors.sequences import lod_of
 from pytest_paddle_mt.records import Subject
+from pytest_paddle_mt.sweeps import right_answers
+from pytest_paddle_mt.sweeps.terms import thread_counts
 from pytest_paddle_mt.units import NS_PER_S
 from pytest_paddle_mt.workers.in_process import InProcessWorker
 
@@ -35,7 +38,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from pytest_paddle_mt.engines import Engine, Query
-    from pytest_paddle_mt.engines.answers import Golden
     from pytest_paddle_mt.predictors.inputs import InputSet
     from pytest_paddle_mt.settings import Settings
 
@@ -107,13 +109,16 @@ class Serving:
                 query(pool[0], inputs[0])
             query_s = time.monotonic() - began_s
         subject = self._subject(engine, pool, inputs, query)
-        golden = self._golden(engine, pool, inputs, query)
-        compared = {} if pool is None else {"answers": "not compared" if golden is None else golden.described}
         shown = served_inputs(inputs, made_up=made_up, checked=query is None or made_up)
+        workload = Workload(pool=pool, inputs=inputs, query=query, synthetic=work, seed=seed)
+        if pool is not None and self._settings.answers is not None and getattr(engine, "checks_answers", False):
+            sets = right_answers.OWN_SETS * thread_counts(self._settings)[-1]
+            own = alike(inputs[0], sets, query_s or 0.0) if made_up and inputs[0] else []
+            workload = right_answers.with_golden(workload, own)
+        compared = {} if pool is None else {"answers": right_answers.described(workload.golden)}
         subject = dataclasses.replace(subject, inputs=shown, facts={**subject.facts, **compared})
         if describe:
             subject = dataclasses.replace(subject, identity=identity.describe(subject, pool, inputs, query or work))
-        workload = Workload(pool=pool, inputs=inputs, query=query, synthetic=work, seed=seed, golden=golden)
         return InProcessWorker(engine.open(workload)), subject, query_s
 
     def _inputs_for(self, pool: PredictorPool, query: Query | None) -> list[InputSet]:
@@ -133,23 +138,6 @@ class Serving:
             asked = "batch_size" in self._settings.sources
             return [default_inputs(pool, self._settings.batch_size, batch_size_asked=asked)]
         return checked_inputs(pool, given)
-
-    def _golden(
-        self, engine: Engine, pool: PredictorPool | None, inputs: Sequence[InputSet], query: Query | None
-    ) -> Golden | None:
-        """What the answers under load are compared with; None where nothing is compared."""
-        __tracebackhide__ = True
-        if pool is None or not self._settings.answers or not getattr(engine, "checks_answers", False):
-            return None
-
-        def ask(index: int) -> object:
-            __tracebackhide__ = True
-            return pool.answer(0, inputs[index]) if query is None else query(pool[0], inputs[index])
-
-        try:
-            return answers.golden(ask, len(inputs))
-        except ModelError as error:
-            raise error from None  # as for the first query
 
     def _subject(
         self, engine: Engine, pool: PredictorPool | None, inputs: Sequence[InputSet], query: Query | None

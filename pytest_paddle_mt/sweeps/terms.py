@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from pytest_paddle_mt.machine.cores import available_cores
 from pytest_paddle_mt.records import Cpu
 from pytest_paddle_mt.statistics import scaling
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from pytest_paddle_mt.engines import Engine
     from pytest_paddle_mt.machine.cores import Cores
     from pytest_paddle_mt.records import Limits, Side, Subject
+    from pytest_paddle_mt.settings import Settings
     from pytest_paddle_mt.sweeps.rounds import Progress, Schedule
 
 
@@ -43,6 +45,7 @@ class Terms:
     gate: bool  #: Whether the verdicts gate the test.
     smoke_reason: str | None  #: Why nothing is judged, in a smoke run; None otherwise.
     threads_note: str | None  #: Reports that 1 was added to the thread counts; None when it was not.
+    answers: int  #: How many answers of each side are compared at least; 0: as many as come.
     checks: Sequence[Check]  #: They are asked for verdicts.
     synthetic: Engine  #: The engine that serves the probe and the control workload.
     started_s: float  #: When the sweep began, on ``time.monotonic``, in seconds.
@@ -70,3 +73,12 @@ class Terms:
         """How many threads can run at once with these predictors, of the side whose predictors need more cores."""
         each = max(subject.math_threads or 1 for subject in subjects.values())
         return Cpu(usable_cores=self.cores.usable, math_threads=each)
+
+
+def thread_counts(settings: Settings) -> tuple[int, ...]:
+    """The thread counts of a sweep, ascending: those that were asked for, or powers of two up to the usable cores."""
+    if settings.thread_counts is not None:
+        return settings.thread_counts
+    usable_cores = available_cores(settings.pin).usable
+    powers = {2**exponent for exponent in range(usable_cores.bit_length())}
+    return tuple(sorted(powers | {usable_cores}))

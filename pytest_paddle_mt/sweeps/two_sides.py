@@ -12,6 +12,7 @@ from pytest_paddle_mt.records import Against, Measured, Warning
 from pytest_paddle_mt.statistics import pairs, validity
 from pytest_paddle_mt.sweeps import placing
 from pytest_paddle_mt.sweeps.measuring import Judged, Measuring, concluded
+from pytest_paddle_mt.sweeps.right_answers import with_share
 from pytest_paddle_mt.workers.fork import Absent
 
 if TYPE_CHECKING:
@@ -71,7 +72,11 @@ class _TwoSides(Measuring):
         evidence, other = judged.evidence, judged.evidence.other
         assert other is not None, "two sides were measured"
         against = _against(
-            self._sides, self.subject, self._other_subject, other.points, tuple(_ratios(evidence, other))
+            self._sides,
+            self.subject,
+            with_share(self._other_subject, [one.of("other") for one in other.both]),
+            other.points,
+            tuple(_ratios(evidence, other)),
         )
         warnings = itertools.chain(_notes(self._sides), _doubts(evidence, other))
         return concluded(

@@ -57,6 +57,12 @@ def test_null_target_gives_the_cost_of_a_query_and_how_it_scales():
     assert figures("null_target") == [name for way in ways for name in way]
 
 
+def test_answers_compares_two_engines_at_two_thread_counts(needs_paddle):
+    assert figures("answers") == [
+        f"{engine} engine, {threads}" for engine in ("native", "python") for threads in ("1 thread", "2 threads")
+    ]
+
+
 def test_against_python_compares_the_engines_and_their_scaling(needs_paddle):
     printed = figures("against_python")
     assert printed[0] == "native QPS / python QPS, 2 threads"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
 
@@ -111,8 +112,22 @@ def test_what_was_compared_is_reported(served: Suite, query: str, compared: str)
     write(served, query)
     result = served.run()
     result.assert_outcomes(passed=1)
-    assert facts(served)["answers"] == compared
+    found = re.fullmatch(r"(.*?)(?: \(([\d,]+) of ([\d,]+)\))?", facts(served)["answers"])
+    assert found is not None
+    assert found[1] == compared
     assert f"answers {compared}" in text(result)
+    if compared == "compared":
+        some, all_served = (int(number.replace(",", "")) for number in found.groups()[1:])
+        assert 6 * (3 + 1) <= some < all_served  # of six threads in four windows: three to warm up, and the last
+
+
+def test_as_many_answers_are_compared_as_were_asked_for(served: Suite):
+    write(served, "serve")
+    result = served.run("--paddle-answers=500", "--paddle-window=2q")
+    result.assert_outcomes(passed=1)
+    found = re.search(r"compared \(([\d,]+) of", facts(served)["answers"])
+    assert found is not None
+    assert int(found[1].replace(",", "")) >= 500
 
 
 @pytest.mark.fault("answers", "that in a fork", "the same failure")

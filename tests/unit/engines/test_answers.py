@@ -15,7 +15,7 @@ from pytest_paddle_mt.engines.python import PythonEngine
 from pytest_paddle_mt.errors import WrongAnswer
 from pytest_paddle_mt.predictors.pool import PredictorPool
 from pytest_paddle_mt.records import WindowPlan
-from tests.models import FORMATS, PADDLE, Model
+from tests.models import FORMATS, PADDLE
 
 PLAN = WindowPlan(window_s=0.02, min_queries=5, warmup_s=0.0, warmup_queries=2)
 TWO_SETS = [{"x": np.full((2, 16), number, dtype=np.float32)} for number in (1, 2)]
@@ -95,7 +95,8 @@ def test_a_predictor_that_another_thread_ran_before_its_answer_was_read_is_found
         error
     )
     assert "of 8 in output '[0]' differ, first at [0, " in str(error)
-    assert f"It is the answer to input set {other}: answers were mixed up" in str(error)
+    assert f"It is the answer to input set {other}, which " in str(error)
+    assert "answers were mixed up" in str(error)
     for step in ("a predictor of its own", "all clones of a .pdmodel model", "--paddle-answers=off"):
         assert step in str(error)
 
@@ -110,16 +111,16 @@ def test_one_element_that_one_thread_changes_after_some_queries_is_found(pool, o
         [scores] = serve(predictor, given)
         if in_thread(1):
             asked.append(1)
-            if len(asked) > 12:
+            if len(asked) > 4:
                 scores[1, 2] += 1
         return {"scores": scores, "label": int(scores[0].argmax())}
 
     session = open_session(PythonEngine(), pool, TWO_SETS[:1], query)
     expected = golden_of(pool, TWO_SETS[:1]).answers[0]
     value = next(iter(expected.values()))[1, 2].item()
-    with pytest.raises(WrongAnswer) as caught:  # in its window each thread serves more than 12
+    with pytest.raises(WrongAnswer) as caught:
         session.measure(2, dataclasses.replace(PLAN, warmup_queries=12))
-    assert caught.value.thread == 1
+    assert (caught.value.thread, caught.value.query) == (1, 4)
     message = caught.value.message
     assert message.startswith("to input set 0, 1 element of 8 in output 'scores' differ, first at [1, 2]: expected ")
     assert float(message.split("expected ")[1].split(",")[0]) == pytest.approx(value)
@@ -140,26 +141,10 @@ def test_the_answer_to_the_query_before_is_found(pool, open_session):
         before[predictor] = answer
         return late
 
-    with pytest.raises(WrongAnswer, match=r"It is the answer to input set [01]: answers were mixed up"):
+    with pytest.raises(
+        WrongAnswer, match=r"It is the answer to input set [01], which this thread asked just before: answers"
+    ):
         open_session(PythonEngine(), pool, TWO_SETS, query).measure(1, PLAN)
-
-
-@pytest.mark.parametrize("engine", [NativeEngine(), PythonEngine()], ids=lambda engine: engine.name)
-@pytest.mark.parametrize("form", FORMATS)
-@pytest.mark.fault("answers", "one predictor has another weight", "the test fails")
-def test_a_predictor_with_one_other_weight_is_found(models, tmp_path, open_session, form, engine):
-    model = models.get("mlp", form)
-    weights = bytearray(model.params.read_bytes())
-    weights[-4:] = (np.frombuffer(weights[-4:], np.float32) + 1).tobytes()  # a bias of the last layer
-    (tmp_path / "other.pdiparams").write_bytes(weights)
-    other = Model(program=model.program, params=tmp_path / "other.pdiparams")
-    pool = PredictorPool.of([model.predictor(), other.predictor()])
-    session = open_session(engine, pool, TWO_SETS)
-    session.measure(1, PLAN)
-    with pytest.raises(WrongAnswer, match=r"of thread 1 .* 2 elements of 8 in output .* differ, first at \[0, 3\]"):
-        session.measure(2, PLAN)
-    session.close()
-    pool.close()
 
 
 @pytest.mark.fault(
@@ -172,7 +157,7 @@ def test_native_answers_that_are_swapped_between_threads_are_found(pool, open_se
         target.query(4)
     session.check_answers([5, 5])
     session._targets.reverse()
-    with pytest.raises(WrongAnswer, match=r"query 4 of thread 0 .*It is the answer to input set 1: answers were mixed"):
+    with pytest.raises(WrongAnswer, match=r"query 4 of thread 0 .*It is the answer to input set 1, which "):
         session.check_answers([5, 5])
 
 
@@ -304,7 +289,7 @@ def test_floats_are_alike_within_a_tolerance_and_everything_else_exactly(one, ot
 def message_of(expected, got):
     golden = answers.golden(lambda index: expected, 1)
     with pytest.raises(WrongAnswer) as caught:
-        golden.check(0, 7, 2, got)
+        golden.check(0, 7, 2, got, [0])
     return caught.value.message
 
 
@@ -325,18 +310,18 @@ def test_an_output_that_is_drawn_hides_no_other():
     drawn = iter(range(1000))
     golden = answers.golden(lambda index: {"drawn": next(drawn), "fixed": 1}, 2)
     assert golden.described == "compared without drawn"
-    golden.check(0, 0, 1, {"drawn": -1, "fixed": 1})
+    golden.check(0, 0, 1, {"drawn": -1, "fixed": 1}, [0])
     with pytest.raises(WrongAnswer, match="output 'fixed'"):
-        golden.check(0, 0, 1, {"drawn": -1, "fixed": 2})
+        golden.check(0, 0, 1, {"drawn": -1, "fixed": 2}, [0])
 
 
 def test_a_list_whose_length_is_drawn_is_not_compared_whatever_its_length():
     lengths = iter(range(1000))
     golden = answers.golden(lambda index: {"label": 1, "tokens": ["a"] * next(lengths)}, 1)
     assert golden.described == "compared without tokens"
-    golden.check(0, 0, 1, {"label": 1, "tokens": ["b"] * 2000})
+    golden.check(0, 0, 1, {"label": 1, "tokens": ["b"] * 2000}, [0])
     with pytest.raises(WrongAnswer, match="output 'label'"):
-        golden.check(0, 0, 1, {"label": 2, "tokens": []})
+        golden.check(0, 0, 1, {"label": 2, "tokens": []}, [0])
 
 
 @pytest.mark.parametrize("answer", [lambda count: ["a"] * count, lambda count: {f"key {count}": 1}])
@@ -344,7 +329,7 @@ def test_an_answer_whose_parts_are_drawn_is_not_compared(answer):
     counts = iter(range(1000))
     golden = answers.golden(lambda index: answer(next(counts)), 2)
     assert golden.described == "not compared (the same input gives different ones)"
-    golden.check(0, 0, 1, answer(2000))
+    golden.check(0, 0, 1, answer(2000), [0])
 
 
 def test_many_outputs_that_are_drawn_are_counted():
@@ -355,16 +340,16 @@ def test_many_outputs_that_are_drawn_are_counted():
 
 def test_an_empty_list_is_an_answer_where_another_input_set_has_a_full_one():
     golden = answers.golden(lambda index: ["cat"] * index, 2)
-    golden.check(0, 0, 1, [])
+    golden.check(0, 0, 1, [], [0])
     with pytest.raises(WrongAnswer, match=r"'\[0\]' is there, and was not expected. It is the answer to input set 1"):
-        golden.check(0, 0, 1, ["cat"])
+        golden.check(0, 0, 1, ["cat"], [0])
 
 
 def test_a_query_that_returns_nothing_is_not_compared():
     for nothing in (None, object()):
         golden = answers.golden(lambda index, nothing=nothing: nothing, 3)
         assert golden.described == "not compared (the query returns nothing that can be)"
-        golden.check(0, 0, 1, nothing)
+        golden.check(0, 0, 1, nothing, [0])
 
 
 def test_many_slow_input_sets_are_asked_as_long_as_that_may_take():
@@ -380,9 +365,9 @@ def test_many_slow_input_sets_are_asked_as_long_as_that_may_take():
     golden = answers.golden(ask, 100, clock=lambda: now_s)
     assert golden.described == "compared for 7 of 100 input sets"
     assert len(asked) == 2 * 7 + 4
-    golden.check(0, 50, 1, "anything")
+    assert not golden.check(0, 50, 1, "anything", range(100))
     with pytest.raises(WrongAnswer, match="to input set 3"):
-        golden.check(1, 102, 2, 0)
+        golden.check(1, 103, 2, 0, range(100))
 
 
 def test_a_golden_answer_is_not_changed_by_who_reuses_its_memory():
@@ -390,4 +375,4 @@ def test_a_golden_answer_is_not_changed_by_who_reuses_its_memory():
     golden = answers.golden(lambda index: buffer, 1)
     buffer += 1
     with pytest.raises(WrongAnswer):
-        golden.check(0, 0, 1, buffer)
+        golden.check(0, 0, 1, buffer, [0])

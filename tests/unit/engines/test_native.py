@@ -235,6 +235,10 @@ def test_an_output_that_is_drawn_hides_no_other():
     assert not agree(stock, native)
 
 
+def session_of(pool, inputs):
+    return NativeSession(pool, Workload(pool=pool, inputs=[inputs], query=None, synthetic=None, seed=1))
+
+
 def test_an_object_that_is_no_predictor_names_the_python_engine(models):
     class Wrapper:
         """What a user may put around a predictor: its interface, but no object of Paddle's."""
@@ -244,7 +248,7 @@ def test_an_object_that_is_no_predictor_names_the_python_engine(models):
                 setattr(self, name, getattr(predictor, name))
 
     pool = PredictorPool.of([Wrapper(models.get("mlp").predictor())])
-    session = NativeSession(pool, [{"x": np.ones((1, 16), dtype=np.float32)}])
+    session = session_of(pool, {"x": np.ones((1, 16), dtype=np.float32)})
     with pytest.raises(EngineUnavailable) as caught:
         session.prepare(1)
     assert "Wrapper" in str(caught.value)
@@ -259,7 +263,7 @@ def test_a_predictor_that_answers_differently_natively_names_the_python_engine(m
     with pytest.raises(
         EngineUnavailable, match=r"predictor 0 answers the same query differently .*--paddle-engine=python"
     ):
-        NativeSession(pool, [inputs]).prepare(1)
+        session_of(pool, inputs).prepare(1)
 
 
 def test_a_target_refuses_bytes_that_do_not_fit_their_shape(models, make_pool):

@@ -33,7 +33,7 @@ PER_TEST = {
     "max_collapse": "0.3",
     "max_drift": "0.2",
     "max_p99_drift": "0.4",
-    "answers": "off",
+    "answers": "3000",
 }
 
 

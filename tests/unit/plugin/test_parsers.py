@@ -385,3 +385,27 @@ def test_github_is_told_unless_that_is_off(read: Read, refusal: Callable[..., st
 def test_the_markdown_file_is_relative_to_where_pytest_was_started(read: Read, pytester: pytest.Pytester) -> None:
     assert read().markdown_path is None
     assert read("--paddle-markdown=out/s.md").markdown_path == pytester.path / "out" / "s.md"
+
+
+# Answers
+
+
+@pytest.mark.parametrize(
+    ("written", "count"), [("on", 0), ("off", None), ("true", 0), ("0", None), ("1", 0), ("2", 2), ("3000", 3000)]
+)
+def test_answers_are_on_off_or_how_many_are_compared(read: Read, written: str, count: int | None) -> None:
+    assert read(f"--paddle-answers={written}").answers == count
+
+
+@pytest.mark.parametrize(("value", "count"), [(True, 0), (False, None), (3000, 3000)])
+def test_answers_in_a_marker_are_a_python_value(read: Read, value: object, count: int | None) -> None:
+    assert read(marks=(scaling(answers=value),)).answers == count
+
+
+@pytest.mark.parametrize(
+    ("written", "fact"), [("-5", "-5 is below 2"), ("many", "'many' is not a whole number"), ("", "the value is empty")]
+)
+def test_answers_that_are_no_count_are_refused(refusal: Callable[..., str], written: str, fact: str) -> None:
+    assert refusal(f"--paddle-answers={written}") == (
+        f"--paddle-answers={written}: {fact}; give on, off, or how many answers to compare at least, such as 3000"
+    )
