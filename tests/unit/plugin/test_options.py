@@ -236,7 +236,7 @@ def test_importing_the_plugin_imports_only_a_few_modules_of_ours_and_nothing_tha
         "print(*sorted(set(sys.modules) - before))"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
-    in_plugin = ("fixtures", "hookspec", "options", "registration", "session")
+    in_plugin = ("fixtures", "hookspec", "identity", "options", "registration", "session")
     ours = ("pytest_paddle_mt", "pytest_paddle_mt.errors", "pytest_paddle_mt.plugin")
     assert set(done.stdout.split()) == {*ours, *(f"pytest_paddle_mt.plugin.{name}" for name in in_plugin)}
 

@@ -49,6 +49,7 @@ def swept(request, pytester):
             smoke_reason=None,
             threads_note=None,
             checks=checks.built_in(),
+            answers=0,
             synthetic=probing or FakeEngine({1: 500.0, 2: 1000.0}),
             started_s=time.monotonic(),
             announce=print,
