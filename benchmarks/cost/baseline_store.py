@@ -9,7 +9,7 @@ the test stands alone in its suite, so the session also looks for baselines of n
 
 from __future__ import annotations
 
-import json
+import dataclasses
 import os
 import subprocess
 import sys
@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from cost_figures import QUICK_BLOCKS, Figure, Target, load_average, median, number, parser, report
 
-from pytest_paddle_mt.baselines import WINDOW_RUNS, schema, store
+from pytest_paddle_mt.baselines import WINDOW_RUNS, Baseline, digests, schema, store
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -61,6 +61,17 @@ paddle-rounds = 12
 """
 
 
+def _full(one: Baseline, test: str) -> str:
+    """The file of a baseline of ``test`` with as many runs as are kept, each that of ``one``."""
+    named = dataclasses.replace(one, test=test)
+    (run,) = one.series.runs
+    run = dataclasses.replace(run, digest=digests.of_run(named, run))
+    series = dataclasses.replace(
+        one.series, runs=(run,) * WINDOW_RUNS, anchor=dataclasses.replace(one.series.anchor, runs=8)
+    )
+    return schema.to_text(digests.sealed(dataclasses.replace(named, series=series)))
+
+
 class Bench:
     """A suite with one test, an empty store, and a full one."""
 
@@ -74,20 +85,15 @@ class Bench:
         self.session_ms(self.full, "--paddle-baseline-update")
         (own,) = self.full.glob("*/*.json")
         self.path = own
-        first = schema.from_text(own.read_text())
-        document = json.loads(own.read_text())
-        document["runs"] *= WINDOW_RUNS
-        document["anchor"]["runs"] = 8
-        text = json.dumps(document, indent=2) + "\n"
-        own.write_text(text)
+        one = schema.from_text(own.read_text())
+        own.write_text(_full(one, one.test))
         for index in range(1, baselines):
             test = f"test_other_{index // 10}.py::test_{index}"
-            path = own.with_name(store.file_name(test, first.engine))
-            path.write_text(text.replace(first.test, test))
+            own.with_name(store.file_name(test, one.engine)).write_text(_full(one, test))
 
     def session_ms(self, baselines: Path, *options: str) -> float:
         """Wall time of one session, in ms."""
-        command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", f"--paddle-baselines={baselines}"]
+        command = [sys.executable, "-m", "pytest", "-v", "-p", "no:cacheprovider", f"--paddle-baselines={baselines}"]
         environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
         started_s = time.perf_counter()
         done = subprocess.run(

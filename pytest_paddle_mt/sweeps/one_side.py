@@ -108,7 +108,10 @@ class _OneSide(Measuring):
         return _Again(rounds=rounds, verdicts=confirmation.confirmed(first, *answers, where), notes=notes)
 
     def cause(self, verdicts: tuple[Verdict, ...], evidence: Evidence) -> Cause | None:
-        """The likely cause why it does not scale; where its rounds do not show that, one thread is measured again."""
+        """The likely cause why it does not scale.
+
+        Where the rounds do not show that, one thread is measured again; not where nothing hangs on the sweep.
+        """
         if self.terms.smoke_reason is not None:
             return None
         return diagnosis.likely_cause(
@@ -117,7 +120,7 @@ class _OneSide(Measuring):
             self.subject,
             self.workers[0]["this"],
             window_at(self.terms.schedule.window, 1, 1),
-            None if self.probe is None else self.terms.synthetic,
+            self.terms.synthetic if self.probe is not None and self.terms.gate else None,
             self.terms.seed,
         )
 

@@ -58,7 +58,7 @@ def test_null_target_gives_the_cost_of_a_query_and_how_it_scales():
 
 
 def test_answers_compares_two_engines_at_two_thread_counts(needs_paddle):
-    assert figures("answers") == [
+    assert figures("compared_answers") == [
         f"{engine} engine, {threads}" for engine in ("native", "python") for threads in ("1 thread", "2 threads")
     ]
 
@@ -321,6 +321,6 @@ def test_no_recording_is_judged_worse_than_it_was():
 def test_the_cause_of_every_recorded_sweep_is_right(monkeypatch, name):
     """Measured once, judged by the code that ships: no other cause is ever named."""
     monkeypatch.syspath_prepend(str(BENCHMARKS / "verdict"))
-    import causes
+    import planted_causes
 
-    assert causes.recorded_answers(name) == {"right": 8}
+    assert planted_causes.recorded_answers(name) == {"right": 8}

@@ -1,6 +1,6 @@
 """Counts how often the likely cause of a sweep is the one that was planted.
 
-python benchmarks/verdict/causes.py [--runs=N] [--recorded | NAME ...]
+python benchmarks/verdict/planted_causes.py [--runs=N] [--recorded | NAME ...]
 
 First the recordings of ``recordings/`` are asked, eight rounds at a time. Nobody can measure a thread of those again
 beside other work, so what reads memory has to stay unknown there. Then each live run measures its own rounds of one and

@@ -1,6 +1,6 @@
 """Throughput with the answers compared over throughput without, at 1 and 2 threads: MobileNetV1, both engines.
 
-    python benchmarks/cost/answers.py [--quick]
+    python benchmarks/cost/compared_answers.py [--quick]
 
 Both sides serve the same predictors in the same process, in short windows that alternate. With the check, each thread
 takes two input sets of its own in turn, and the answers of its warm-up and its last one are compared; without, all take
@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cost_figures import QUICK_BLOCKS, Figure, Target, geometric_mean, interleaved, load_average, number, parser, report
-from served_models import mobilenet_v1
+from served_models import mobilenet_v1, tiny_mlp
 
 from pytest_paddle_mt.engines import Workload
 from pytest_paddle_mt.engines.native import NativeEngine
@@ -39,7 +39,7 @@ TARGET = Target(limit=0.99, at_least=True)
 def figures_of(engine: NativeEngine | PythonEngine, directory: Path, quick: bool) -> list[Figure]:
     """A figure for each thread count."""
     plan = WindowPlan(window_s=0.02 if quick else 0.3, min_queries=2, warmup_s=0.02, warmup_queries=3)
-    pool, inputs = mobilenet_v1(directory)
+    pool, inputs = (tiny_mlp if quick else mobilenet_v1)(directory)
     off = Workload(pool=pool, inputs=[inputs], query=None, synthetic=None, seed=0)
     on = with_golden(off, alike(inputs, OWN_SETS * max(THREADS), 0.0))
     with pool, contextlib.closing(engine.open(on)) as checked, contextlib.closing(engine.open(off)) as unchecked:
@@ -81,7 +81,8 @@ def main() -> int:
             directory = Path(temporary) / engine.name
             directory.mkdir()
             figures += figures_of(engine, directory, quick)
-    return report("QPS with the answers compared / without, MobileNetV1", figures, quick=quick, load_before=load)
+    model = "a tiny MLP" if quick else "MobileNetV1"
+    return report(f"QPS with the answers compared / without, {model}", figures, quick=quick, load_before=load)
 
 
 if __name__ == "__main__":
