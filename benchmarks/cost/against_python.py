@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cost_figures import QUICK_BLOCKS, Figure, Target, geometric_mean, interleaved, load_average, number, parser, report
-from served_models import mobilenet_v1
+from served_models import mobilenet_v1, tiny_mlp
 
 from pytest_paddle_mt.engines import Workload
 from pytest_paddle_mt.engines.native import NativeEngine
@@ -41,7 +41,7 @@ def measured(directory: Path, quick: bool) -> tuple[GilState, dict[str, npt.NDAr
     """The GIL's state, ln QPS by engine and thread count, and how many windows that was."""
     blocks, window_s = (QUICK_BLOCKS, 0.05) if quick else (BLOCKS, WINDOW_S)
     plan = WindowPlan(window_s=window_s, min_queries=2, warmup_s=0.05, warmup_queries=2)
-    pool, inputs = mobilenet_v1(directory)
+    pool, inputs = (tiny_mlp if quick else mobilenet_v1)(directory)
     with pool:
         workload = Workload(pool=pool, inputs=[inputs], query=None, synthetic=None, seed=0)
         sessions: dict[str, EngineSession] = {
@@ -99,7 +99,8 @@ def main() -> int:
     load = load_average()
     with tempfile.TemporaryDirectory() as directory:
         state, logarithms, n = measured(Path(directory), quick)
-    title = f"MobileNetV1 through the native engine and on Python threads; Predictor.run() and the GIL: {state}"
+    model = "A tiny MLP" if quick else "MobileNetV1"
+    title = f"{model} through the native engine and on Python threads; Predictor.run() and the GIL: {state}"
     return report(title, figures_of(state, logarithms, n), quick=quick, load_before=load)
 
 

@@ -72,6 +72,8 @@ CASES = (
     Case(name="MobileNetV1", make=mobilenet_v1, target=0.99, processes=12, blocks=8, window_s=0.3, warm_up_s=0.05),
     Case(name="tiny MLP, oneDNN off", make=tiny_mlp, target=0.97, processes=6, blocks=16, window_s=0.1, warm_up_s=0.02),
 )
+#: What ``--quick`` measures.
+QUICK_CASES = CASES[-1:]
 THREADS = (1, 2)
 
 
@@ -260,6 +262,7 @@ def main() -> int:
     figures = [
         figure_of(sized(case, quick), threads, shares)
         for index, case in enumerate(CASES)
+        if not quick or case in QUICK_CASES
         for threads, shares in zip(
             THREADS, in_fresh_processes(index, 1 if quick else case.processes, quick), strict=True
         )

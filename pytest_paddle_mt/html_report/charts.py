@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 Sweep = dict[str, Any]  #: A sweep of the results file.
 
 _SERIES = 6  #: More series than this are not told apart in a small chart.
+_MOST_ROOM = 1.5  #: An interval may widen an axis by this factor; one that is wider leaves the chart.
 _MOST_DOTS = 600  #: Of a timeline; beyond it neighbours are drawn as one, the slowest of them.
 _CORRECTED = 0.75  #: Beyond this share lost to other work a window is not corrected further.
 
@@ -47,7 +48,7 @@ def throughput(sweep: Sweep) -> Figure | None:
     single = next((point["qps"] for point in points if point["threads"] == 1), None)
     limits = _limits(sweep)
     other = (sweep.get("against") or {}).get("points", [])
-    shown = [*(_high(point) for point in [*points, *other])]
+    shown = _room([point["qps"] for point in [*points, *other]], [point.get("qps_ci") for point in [*points, *other]])
     shown += [qps for part in limits for _, qps in part]
     until = sweep.get("linear_until") or min(threads[-1], 2)
     if single is not None:
@@ -70,7 +71,8 @@ def throughput(sweep: Sweep) -> Figure | None:
     chart.dots(bad, svg.RED, "failed" if bad else None, size=11)
     return Figure(
         key="qps", title="Throughput",
-        note="Bars are confidence intervals. Below the dotted limit a thread count fails.", svg=chart.svg(),
+        note="Bars are confidence intervals, cut where they leave the chart. Below the limit a thread count fails.",
+        svg=chart.svg(),
     )  # fmt: skip
 
 
@@ -108,7 +110,7 @@ def ratio(sweep: Sweep) -> Figure | None:
     ratios = against["ratios"]
     limit = 1 / (1 + against["max_drift"])
     intervals = [(one["threads"], *one["qps_ci"]) for one in ratios if one.get("qps_ci")]
-    shown = [1.0, limit, *(one["qps"] for one in ratios), *(edge for _, *edges in intervals for edge in edges)]
+    shown = [1.0, limit, *_room([one["qps"] for one in ratios], [edges for _, *edges in intervals])]
     threads = [one["threads"] for one in ratios]
     this, other = against["names"]
     chart = svg.Chart(
@@ -326,9 +328,10 @@ def _defined(points: list[Any], group: str, name: str) -> list[svg.Place]:
     return [(point["threads"], point[group][name]) for point in points if point[group].get(name) is not None]
 
 
-def _high(point: Any) -> float:
-    highest: float = max(point["qps"], *(point.get("qps_ci") or [0.0]))
-    return highest
+def _room(values: list[float], intervals: list[Any]) -> list[float]:
+    """What an axis needs room for: the values, and of their intervals what does not dwarf them."""
+    lowest, highest = min(values) / _MOST_ROOM, max(values) * _MOST_ROOM
+    return [*values, *(min(max(edge, lowest), highest) for edges in intervals if edges for edge in edges)]
 
 
 def _described(points: list[Any], name: str, unit: str) -> str:

@@ -105,13 +105,12 @@ class Chart:
             self._add(lambda: "".join(f"M{self._at(place)}h0" for place in places), looks)
 
     def intervals(self, intervals: Sequence[tuple[float, float, float]], colour: str) -> None:
-        """An upright bar with caps from ``low`` to ``high`` at each ``x``: ``(x, low, high)``."""
+        """An upright bar from ``low`` to ``high`` at each ``x``: ``(x, low, high)``; an end in the chart has a cap."""
 
         def path() -> str:
-            return "".join(
-                f"M{self._at((x, low), -5)}h10M{self._at((x, low))}L{self._at((x, high))}M{self._at((x, high), -5)}h10"
-                for x, low, high in intervals
-            )
+            bars = [f"M{self._at((x, low))}L{self._at((x, high))}" for x, low, high in intervals]
+            ends = [(x, end) for x, *both in intervals for end in both if self._y.low <= end <= self._y.high]
+            return "".join([*bars, *(f"M{self._at(end, -5)}h10" for end in ends)])
 
         if intervals:
             self._add(path, {"stroke": colour, "stroke-width": "1.5"})

@@ -213,6 +213,14 @@ def test_every_status_is_a_word_and_not_only_a_colour(status):
     assert f"1 {status.replace('_', ' ')}" in text_of(tree)
 
 
+def test_an_interval_that_dwarfs_the_figures_leaves_the_chart_and_does_not_flatten_it():
+    swept = sweep()
+    swept["points"][-1]["qps_ci"] = [0.008, 277_000.0]
+    chart = charts(page({"x": document(swept)}))["sweep-1-qps"]
+    ticks = [float(text.replace(",", "")) for text in chart.itertext() if re.fullmatch(r"[\d,.]+", text)]
+    assert max(ticks) < 3 * max(point["qps"] for point in swept["points"])
+
+
 @pytest.mark.parametrize("qps", [{1: 1e-9}, {1: 5e7, 64: 5e7}, {1: 1.0, 2: 0.0}, {n: 10.0 * n for n in range(1, 65)}])
 def test_charts_of_extreme_figures_are_charts(qps):
     extreme = sweep(qps={n: value or 1e-300 for n, value in qps.items()}, measured_rounds=2)
