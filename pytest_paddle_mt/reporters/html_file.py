@@ -8,8 +8,7 @@ from __future__ import annotations
 import datetime
 from typing import TYPE_CHECKING, Any
 
-from pytest_paddle_mt.files import write_atomically
-from pytest_paddle_mt.units import counted
+from pytest_paddle_mt.reporters.session_file import SessionFile
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -40,32 +39,23 @@ class HtmlReporter:
         entry: Callable[[Sweep, Measured], Entry],
         document: Callable[[Sequence[Entry], datetime.datetime], dict[str, Any]],
     ) -> None:
-        self._path, self._entry, self._document = path, entry, document
+        self._entry, self._document = entry, document
         self._created = datetime.datetime.now(datetime.timezone.utc)
-        self._entries: dict[str, Entry] = {}
-        self._written = 0  #: How many sweeps the file contains.
+        self._file: SessionFile[Entry] = SessionFile(path, "--paddle-html", self._page)
 
     def sweep_finished(self, finished: Finished) -> None:
-        """Write the page with every sweep so far; an earlier attempt of the same test is replaced.
+        """Write the page with every sweep so far.
 
         Raises:
             OSError: it cannot be written, and contains what it did before. The next sweep is written with this one.
         """
-        from pytest_paddle_mt.html_report import page
-
-        self._entries[finished.sweep.nodeid] = self._entry(finished.sweep, finished.measured)
-        text = page({"this run": self._document([*self._entries.values()], self._created)})
-        try:
-            write_atomically(self._path, text)
-        except OSError as error:
-            raise OSError(
-                f"{self._path} could not be written: {error.strerror or error}; it contains {self._written} of "
-                f"{counted(len(self._entries), 'sweep')} of this session. Check free space and permissions there, or "
-                "give another file with --paddle-html"
-            ) from error
-        self._written = len(self._entries)
+        self._file.add(finished.sweep.nodeid, self._entry(finished.sweep, finished.measured))
 
     def session_finished(self, sweeps: Sequence[Sweep], terminal: pytest.TerminalReporter) -> None:
-        """Print where the page is; where sweeps are missing in it, the session prints why."""
-        if self._written == len(self._entries):
-            terminal.write_line(f"paddle-mt: report of {counted(self._written, 'sweep')} in {self._path}")
+        """Print where the page is."""
+        self._file.tell("report", terminal)
+
+    def _page(self, entries: list[Entry]) -> str:
+        from pytest_paddle_mt.html_report import page
+
+        return page({"this run": self._document(entries, self._created)})

@@ -11,10 +11,10 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from pytest_paddle_mt import __version__
-from pytest_paddle_mt.files import write_atomically
 from pytest_paddle_mt.machine.facts import describe_environment
+from pytest_paddle_mt.reporters.session_file import SessionFile
 from pytest_paddle_mt.statistics import latency, validity
-from pytest_paddle_mt.units import counted, ms, seconds
+from pytest_paddle_mt.units import ms, seconds
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -53,34 +53,23 @@ class JsonReporter:
     name = "json"
 
     def __init__(self, path: Path) -> None:
-        self._path = path
         self._created = datetime.datetime.now(datetime.timezone.utc)
-        self._entries: dict[str, dict[str, Any]] = {}
-        self._written = 0  #: How many sweeps the file contains.
+        self._file: SessionFile[dict[str, Any]] = SessionFile(path, "--paddle-json", self._text)
 
     def sweep_finished(self, finished: Finished) -> None:
-        """Write the file with every sweep so far; an earlier attempt of the same test is replaced.
+        """Write the file with every sweep so far.
 
         Raises:
             OSError: it cannot be written, and contains what it did before. The next sweep is written with this one.
         """
-        self._entries[finished.sweep.nodeid] = entry(finished.sweep, finished.measured)
-        try:
-            write_atomically(
-                self._path, json.dumps(document([*self._entries.values()], self._created), indent=1) + "\n"
-            )
-        except OSError as error:
-            raise OSError(
-                f"{self._path} could not be written: {error.strerror or error}; it contains {self._written} of "
-                f"{counted(len(self._entries), 'sweep')} of this session. Check free space and permissions there, or "
-                "give another file with --paddle-json"
-            ) from error
-        self._written = len(self._entries)
+        self._file.add(finished.sweep.nodeid, entry(finished.sweep, finished.measured))
 
     def session_finished(self, sweeps: Sequence[Sweep], terminal: pytest.TerminalReporter) -> None:
-        """Print where the file is; where sweeps are missing in it, the session prints why."""
-        if self._written == len(self._entries):
-            terminal.write_line(f"paddle-mt: results of {counted(self._written, 'sweep')} in {self._path}")
+        """Print where the file is."""
+        self._file.tell("results", terminal)
+
+    def _text(self, entries: list[dict[str, Any]]) -> str:
+        return json.dumps(document(entries, self._created), indent=1) + "\n"
 
 
 def document(entries: Sequence[dict[str, Any]], created: datetime.datetime) -> dict[str, Any]:

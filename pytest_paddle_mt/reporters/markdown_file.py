@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pytest_paddle_mt.files import write_atomically
 from pytest_paddle_mt.reporters import markdown
-from pytest_paddle_mt.units import counted
+from pytest_paddle_mt.reporters.session_file import SessionFile
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,37 +25,25 @@ class MarkdownReporter:
     name = "markdown"
 
     def __init__(self, path: Path) -> None:
-        self._path = path
-        self._sweeps: dict[str, Sweep] = {}
-        self._written = 0  #: How many sweeps the file contains.
+        self._file: SessionFile[Sweep] = SessionFile(
+            path, "--paddle-markdown", lambda sweeps: markdown.page(sweeps, _COMMENT_MOST)
+        )
 
     def sweep_finished(self, finished: Finished) -> None:
-        """Write the file with every sweep so far; an earlier attempt of the same test is replaced.
+        """Write the file with every sweep so far.
 
         Raises:
             OSError: it cannot be written, and contains what it did before. The next sweep is written with this one.
         """
-        self._sweeps[finished.sweep.nodeid] = finished.sweep
-        self._write(markdown.page([*self._sweeps.values()], _COMMENT_MOST))
-        self._written = len(self._sweeps)
+        self._file.add(finished.sweep.nodeid, finished.sweep)
 
     def session_finished(self, sweeps: Sequence[Sweep], terminal: pytest.TerminalReporter) -> None:
-        """Print where the file is; where sweeps are missing in it, the session prints why."""
-        if self._written == len(self._sweeps):
-            terminal.write_line(f"paddle-mt: Markdown of {counted(self._written, 'sweep')} in {self._path}")
+        """Print where the file is."""
+        self._file.tell("Markdown", terminal)
 
     def not_measured(self, tests: int, reason: str, terminal: pytest.TerminalReporter) -> None:
         """Write that nothing was judged, as under pytest-xdist."""
         try:
-            self._write(markdown.not_measured(tests, reason))
+            self._file.replace(markdown.not_measured(tests, reason))
         except OSError as error:
             terminal.write_line(f"paddle-mt: ERROR: {error}")
-
-    def _write(self, page: str) -> None:
-        try:
-            write_atomically(self._path, page)
-        except OSError as error:
-            raise OSError(
-                f"{self._path} could not be written: {error.strerror or error}. Check free space and permissions "
-                "there, or give another file with --paddle-markdown"
-            ) from error

@@ -13,9 +13,10 @@ import pytest
 
 from pytest_paddle_mt import __version__
 from pytest_paddle_mt.cause import Cause
+from pytest_paddle_mt.files import write_atomically
 from pytest_paddle_mt.records import Interval, ServedInput, Sweep, UniversalScalability
 from pytest_paddle_mt.reporters import Finished
-from pytest_paddle_mt.reporters.json_file import JsonReporter, write_atomically
+from pytest_paddle_mt.reporters.json_file import JsonReporter
 from pytest_paddle_mt.statistics import latency
 from pytest_paddle_mt.testing import window
 from tests.builders import (
@@ -297,6 +298,7 @@ def test_a_file_that_cannot_be_written_is_an_error_with_its_name_and_claims_noth
     with pytest.raises(OSError, match="could not be written: No space left") as caught:
         reporter.sweep_finished(finished(sweep(nodeid="test_x.py::test_2")))
     assert "it contains 1 of 2 sweeps of this session. Check free space and permissions there" in str(caught.value)
+    assert str(caught.value).endswith("give another file with --paddle-json")
     reporter.session_finished([], terminal)
     assert terminal.lines == []
 
