@@ -291,60 +291,7 @@ def print_report(results: Path) -> int:
         if (stored := _stored(results, condition, name))
     ]
     bench_report.print_table([*head, *peers.RULES], rows)
-    print()
-    shown = builds.CONDITIONS[:2]
-    aims = ([aim, *(reached(_Builds(results, one)) for one in shown)] for aim, reached in AIMS.items())
-    bench_report.print_table(["aim, and one-sided 95 % bound", *shown], aims)
     return 0
-
-
-class _Builds:
-    """The stored builds of one condition, by what they must end as."""
-
-    def __init__(self, results: Path, condition: str) -> None:
-        def of(*names: str) -> list[dict[str, Any]]:
-            return [one for name in names for one in _stored(results, condition, name)]
-
-        self.unchanged = of("even", "products", "mobilenet")
-        self.scaling = of("even", "products")
-        self.five_below = of("grows_80")
-        self.twenty_below = of("grows_65")
-
-    def false_alarms(self) -> str:
-        return _at_most(self.unchanged, ("fail",))
-
-    def found(self) -> str:
-        n = len(self.five_below)
-        if not n:
-            return "-"
-        passed, missed = (
-            sum(one["status"] in statuses for one in self.five_below)
-            for statuses in (("pass",), ("pass", "inconclusive"))
-        )
-        return f"{n - missed} of {n} (at least {1 - bench_report.upper_bound(missed, n):.1%}), passed {passed}"
-
-    def passed_twenty_below(self) -> str:
-        return _at_most(self.twenty_below, ("pass",))
-
-    def undecided(self) -> str:
-        return _at_most([*self.scaling, *self.twenty_below], ("inconclusive",))
-
-    def seconds(self) -> str:
-        return bench_report.seconds([one["elapsed_s"] for one in self.scaling if one["status"] == "pass"])
-
-
-def _at_most(stored: Sequence[dict[str, Any]], statuses: Sequence[str]) -> str:
-    return bench_report.at_most(sum(one["status"] in statuses for one in stored), len(stored))
-
-
-#: What the decision procedure must reach, and how that is told.
-AIMS = {
-    "unchanged work (`even`, `products`, `mobilenet`) fails: at most 1 %": _Builds.false_alarms,
-    "5 points below the limit (`grows_80`) fails: at least 95 %; passes in at most 1 %": _Builds.found,
-    "20 points below (`grows_65`) passes: never": _Builds.passed_twenty_below,
-    "clear cases (`even`, `products`, `grows_65`) undecided: at most 5 %, beside a neighbour 25 %": _Builds.undecided,
-    "seconds to a clear pass: at most 30, beside a neighbour 90": _Builds.seconds,
-}
 
 
 def _stored(results: Path, condition: str, name: str) -> list[dict[str, Any]]:

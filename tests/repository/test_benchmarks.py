@@ -295,15 +295,40 @@ def test_the_coverage_of_intervals_is_counted_for_each_noise_and_each_recording(
     assert rows == ["noise", *(kind for kind in kinds for _ in range(4)), "recording", *recordings]
 
 
-def test_runs_of_the_commands_of_the_readme_are_counted_where_every_verdict_is_decided(tmp_path):
-    verdicts = {"1": ["pass", "pass"], "2": ["pass", "inconclusive"], "3": ["pass", "not_comparable"], "4": ["fail"]}
-    for number, statuses in verdicts.items():
-        kept = tmp_path / "quiet" / f"main_job-00{number}.json"
+def test_builds_are_counted_for_each_aim_beside_what_the_first_rule_says_of_their_windows(tmp_path):
+    """Two threads reach 0.9 in every window: clear to both rules. Beside it 0.6 and 1.2: clear to neither."""
+
+    def windows(efficiencies):
+        for index, efficiency in enumerate(efficiencies):
+            for threads, qps in ((1, 10.0), (2, 20.0 * efficiency)):
+                at = {"stage": "sweep", "round": index, "threads": threads, "lost_share": 0.0}
+                yield {**at, "qps": qps, "opened_s": float(index), "window_s": 0.5}
+
+    builds = {
+        "main_job-001": (["pass", "pass"], [0.9] * 6),
+        "main_job-002": (["pass", "inconclusive"], [0.6, 1.2] * 3),
+        "even-001": (["pass"], [0.9] * 6),
+        "grows_65-001": (["fail"], [0.65] * 6),
+        "lock_80-001": (["pass"], [0.9] * 6),
+    }
+    for name, (statuses, efficiencies) in builds.items():
+        kept = tmp_path / "quiet" / f"{name}.json"
         kept.parent.mkdir(exist_ok=True)
-        made = {"verdicts": [{"status": status} for status in statuses], "elapsed_s": 10.0 * int(number)}
+        made = {"verdicts": [{"status": status} for status in statuses], "status": statuses[-1], "elapsed_s": 9.0}
+        points = [{"threads": 1}, {"threads": 2}]
+        made |= {"points": points, "windows": list(windows(efficiencies))}
         kept.write_text(json.dumps({"sweeps": [made]}))
-    done = run("verdict/decided", "--results", str(tmp_path), "report")
-    assert "| quiet | main_job | 4 | 75 % (19.4-99.4) | 2 | 1 | 25 | 40 |" in done.stdout, done.stdout + done.stderr
+    done = run("verdict/gate", "--results", str(tmp_path), "report")
+    rows = [line.split(" | ")[1:3] for line in done.stdout.splitlines() if line.startswith("| ")]
+    assert rows[1:] == [
+        ["1 of 2 (at least 2.5%), 9, at most 9 s", "1 of 2 (at least 2.5%)"],
+        ["-", "-"],
+        ["median 6, 95 % within 6, N = 1", "passes 1 of 1 (at least 5.0%)"],
+        ["1 of 2 (at least 2.5%)", "1 of 2 (at least 2.5%)"],
+        ["0 of 3 (at most 63.2%)", "first stage alone: 0 of 3 (at most 63.2%)"],
+        ["-", "-"],
+        ["1 of 2 (at most 97.5%)", "1 of 2 (at most 97.5%)"],
+    ], done.stdout + done.stderr
 
 
 def test_no_recording_is_judged_worse_than_it_was():
