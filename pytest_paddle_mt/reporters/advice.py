@@ -36,7 +36,7 @@ def next_step(sweep: Sweep) -> str:
 
 
 def _limits_said(nodeid: str, limits: Mapping[str, float]) -> str:
-    """Where these limits can be written: at the test, or as options where no Python file has it (``paddle-mt sweep``)."""
+    """Where to write these limits: at the test, or as options of ``paddle-mt sweep``, which has no file of tests."""
     if nodeid.partition("::")[0].endswith(".py"):
         arguments = ", ".join(f"{name}={limit:.2f}" for name, limit in limits.items())
         return f"say so for this test: @pytest.mark.paddle_scaling({arguments})"
