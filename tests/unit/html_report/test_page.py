@@ -139,7 +139,7 @@ def test_twenty_sweeps_of_as_many_rounds_as_there_can_be_take_less_than_a_megaby
 
 def test_verdicts_stand_before_charts_and_figures_the_worst_first(tree):
     first = next(tree.iter("article"))
-    assert [text_of(one) for one in first.iter("h3")][:4] == ["Verdicts", "Why it does not scale", "Charts", "Figures"]
+    assert [text_of(one) for one in first.iter("h3")][:4] == ["Verdicts", "Likely cause", "Charts", "Figures"]
     verdicts = next(one for one in first.iter("ul") if one.get("class") == "verdicts")
     assert [one.get("class") for one in verdicts] == ["fail", "inconclusive"]
     assert "Look for a lock in the model's own operators" in text_of(verdicts)
@@ -181,7 +181,7 @@ def test_the_summary_begins_with_the_answer(swept, answer):
 
 def test_why_it_does_not_scale_stands_above_the_charts_with_what_to_do():
     text = " ".join(text_of(parsed(page({"x": document(failed())}))).split())
-    assert "Likely cause, with 8 threads: a lock: threads waited 62% of the time. What to do: Look for what" in text
+    assert "Likely cause With 8 threads: a lock: threads waited 62% of the time. What to do: Look for what" in text
     assert text.index("Likely cause") < text.index("Charts")
 
 
