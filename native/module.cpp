@@ -13,6 +13,7 @@
 
 #include "clock.h"
 #include "closed_loop.h"
+#include "crash_report.h"
 #include "latency_bins.h"
 #include "paddle_target.h"
 #include "python_objects.h"
@@ -98,6 +99,8 @@ NB_MODULE(_native, m) {
   m.attr("COMPILER") = __VERSION__;
   m.def("latency_bin", &latency_bin, "latency_ns"_a);
   m.def("monotonic_ns", &monotonic_ns);
+  m.def("report_crashes", &report_crashes, "dump"_a, "out"_a, "command"_a);
+  m.def("note_for_crashes", &note_for_crashes, "line"_a);
   m.def("time_calls", &time_calls, "function"_a, "total_ns"_a);
 
   nb::class_<Target>(m, "Target")

@@ -280,7 +280,7 @@ class Point:
 
     threads: int
     qps: float  #: Throughput in queries per second: geometric mean over windows.
-    qps_interval: Interval | None  #: Its confidence interval; None below the rounds that an interval needs.
+    qps_interval: Interval | None  #: Its confidence interval; None where too little is known for one.
     #: Scaling efficiency, QPS(n) / (n QPS(1)), from bracketed rounds; None when no round could be used.
     efficiency: float | None
     #: Its confidence interval; None below the rounds that an interval needs.
@@ -312,7 +312,7 @@ class Ratio:
 
     threads: int
     qps: float  #: Throughput over throughput: geometric mean over rounds.
-    qps_interval: Interval | None  #: Its confidence interval; None below the rounds that an interval needs.
+    qps_interval: Interval | None  #: Its confidence interval; None where too little is known for one.
     p50: float | None  #: Median latency over median latency; None when a sample cannot support one.
     rounds: int  #: Rounds in which this thread count was measured.
 

@@ -123,6 +123,9 @@ def pytest_runtest_protocol(item):
 #: Plugins that have no part in this and take their time at each start.
 _WITHOUT = ("-p", "no:cacheprovider", "-p", "no:hypothesispytest", "-p", "no:anyio", "-p", "no:codspeed")
 
+#: And where each start imports it anew.
+_WITHOUT_APART = (*_WITHOUT, "-p", "no:html", "-p", "no:metadata")
+
 #: Two threads are taken to fit whatever machine runs this; the windows are short.
 _INI = """
 [pytest]
@@ -219,13 +222,13 @@ class Suite:
     def run_apart(self, *arguments: Any) -> pytest.RunResult:
         """Run it in a fresh process, where each thread has a core; otherwise like ``run``."""
         return self.pytester.runpytest_subprocess(
-            *_WITHOUT, "-p", "quiet_machine", *_with_reasons(arguments), *arguments
+            *_WITHOUT_APART, "-p", "quiet_machine", *_with_reasons(arguments), *arguments
         )
 
     def run_forked(self, *arguments: Any, forks: int = 1) -> pytest.RunResult:
         """Run it in a fresh process with so many forks; nothing of them may be left."""
         result = self.pytester.runpytest_subprocess(
-            *_WITHOUT, f"--paddle-forks={forks}", *_with_reasons(arguments), *arguments
+            *_WITHOUT_APART, f"--paddle-forks={forks}", *_with_reasons(arguments), *arguments
         )
         assert self.processes() == []
         assert [path.name for path in self.temporary.iterdir() if "paddle" in path.name] == []
@@ -234,7 +237,7 @@ class Suite:
     def start(self, *arguments: str, forks: int = 2) -> subprocess.Popen[bytes]:
         """Start it with so many forks, in a session of its own."""
         return self.pytester.popen(
-            [sys.executable, "-m", "pytest", *_WITHOUT, f"--paddle-forks={forks}", *arguments],
+            [sys.executable, "-m", "pytest", *_WITHOUT_APART, f"--paddle-forks={forks}", *arguments],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

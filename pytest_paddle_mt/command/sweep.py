@@ -10,6 +10,7 @@ import importlib.util
 import os
 import sys
 import tempfile
+from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,7 @@ import pytest
 
 from pytest_paddle_mt.command.named_model import model_of, params_of
 from pytest_paddle_mt.errors import PaddleMtError, UsageError
+from pytest_paddle_mt.plugin.options import OPTIONS
 from pytest_paddle_mt.predictors.model_files import check_files
 
 if TYPE_CHECKING:
@@ -131,7 +133,18 @@ def _read(words: Sequence[str]) -> tuple[list[str], dict[str, tuple[int, ...]], 
         given, options = parser.parse_known_args(list(words[first_option:]))
     except argparse.ArgumentError:
         raise UsageError("--shape has no value; write --shape NAME=1,3,48,320") from None
+    _refuse_misspelt(options)
     return paths, dict(map(_shape, given.shape)), options
+
+
+def _refuse_misspelt(words: Sequence[str]) -> None:
+    """Refuse an option that is nearly one of ours; pytest would only print that it does not know it."""
+    known = [option.name for option in OPTIONS]
+    for word in words:
+        name = word.partition("=")[0]
+        close = get_close_matches(name, known, n=1, cutoff=0.85)
+        if name.startswith("--paddle-") and name not in known and close:
+            raise UsageError(f"there is no option {name}; did you mean {close[0]}?")
 
 
 def _shape(written: str) -> tuple[str, tuple[int, ...]]:

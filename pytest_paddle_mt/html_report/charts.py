@@ -71,7 +71,8 @@ def throughput(sweep: Sweep) -> Figure | None:
     chart.dots(bad, svg.RED, "failed" if bad else None, size=11)
     return Figure(
         key="qps", title="Throughput",
-        note="Bars are confidence intervals, cut where they leave the chart. Below the limit a thread count fails.",
+        note="Bars are confidence intervals; without one, too few rounds were measured. Below the limit a thread "
+        "count fails.",
         svg=chart.svg(),
     )  # fmt: skip
 

@@ -29,7 +29,7 @@ DASHED, DOTTED = "6 4", "2 3"
 _FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif"
 _SIZE = 13.5  #: Of the letters.
 _LETTER = 0.56 * _SIZE  #: Mean width of a letter.
-_LEFT, _RIGHT, _BOTTOM, _LINE = 58, 14, 46, 20
+_LEFT, _RIGHT, _BOTTOM, _LINE = 68, 14, 46, 20
 _TICKS = 5  #: About so many marks on an axis.
 
 

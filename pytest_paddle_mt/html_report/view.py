@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from pytest_paddle_mt.cause import CAUSE_ADVICE, CAUSE_NAMES
 from pytest_paddle_mt.html_report.charts import round_efficiencies, slowest_queries
 from pytest_paddle_mt.html_report.words import DASH, STATUS_WORDS, fixed, number
 from pytest_paddle_mt.records import STATUSES_WORST_FIRST
@@ -25,7 +26,9 @@ def view(sweep: Sweep, anchor: str, figures: Sequence[Figure]) -> dict[str, Any]
         "nodeid": sweep["nodeid"],
         "engine": sweep["engine"],
         "status": _status(sweep["status"]),
+        "answer": answer(sweep),
         "summary": summary(sweep),
+        "cause": _cause(sweep),
         "verdicts": sorted(
             ({**verdict, "status": _status(verdict["status"])} for verdict in sweep["verdicts"]),
             key=lambda verdict: verdict["status"]["rank"],
@@ -50,6 +53,36 @@ def totals(sweeps: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     found = [sweep["status"] for sweep in sweeps]
     unique = sorted({status["key"]: status for status in found}.values(), key=lambda status: status["rank"])
     return [{**status, "count": sum(one["key"] == status["key"] for one in found)} for status in unique]
+
+
+def answer(sweep: Sweep) -> str:
+    """Whether the model scales, and where it stops; empty where that was not judged."""
+    linear = [one for one in sweep["verdicts"] if one["check"] == "linear"]
+    if not linear:
+        return ""
+    worst = next((one for one in STATUSES_WORST_FIRST if one in {verdict["status"] for verdict in linear}), None)
+    if worst == "fail":
+        bad = min((one for one in linear if one["status"] == "fail"), key=lambda one: one.get("threads") or 0)
+        threads, observed, limit = bad.get("threads") or 0, bad.get("observed"), bad.get("limit")
+        text = f"It does not scale to {counted(threads, 'thread')}"
+        if observed is None or limit is None:
+            return f"{text}."
+        below = [one for one in sweep["points"] if 1 < one["threads"] < threads and (one["efficiency"] or 0) >= limit]
+        still = f" With {counted(below[-1]['threads'], 'thread')} it still does." if below else ""
+        return f"{text}: its efficiency is {fixed(observed)}, and the limit {fixed(limit)}.{still}"
+    if worst == "pass":
+        until = counted(max(one.get("threads") or 0 for one in linear), "thread")
+        return f"It scales, up to {until}." + ("" if sweep["status"] == "pass" else " Another check has more to say.")
+    return "Whether it scales is not decided: these figures are no verdict on the model."
+
+
+def _cause(sweep: Sweep) -> dict[str, Any] | None:
+    """Why it does not scale, as far as that is known, and what to do about it."""
+    cause = sweep.get("cause")
+    if not cause:
+        return None
+    kind = cause["kind"]
+    return {**cause, "name": CAUSE_NAMES.get(kind, kind), "advice": CAUSE_ADVICE.get(kind, "")}
 
 
 def summary(sweep: Sweep) -> str:

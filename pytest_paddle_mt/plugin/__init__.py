@@ -67,6 +67,7 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, Any, Any]:
 @pytest.hookimpl(tryfirst=True)
 def pytest_sessionfinish(session: pytest.Session) -> None:
     registration.fail_unwritten(session)
+    registration.show_tables_once(session)
 
 
 @pytest.hookimpl(tryfirst=True)

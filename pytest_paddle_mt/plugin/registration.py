@@ -120,6 +120,15 @@ def fail_unwritten(session: pytest.Session) -> None:
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 
+def show_tables_once(session: pytest.Session) -> None:
+    """Leave the tables of failed tests to the summary, which no other reporter of the failures has."""
+    terminal = session.config.pluginmanager.get_plugin("terminalreporter")
+    if terminal is not None and session_of(session.config).finished:
+        from pytest_paddle_mt.plugin.summary import show_tables_once
+
+        show_tables_once(session_of(session.config), terminal)
+
+
 def built_in_engines() -> Sequence[Engine]:
     """Our own engines."""
     from pytest_paddle_mt import engines

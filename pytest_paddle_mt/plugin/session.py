@@ -65,11 +65,12 @@ class Session:
 
         return self.config.stash.get(SERVER, None)
 
-    def take_crash_signals_back(self) -> None:
-        """Let pytest's faulthandler print the stacks of a crash again: importing Paddle took the signals over."""
+    def report_crashes(self) -> None:
+        """Let a crash of this process print a short report; that of a fork is up to its parent."""
         from pytest_paddle_mt.workers import in_process
 
-        in_process.take_crash_signals_back(self.config)
+        if self.server is None:
+            in_process.report_crashes(self.config)
 
     def settings(self, item: pytest.Item | None = None) -> Settings:
         """The settings of one test, or of the session.

@@ -31,6 +31,20 @@ def write_summary(session: Session, terminal: pytest.TerminalReporter) -> None:
             _write_unused_baselines(session.used_ledger, session.config, terminal)
 
 
+def show_tables_once(session: Session, terminal: pytest.TerminalReporter) -> None:
+    """Take the tables out of what the section FAILURES is going to print: the summary below it has them.
+
+    JUnit files, pytest-html and the like have taken the whole text of a failure when its test ended.
+    """
+    from pytest_paddle_mt.reporters.terminal import table
+
+    tables = {item.nodeid: "\n".join(["", *table(sweep), ""]) for item, sweep in session.finished}
+    for report in terminal.getreports("failed"):
+        printed = getattr(getattr(report.longrepr, "reprtraceback", None), "reprentries", [])
+        for entry in printed if report.nodeid in tables else []:
+            entry.lines = "\n".join(entry.lines).replace(tables[report.nodeid], "").split("\n")
+
+
 def _write_smoke_runs(session: Session, terminal: pytest.TerminalReporter) -> None:
     """Under pytest-xdist other processes ran the tests: only their reports arrive here."""
     skipped = [report.longrepr for report in terminal.getreports("skipped")]

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 from pytest_paddle_mt.checks import against, drift
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from pytest_paddle_mt.records import Sweep
 
 #: Between what failed and the limit that is offered instead: the next run will not measure quite the same.
@@ -19,21 +21,27 @@ def next_step(sweep: Sweep) -> str:
     for verdict in sweep.verdicts:
         if verdict.status == "fail" and verdict.observed is not None:
             worst[verdict.check] = min(verdict.observed, worst.get(verdict.check, verdict.observed))
-    arguments = []
+    limits = {}
     if "linear" in worst:
-        arguments.append(f"min_efficiency={max(0.01, worst['linear'] - _SPARE):.2f}")
+        limits["min_efficiency"] = max(0.01, worst["linear"] - _SPARE)
     if "collapse" in worst:
-        arguments.append(f"max_collapse={min(0.99, 1 - worst['collapse'] + _SPARE):.2f}")
-    ways = []
-    if arguments:
-        mark = f"@pytest.mark.paddle_scaling({', '.join(arguments)})"
-        ways.append(f"if the model can do no better, say so for this test: {mark}")
+        limits["max_collapse"] = min(0.99, 1 - worst["collapse"] + _SPARE)
+    ways = [f"if the model can do no better, {_limits_said(sweep.nodeid, limits)}"] if limits else []
     if drift.NAME in worst:
         ways.append("if these figures are meant, accept them with --paddle-baseline-update")
     if against.NAME in worst:
         margin = 1 / worst[against.NAME] - 1 + _SPARE
         ways.append(f"if it is meant to take longer, allow that for this run: --paddle-max-drift={margin:.2f}")
     return f"Remove the cause or, {'; '.join(ways)}" if ways else "Remove the cause"
+
+
+def _limits_said(nodeid: str, limits: Mapping[str, float]) -> str:
+    """Where to write these limits: at the test, or as options of ``paddle-mt sweep``, which has no file of tests."""
+    if nodeid.partition("::")[0].endswith(".py"):
+        arguments = ", ".join(f"{name}={limit:.2f}" for name, limit in limits.items())
+        return f"say so for this test: @pytest.mark.paddle_scaling({arguments})"
+    options = " ".join(f"--paddle-{name.replace('_', '-')}={limit:.2f}" for name, limit in limits.items())
+    return f"say so for this model: {options}"
 
 
 def why_or_next(sweep: Sweep) -> str | None:

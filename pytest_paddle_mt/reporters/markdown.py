@@ -105,8 +105,8 @@ class _Page:
 
 
 def _row(sweep: Sweep) -> str:
-    step = why_or_next(sweep)
-    below = "" if step is None else f"<br>{escaped(step, 500)}"
+    said = [why_or_next(sweep), None if sweep.cause is None else sweep.cause.line]
+    below = "".join(f"<br>{escaped(one, 500)}" for one in said if one is not None)
     return f"| {_icon(sweep)} | {code(sweep.nodeid)} | {escaped(headline.headline(sweep))}{below} |\n"
 
 

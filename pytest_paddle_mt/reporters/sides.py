@@ -64,7 +64,7 @@ def _rows(sweep: Sweep, against: Against) -> Iterator[str]:
 
 def _ratio(ratio: Ratio) -> str:
     interval = ratio.qps_interval
-    span = "" if interval is None else f" ({_three(interval.low)}-{_three(interval.high)})"
+    span = " (unknown)" if interval is None else f" ({_three(interval.low)}-{_three(interval.high)})"
     return f"{_three(ratio.qps)}{span}"
 
 

@@ -12,6 +12,7 @@ import numpy as np
 
 from pytest_paddle_mt.records import Interval, Ratio, Round
 from pytest_paddle_mt.statistics import intervals, scaling
+from pytest_paddle_mt.statistics.points import shown_interval
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -73,10 +74,11 @@ def ratio(
     if not len(log_ratios):
         return None
     this_ns, other_ns = p50_ns
+    observed = float(np.exp(log_ratios.mean()))
     return Ratio(
         threads=threads,
-        qps=float(np.exp(log_ratios.mean())),
-        qps_interval=ratio_interval(log_ratios, confidence),
+        qps=observed,
+        qps_interval=shown_interval(observed, ratio_interval(log_ratios, confidence)),
         p50=None if this_ns is None or other_ns is None else this_ns / other_ns,
         rounds=len(log_ratios),
     )

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
     from pytest_paddle_mt.records import Cpu, Latencies, Round, UniversalScalability, Visit
 
+_WIDEST = 2.0  #: An interval that reaches further than this factor from its figure shows only that too little is known.
+
 
 def points_of(rounds: Sequence[Round], thread_counts: Sequence[int], cpu: Cpu, confidence: float) -> tuple[Point, ...]:
     """One point per thread count. Rounds that were set aside are counted, and left out of everything else.
@@ -57,6 +59,15 @@ def credited(rounds: Sequence[Round], cpu: Cpu) -> Callable[[Visit], float]:
     return lambda visit: visit.window.qps if visit.window.threads in doubtful else validity.qps(visit.window, cpu)
 
 
+def shown_interval(figure: float, interval: Interval | None) -> Interval | None:
+    """The interval of a figure that is shown and not judged; None where it is wider than a factor of 2 either way.
+
+    The logarithms of few rounds, one of which was disturbed, have intervals such as 0.008 to 277,000 queries a second.
+    """
+    known = interval is not None and interval.low * _WIDEST >= figure and interval.high <= _WIDEST * figure
+    return interval if known else None
+
+
 def universal_scalability(measured: Sequence[Point]) -> UniversalScalability | None:
     """Fit of the Universal Scalability Law to the points; None below three thread counts."""
     return scaling.universal_scalability(
@@ -80,7 +91,7 @@ def _point(rounds: Sequence[Round], threads: int, cpu: Cpu, confidence: float) -
     return Point(
         threads=threads,
         qps=qps,
-        qps_interval=scaling.geometric_mean_interval(qps_of_rounds, confidence),
+        qps_interval=shown_interval(qps, scaling.geometric_mean_interval(qps_of_rounds, confidence)),
         efficiency=1.0 if threads == 1 else efficiency,
         efficiency_interval=None if threads == 1 else efficiency_interval,
         latency=latency.summary(pooled),

@@ -237,7 +237,7 @@ class ConcurrentRunner:
             raise GateFailure(failure(sweep))
 
     def _begin(self) -> None:
-        """Refuse a call from a wrong place or a second one, and let crashes print stacks."""
+        """Refuse a call from a wrong place or a second one, and let a crash print a report."""
         if threading.current_thread() is not threading.main_thread():
             raise UsageError(
                 f"concurrent_runner was called from thread {threading.current_thread().name!r}; it starts threads of "
@@ -249,7 +249,7 @@ class ConcurrentRunner:
                 "parametrise this one"
             )
         self._called = True
-        self._session.take_crash_signals_back()
+        self._session.report_crashes()
 
     def _sides(self, names: tuple[str, str], described: tuple[str, str], notes: Sequence[str], engine: Engine) -> Sides:
         settings = self._settings

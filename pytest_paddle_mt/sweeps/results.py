@@ -131,7 +131,7 @@ class ComparisonResult(SweepResult):
         return self._ratio(threads).qps
 
     def ratio_interval(self, threads: int) -> Interval | None:
-        """Confidence interval of ``ratio``; None below the rounds that an interval needs.
+        """Confidence interval of ``ratio``; None below four rounds, or where it is wider than a factor of 2 either way.
 
         Raises:
             UsageError: that thread count was not measured.

@@ -1,12 +1,21 @@
-"""Measures in this process by a direct call."""
+"""Measures in this process by a direct call, and reports a crash of it."""
 
 from __future__ import annotations
 
+import contextlib
 import faulthandler
+import functools
+import os
 import sys
 from typing import TYPE_CHECKING
 
+from pytest_paddle_mt import _native
+from pytest_paddle_mt.units import counted, printable
+from pytest_paddle_mt.workers import stacks
+
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     import pytest
 
     from pytest_paddle_mt.engines import EngineSession
@@ -23,26 +32,50 @@ class InProcessWorker:
 
     def prepare(self, threads: int) -> None:
         """Make everything that windows of up to ``threads`` threads need."""
-        self._session.prepare(threads)
+        with _noted("prepared", threads):
+            self._session.prepare(threads)
 
     def measure(self, threads: int, plan: WindowPlan) -> Window:
         """Measure one window."""
-        return self._session.measure(threads, plan)
+        with _noted("measured", threads):
+            return self._session.measure(threads, plan)
 
     def close(self) -> None:
         """Stop every thread."""
         self._session.close()
 
 
-def take_crash_signals_back(config: pytest.Config) -> None:
-    """Let pytest's faulthandler print the stacks of a crash again: importing Paddle took the signals over.
+def report_crashes(config: pytest.Config) -> None:
+    """Let a crash of this process print its signal, the test, and of the stacks what is the user's; once.
 
-    What Paddle prints in its place goes to the captured standard error, which ends with the process. Does nothing where
-    faulthandler is off (``-p no:faulthandler``), or before Paddle was imported.
+    Python's faulthandler writes the stacks of all threads into memory, and the native module has them shortened before
+    it passes the signal on. Importing Paddle took the signals over; what it prints then goes to the captured standard
+    error, which ends with the process. Does nothing where pytest's faulthandler is off (``-p no:faulthandler``).
     """
     plugin = config.pluginmanager.get_plugin("faulthandler")
     key = getattr(plugin, "fault_handler_stderr_fd_key", None)  # pytest has no public name for that file
-    file = None if key is None else config.stash.get(key, None)
-    if file is not None and "paddle" in sys.modules:
+    out = None if key is None else config.stash.get(key, None)
+    if out is not None:
         faulthandler.disable()
-        faulthandler.enable(file=file)
+        _native.report_crashes(_dump(), out, [sys.executable, "-I", "-S", stacks.__file__])
+        faulthandler.enable(file=_dump())
+
+
+@functools.cache
+def _dump() -> int:
+    """A file in memory, for the stacks of a crash."""
+    return os.memfd_create("paddle-mt-stacks")
+
+
+@contextlib.contextmanager
+def _noted(doing: str, threads: int) -> Iterator[None]:
+    """Let the report of a crash say which test it was, and what that did."""
+    test = os.environ.get("PYTEST_CURRENT_TEST", "a test").rsplit(" (", 1)[0]
+    _native.note_for_crashes(
+        printable(f"paddle-mt: {test} crashed while it {doing} {counted(threads, 'thread')}")
+        + "\n--paddle-forks=1 measures in another process, whose crash ends this test alone.\n"
+    )
+    try:
+        yield
+    finally:
+        _native.note_for_crashes("")

@@ -1,8 +1,12 @@
-"""Shortens the stacks that faulthandler prints to what their reader can act on. Pure functions."""
+"""Shortens the stacks that faulthandler prints to what their reader can act on.
+
+Pure functions; as a program, it shortens its input. Its imports are Python's own, so that a crashed process can run it.
+"""
 
 from __future__ import annotations
 
 import re
+import sys
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -12,7 +16,7 @@ _THREAD = re.compile(r"(Current thread|Thread) 0x[0-9a-f]+\b.*:$")
 _FRAME = re.compile(r'  File "(?P<path>.*)", line (?:\d+|\?\?\?) in .*$')
 #: Frames of pytest, of its plugins, of this one, and of what starts Python.
 _MACHINERY = re.compile(
-    r"/(_pytest|pluggy|pytest_paddle_mt)/|-packages/(pytest\w*|xdist|execnet)(/|\.py$)|/runpy\.py$|^<(string|frozen)"
+    r"/(_pytest|pluggy|pytest_paddle_mt)/|-packages/(pytest\w*|xdist|execnet)(/|\.py$)|/runpy\.py$|/bin/(pytest|py\.test|paddle-mt)$|^<(string|frozen)"
 )
 _LIBRARY = re.compile(r"/python3\.\d+/(?!site-packages/)")
 _HEAD = 2  #: The frames nearest to what happened are kept, whoever they belong to.
@@ -73,3 +77,7 @@ def _left_out(frames: int) -> list[str]:
 
 def _between(lines: list[str]) -> list[str]:
     return [line for line in lines if line.strip() and not line.startswith("Extension modules: ")]
+
+
+if __name__ == "__main__":
+    sys.stdout.write(shortened(sys.stdin.buffer.read().decode(errors="replace")) + "\n")

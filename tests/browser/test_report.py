@@ -100,6 +100,8 @@ def show(browser: Any, url: str, *, width: int = 1200, dark: bool = False) -> No
     browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [scheme]})
     browser.get_log("browser")  # what was printed before
     browser.get(url)
+    complete = "return document.readyState == 'complete'"  # on a busy machine the driver may be early
+    webdriver.support.ui.WebDriverWait(browser, 60).until(lambda _: browser.execute_script(complete))
 
 
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])

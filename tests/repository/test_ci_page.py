@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import textwrap
@@ -13,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from pytest_paddle_mt.reporters import Finished, markdown
-from pytest_paddle_mt.reporters.json_file import JsonReporter
+from pytest_paddle_mt.reporters.export_file import ExportReporter
 from tests.builders import measured, sweep, verdict
 
 PAGE = (Path(__file__).parents[2] / "docs" / "ci.md").read_text(encoding="utf-8")
@@ -75,14 +76,16 @@ def test_a_comment_is_made_once_there_is_something_to_act_on_and_then_kept_up_to
     assert post(comments, one) == asked
 
 
-def test_the_metrics_report_of_gitlab_has_the_throughput_of_each_thread_count(tmp_path):
-    nodeid = 'test_x.py::test_a["\\]'
-    JsonReporter(tmp_path / "results.json").sweep_finished(
-        Finished(sweep=sweep(nodeid=nodeid), measured=measured(), item=None, benchmark=None)
+def test_gitlab_reads_the_throughput_of_each_thread_count_in_the_metrics_report(tmp_path):
+    option = re.search(r"--paddle-export=openmetrics:(\S+)", PAGE)
+    assert f"metrics: {option[1]}\n" in PAGE
+    export = ExportReporter("openmetrics", tmp_path / option[1])
+    export.sweep_finished(
+        Finished(sweep=sweep(nodeid='test_x.py::test_a["\\ b]'), measured=measured(), item=None, benchmark=None)
     )
-    commands = textwrap.dedent(re.search(r"after_script:\n    - \|\n((?: {6}.*\n)+)", PAGE).group(1))
-    subprocess.run(["sh", "-e", "-c", commands], cwd=tmp_path, check=True)
-    assert (tmp_path / "metrics.txt").read_text().splitlines() == [
-        r'paddle_mt_qps{test="test_x.py::test_a[\"\\]",threads="1"} 40',
-        r'paddle_mt_qps{test="test_x.py::test_a[\"\\]",threads="2"} 78',
-    ]
+    # GitLab drops what follows a hash sign, splits the rest as a shell does, and takes a name and a value.
+    lines = [shlex.split(line.partition("#")[0]) for line in (tmp_path / option[1]).read_text().splitlines()]
+    values = {name: float(value) for name, value in filter(None, lines)}
+    throughput = {name: value for name, value in values.items() if name.startswith("paddle_mt_throughput{")}
+    assert list(throughput.values()) == [40.0, 78.0]
+    assert all('test=test_x.py::test_a["\\ b]' in name for name in throughput)

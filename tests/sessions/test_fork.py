@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 import signal
 
 import pytest
@@ -245,7 +246,9 @@ def test_a_segmentation_fault_in_a_measuring_thread_is_a_failure_with_the_stacks
     assert "pluggy/" not in printed
 
 
-@pytest.mark.fault("processes", "SIGSEGV without forks", "pytest ends; signal and stacks are printed")
+@pytest.mark.fault(
+    "processes", "SIGSEGV without forks", "pytest ends; test, signal and the user's part of the stacks are printed"
+)
 def test_a_segmentation_fault_in_a_measuring_thread_prints_the_stacks_without_forks_too(forked):
     forked.write(
         """
@@ -257,7 +260,30 @@ def test_a_segmentation_fault_in_a_measuring_thread_prints_the_stacks_without_fo
     )
     result = forked.run_apart("--paddle-engine=synthetic")
     assert result.ret == -signal.SIGSEGV
-    result.stderr.fnmatch_lines(["*Fatal Python error: Segmentation fault*", "*in measure", "*in test_serves"])
+    lines = [line for line in result.errlines if line.strip()]
+    assert lines[:3] == [
+        "paddle-mt: test_it.py::test_serves crashed while it measured 1 thread",
+        "--paddle-forks=1 measures in another process, whose crash ends this test alone.",
+        "Fatal Python error: Segmentation fault",
+    ]
+    assert any(re.search(r"test_it.py., line \d+ in test_serves$", line) for line in lines)
+    assert not [line for line in lines if re.search(r"/(_pytest|pluggy)/|Extension modules", line)]
+    assert len(lines) < 12, "a screen is enough"
+
+
+def test_a_crash_is_reported_whole_where_nothing_can_shorten_it(forked):
+    forked.conftest(
+        """
+        import sys
+        sys.executable = "/nowhere/python"
+
+        def while_measuring(threads):
+            SEGFAULT()
+        """
+    )
+    result = forked.run_apart()
+    assert result.ret == -signal.SIGSEGV
+    result.stderr.fnmatch_lines(["*Fatal Python error: Segmentation fault*", "*_pytest*", "*pluggy*"])
 
 
 @pytest.mark.parametrize("arguments", [(), ("-q",)])

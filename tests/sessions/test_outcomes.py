@@ -52,15 +52,20 @@ def test_a_sweep_that_scales_passes_its_test(suite: Suite):
     assert "1 of 1 sweep gated" in text(result)
 
 
-def test_a_sweep_that_does_not_scale_fails_its_test_with_the_table_and_no_traceback(suite: Suite):
+def test_a_sweep_that_does_not_scale_fails_its_test_with_one_table_and_no_traceback(suite: Suite):
     suite.write(STAYS)
-    result = suite.run()
+    result = suite.run("--junitxml=junit.xml")
     result.assert_outcomes(failed=1)
-    failure = "\n".join(result.outlines).partition("= FAILURES =")[2].partition("paddle thread scaling")[0]
+    failure, _, summary = "\n".join(result.outlines).partition("= FAILURES =")[2].partition("paddle thread scaling")
     assert "linear: scaling efficiency with 2 threads is 0.51" in failure
     assert "below the limit 0.85" in failure
-    assert "threads     QPS  speedup  efficiency" in failure
-    assert re.search(r"^ +2 +41\.0 .* fail$", failure, re.MULTILINE)
+    row = re.compile(r"^ +2 +41\.0 .* fail$", re.MULTILINE)
+    assert not row.search(failure)
+    assert "threads     QPS  speedup  efficiency" in summary
+    assert row.search(summary)
+    junit = ElementTree.parse(suite.path / "junit.xml").getroot().findtext(".//failure")
+    assert row.search(junit), "who reads the file alone has the table, too"
+    assert "repeats the order of the windows" in failure
     for of_a_traceback in ("def test_it", "concurrent_runner(None)", "pytest_paddle_mt/", "Error", "Failed:"):
         assert of_a_traceback not in failure
 

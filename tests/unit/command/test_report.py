@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from pytest_paddle_mt.command import main
+from pytest_paddle_mt.command import USAGE_ERROR, main
 from tests.unit.html_report.samples import document, sweep
 
 
@@ -82,6 +82,27 @@ def test_without_jinja2_it_names_the_extra(results, capsys, monkeypatch):
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     assert main(["report", "results.json", "-o", "report.html"]) == 2
     assert "pip install 'pytest-paddle-mt[report]'" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["swep", "m"], "there is no command 'swep'; did you mean 'sweep'? (see paddle-mt --help)"),
+        (["m.pdmodel"], "there is no command 'm.pdmodel'; did you mean paddle-mt sweep m.pdmodel? (see"),
+        (["x"], "there is no command 'x' (see paddle-mt --help)"),
+        (["report"], "the following arguments are required: RESULTS.json (see paddle-mt report --help)"),
+    ],
+)
+def test_words_that_are_no_command_are_one_line_with_the_next_step(capsys, words, message):
+    with pytest.raises(SystemExit, match="2"):
+        main(words)
+    [line] = capsys.readouterr().err.splitlines()
+    assert message in line
+
+
+def test_without_words_it_prints_its_help_and_is_an_error(capsys):
+    assert main([]) == USAGE_ERROR
+    assert "paddle-mt sweep model/inference.json" in capsys.readouterr().err
 
 
 def test_help_fits_a_screen(capsys):

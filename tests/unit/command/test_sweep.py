@@ -82,6 +82,7 @@ def test_a_model_is_known_by_its_path_from_here_and_by_its_absolute_path_elsewhe
         (["a", "--shape", "x=1,b"], "--shape x=1,b: this is no shape of an input; write --shape NAME=1,3,48,320"),
         (["a", "--shape=1,3"], "--shape 1,3: this is no shape"),
         (["a", "--shape=x=-1,3"], "--shape x=-1,3: this is no shape"),
+        (["a", "--paddle-treads=8"], "there is no option --paddle-treads; did you mean --paddle-threads?"),
         (["nothing.json"], "no model 'nothing.json'"),
         (["b.json", ""], "the model file 'b.json' is not a JSON object"),
         (["a", "b.pdiparams"], "the parameters file 'b.pdiparams' is empty; export the model again"),

@@ -153,6 +153,7 @@ def failed(**changes: Any) -> dict[str, Any]:
             verdict("linear", 8, "fail", 0.85, reason),
             verdict("collapse", 16, "inconclusive", 0.85, "QPS with 16 threads could not be judged"),
         ],
+        "cause": {"kind": "lock", "threads": 8, "text": "threads waited 62% of the time", "figures": {}},
         "baseline": None,
     }
     return sweep(**{**known, **changes})

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import json
 import re
+from pathlib import Path
 from xml.etree import ElementTree
 
 import html5lib
 import pytest
 
+from pytest_paddle_mt.cause import CAUSE_ADVICE, CAUSE_NAMES
 from pytest_paddle_mt.html_report import page
 from pytest_paddle_mt.records import STATUSES_WORST_FIRST
 from tests.unit.html_report.samples import HOSTILE, compared, document, everything, failed, sweep, unmeasured
+
+DOCS = Path(__file__).parents[3] / "docs"
 
 #: Attributes that say how something looks without a style, in SVG 1.1, and those that say where and what it is.
 LOOKS = {
@@ -135,7 +139,7 @@ def test_twenty_sweeps_of_as_many_rounds_as_there_can_be_take_less_than_a_megaby
 
 def test_verdicts_stand_before_charts_and_figures_the_worst_first(tree):
     first = next(tree.iter("article"))
-    assert [text_of(one) for one in first.iter("h3")][:3] == ["Verdicts", "Charts", "Figures"]
+    assert [text_of(one) for one in first.iter("h3")][:4] == ["Verdicts", "Likely cause", "Charts", "Figures"]
     verdicts = next(one for one in first.iter("ul") if one.get("class") == "verdicts")
     assert [one.get("class") for one in verdicts] == ["fail", "inconclusive"]
     assert "Look for a lock in the model's own operators" in text_of(verdicts)
@@ -149,10 +153,44 @@ def test_the_overview_begins_with_what_failed(tree):
 
 def test_the_summary_says_how_far_it_scales(tree):
     first = next(tree.iter("article"))
-    assert next(text_of(one) for one in first.iter("p") if one.get("class") == "summary") == (
-        "One thread serves 24.0 queries per second. 8 threads serve 78.7, 3.28 times as many (41% of the ideal 8). "
+    assert next(text_of(one) for one in first.iter("p") if one.get("class") == "summary").endswith(
+        " One thread serves 24.0 queries per second. 8 threads serve 78.7, 3.28 times as many (41% of the ideal 8). "
         "16 threads serve 66.0, 2.75 times as many. Throughput must grow up to 8 threads (8 usable cores)."
     )
+
+
+@pytest.mark.parametrize(
+    ("swept", "answer"),
+    [
+        (sweep(), "It scales, up to 8 threads."),
+        (
+            failed(),
+            "It does not scale to 8 threads: its efficiency is 0.80, and the limit 0.85. With 2 threads it still",
+        ),
+        (
+            sweep(status="inconclusive", verdicts=[{**sweep()["verdicts"][0], "status": "inconclusive"}]),
+            "Whether it scales is not decided: these figures are no verdict on the model.",
+        ),
+    ],
+    ids=["pass", "fail", "inconclusive"],
+)
+def test_the_summary_begins_with_the_answer(swept, answer):
+    tree = parsed(page({"x": document(swept)}))
+    assert text_of(tree.find(".//p[@class='summary']")).startswith(answer)
+
+
+def test_why_it_does_not_scale_stands_above_the_charts_with_what_to_do():
+    text = " ".join(text_of(parsed(page({"x": document(failed())}))).split())
+    assert "Likely cause With 8 threads: a lock: threads waited 62% of the time. What to do: Look for what" in text
+    assert text.index("Likely cause") < text.index("Charts")
+
+
+def test_what_to_do_about_a_cause_is_what_the_documents_say():
+    rows = re.findall(r"^\| (.+?) \| .+ \| (.+) \|$", (DOCS / "why.md").read_text(encoding="utf-8"), re.MULTILINE)
+    documented = {name: advice.replace("`", "") for name, advice in rows}
+    assert {name: documented.get(name) for name in CAUSE_NAMES.values()} == {
+        name: CAUSE_ADVICE[kind] for kind, name in CAUSE_NAMES.items()
+    }
 
 
 def test_every_figure_of_a_point_stands_in_a_table(tree):

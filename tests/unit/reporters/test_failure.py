@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from pytest_paddle_mt.cause import Cause
+from pytest_paddle_mt.reporters.advice import next_step
 from pytest_paddle_mt.reporters.failure import failure
 from pytest_paddle_mt.reporters.terminal import remarks
 from tests.builders import sweep, verdict
@@ -35,6 +36,14 @@ LONGER = "if it is meant to take longer, allow that for this run: --paddle-max-d
 def test_a_failure_says_what_to_do_about_each_check_that_failed(failed, advice):
     lines = failure(sweep(verdicts=(*failed, verdict()))).splitlines()
     assert lines[: len(failed) + 1] == [*(f"{one.check}: {one.reason}" for one in failed), f"Remove the cause{advice}"]
+
+
+def test_what_the_command_sweeps_has_no_marker_so_the_option_is_named():
+    found = sweep(nodeid="model/inference.json::test_scales[x=1,3]", verdicts=(LINEAR, COLLAPSE))
+    assert next_step(found) == (
+        "Remove the cause or, if the model can do no better, say so for this model: --paddle-min-efficiency=0.56 "
+        "--paddle-max-collapse=0.35"
+    )
 
 
 LOCK = Cause(kind="lock", threads=2, text="threads waited 62% of the time", figures={"waiting_share": 0.62})

@@ -7,6 +7,7 @@ import re
 import pytest
 from markdown_it import MarkdownIt
 
+from pytest_paddle_mt.cause import Cause
 from pytest_paddle_mt.records import Sweep
 from pytest_paddle_mt.reporters import Finished, markdown
 from pytest_paddle_mt.reporters.markdown_file import MarkdownReporter
@@ -90,6 +91,12 @@ def test_the_first_row_is_what_failed_with_what_to_do():
     assert first.startswith("| ❌ fail | <code>test&#95;b</code> | does not scale with 2 threads (efficiency 0.60, ")
     assert "<br>next: remove the cause or" in first
     assert second.endswith("| scales up to 2 threads (efficiency 0.98, limit 0.85) |")
+
+
+def test_the_likely_cause_stands_below_what_failed():
+    lock = Cause(kind="lock", threads=2, text="threads waited 62% of the time")
+    page = markdown.page([sweep(verdicts=(verdict("fail"),), cause=lock)], LIMIT)
+    assert "<br>likely cause: a lock: threads waited 62% of the time |" in page
 
 
 def test_a_page_without_anything_to_act_on_says_so_in_a_comment():

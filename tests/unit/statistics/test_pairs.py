@@ -60,6 +60,11 @@ def test_the_ratio_of_a_comparison_has_its_interval_and_that_of_the_median_laten
     assert (found.p50, found.threads, found.rounds) == (1.5, 2, 6)
 
 
+def test_an_interval_of_a_ratio_wider_than_a_factor_of_two_is_unknown():
+    rounds = paired_rounds({2: 60}, {2: 80}, count=4, ripple=0.9)
+    assert pairs.ratio(rounds, 2, 0.95, (30.0, 20.0)).qps_interval is None
+
+
 @pytest.mark.parametrize("p50_ns", [(None, 20.0), (30.0, None)])
 def test_without_a_median_on_a_side_there_is_no_ratio_of_medians(p50_ns):
     assert pairs.ratio(paired_rounds({2: 60}, {2: 80}), 2, 0.95, p50_ns).p50 is None

@@ -50,6 +50,13 @@ def test_below_four_rounds_there_is_no_interval():
     assert (two.qps_interval, two.efficiency_interval) == (None, None)
 
 
+def test_an_interval_of_throughput_wider_than_a_factor_of_two_is_unknown():
+    one, two = points([round_of({1: qps, 2: 80}, index) for index, qps in enumerate([40, 40, 2, 40])])
+    assert one.qps_interval is None
+    assert two.qps_interval is not None
+    assert two.efficiency_interval is not None, "what is judged is kept as it is"
+
+
 def test_rounds_that_were_set_aside_are_counted_and_left_out():
     rounds = [*rounds_of({1: 40, 2: 80}, count=6), *rounds_of({1: 40, 2: 20}, count=2, at=2, stolen_cores=0.5)]
     _, two = points(rounds)

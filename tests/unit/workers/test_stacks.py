@@ -27,6 +27,7 @@ Thread 0x00007ff69004ab80 (most recent call first):
   File "{SITE}/_pytest/python.py", line 187 in pytest_pyfunc_call
   File "{SITE}/pluggy/_execution.py", line 147 in _multicall
   File "<string>", line 1 in <module>
+  File "/venv/bin/pytest", line 8 in <module>
 
 Extension modules: numpy._core._multiarray_umath (total: 1)
 '''
@@ -43,7 +44,7 @@ def test_the_head_and_the_frames_of_the_user_stay():
         "  ... 1 of pytest, its plugins and Python",
         '  File "/home/me/serving/helper.py", line 4 in helper',
         '  File "/home/me/serving/test_c.py", line 7 in test_serves',
-        "  ... 3 of pytest, its plugins and Python",
+        "  ... 4 of pytest, its plugins and Python",
     ]
 
 
