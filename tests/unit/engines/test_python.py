@@ -15,7 +15,7 @@ from pytest_paddle_mt.engines import Workload, python_loop
 from pytest_paddle_mt.engines.python import PythonEngine
 from pytest_paddle_mt.engines.python_crew import PythonCrew
 from pytest_paddle_mt.engines.python_loop import PythonLoop
-from pytest_paddle_mt.errors import QueryFailed
+from pytest_paddle_mt.errors import QueryFailed, UsageError
 from pytest_paddle_mt.predictors.inputs import default_inputs
 from pytest_paddle_mt.predictors.pool import PredictorPool
 from pytest_paddle_mt.records import WindowPlan
@@ -245,6 +245,9 @@ def test_a_second_ctrl_c_leaves_no_thread_behind_either(pool, inputs, measuring_
     interrupting.join()
 
 
+@pytest.mark.fault(
+    "machine", "no further thread may be started (`python` engine)", "the test fails with what to do; no thread is left"
+)
 def test_a_thread_that_cannot_be_started_leaves_none_behind(pool, inputs, monkeypatch, measuring_threads):
     start = threading.Thread.start
 
@@ -254,7 +257,7 @@ def test_a_thread_that_cannot_be_started_leaves_none_behind(pool, inputs, monkey
         start(thread)
 
     monkeypatch.setattr(threading.Thread, "start", refuse_the_third)
-    with pytest.raises(RuntimeError, match="can't start new thread"):
+    with pytest.raises(UsageError, match="can't start new thread; ask for fewer threads"):
         open_session(pool, [inputs]).measure(4, ENDLESS)
     measuring_threads(0)
 

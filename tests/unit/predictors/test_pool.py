@@ -4,7 +4,9 @@ import contextlib
 import gc
 import os
 import shutil
+import signal
 import sys
+import time
 import weakref
 
 import numpy as np
@@ -42,6 +44,30 @@ def copy(models, tmp_path):
         return made
 
     return make
+
+
+class Alarm(BaseException):
+    """What a time limit or Ctrl-C raises wherever the program is."""
+
+
+@pytest.fixture
+def until_alarm():
+    """``until_alarm(seconds, call)``: calls it, and raises ``Alarm`` in it so long from now if it still runs then."""
+
+    def ring(*_):
+        raise Alarm
+
+    def run(seconds, call):
+        with contextlib.suppress(Alarm):
+            try:
+                signal.setitimer(signal.ITIMER_REAL, seconds)
+                call()
+            finally:
+                signal.setitimer(signal.ITIMER_REAL, 0)
+
+    before = signal.signal(signal.SIGALRM, ring)
+    yield run
+    signal.signal(signal.SIGALRM, before)
 
 
 # Predictors by index
@@ -505,3 +531,42 @@ def test_a_given_model_is_named_as_what_it_is(models):
         pytest.raises(ModelError, match="of the given predictors"),
     ):
         pool.answer(0, {"x": np.ones((1, 7), dtype=np.float32)})
+
+
+# Faults while it clones
+
+
+@pytest.mark.parametrize("form", FORMATS)
+@pytest.mark.fault(
+    "processes",
+    "Ctrl-C or a time limit (SIGALRM) arrives inside `clone()`",
+    "no clone is dropped, so those of a `.pdmodel` that were made before still answer correctly",
+)
+def test_a_signal_inside_clone_takes_nothing_from_the_clones_before(models, make_pool, until_alarm, form):
+    pool = make_pool(models.get("mlp", form))
+    right = only(pool.answer(0, X))
+    started_s = time.monotonic()
+    pool.grow(3)
+    clone_s = (time.monotonic() - started_s) / 2
+    for share in range(16):  # at 16 moments of a clone
+        until_alarm(clone_s * (share + 0.5) / 16, lambda: pool.grow(len(pool) + 1))
+    pool.grow(len(pool) + 1)
+    for index in range(len(pool)):
+        np.testing.assert_array_equal(only(pool.answer(index, X)), right)
+
+
+@pytest.mark.fault("machine", "memory runs out while a pool clones", "the test fails, and says what to do about memory")
+def test_memory_that_runs_out_while_cloning_is_a_model_error_of_memory(models, make_pool, monkeypatch):
+    pool = make_pool(models.get("mlp"))
+    right = only(pool.answer(0, X))
+
+    def no_memory(index):
+        raise MemoryError("(ResourceExhausted) Fail to alloc memory of 1048576 size")
+
+    with monkeypatch.context() as limited:
+        limited.setattr(pool, "_maker", lambda index: (no_memory, (index,)))
+        with pytest.raises(ModelError, match=r"predictor 1 of .*memory ran out: ask for fewer threads") as raised:
+            pool.grow(2)
+    assert "whole" not in str(raised.value)
+    assert len(pool) == 1
+    np.testing.assert_array_equal(only(pool.answer(1, X)), right)
