@@ -106,6 +106,7 @@ def test_a_damaged_file_is_named_and_left_as_it_is(path, damage, told):
     assert [one.name for one in path.parent.iterdir()] == [path.name]
 
 
+@pytest.mark.fault("baselines", "a file is no UTF-8", "its test fails and says so")
 def test_bytes_that_are_no_text_are_refused(path):
     path.write_bytes(b"\xff\xfe\x00")
     assert "is no baseline: 'utf-8' codec can't decode" in refusal(path)
@@ -127,6 +128,7 @@ def test_a_baseline_that_would_be_too_large_is_not_written(path, monkeypatch):
     assert path.read_text() == before
 
 
+@pytest.mark.fault("baselines", "a folder stands in a file's place", "its test fails and says so")
 def test_a_directory_in_its_place_is_refused(path):
     path.unlink()
     path.mkdir()
@@ -157,6 +159,7 @@ def test_a_pipe_in_its_place_is_refused_and_not_waited_for(path):
     assert refusal(path).endswith("and is a named pipe; move it out of the way")
 
 
+@pytest.mark.fault("baselines", "a file may not be read", "its test fails and says so")
 def test_a_file_without_permission_is_refused(path, monkeypatch):
     def denied(self: Path, mode: str) -> str:
         raise PermissionError(13, "Permission denied")
@@ -201,6 +204,7 @@ def test_a_full_disk_leaves_the_file_as_it_was(path, monkeypatch, operation):
     assert [one.name for one in path.parent.iterdir()] == [path.name]
 
 
+@pytest.mark.fault("baselines", "a limit on file size is reached (RLIMIT_FSIZE)", "the file stays as it was")
 def test_a_limit_on_file_size_leaves_the_file_as_it_was(path):
     """The kernel itself refuses, in the middle of the file."""
     before = path.read_text()
@@ -223,12 +227,14 @@ def test_a_limit_on_file_size_leaves_the_file_as_it_was(path):
     assert [one.name for one in path.parent.iterdir()] == [path.name]
 
 
+@pytest.mark.fault("baselines", "a file stands in the folder's place", "the session fails and says so")
 def test_a_folder_that_cannot_be_made_is_an_error(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(BaselineError, match="could not be written"):
         store.change(tmp_path / "file" / "x.json", TEST, ENGINE, lambda _: baseline())
 
 
+@pytest.mark.fault("baselines", "an error interrupts an update", "the file stays as it was, and the lock is gone")
 def test_nothing_is_left_when_the_change_itself_fails(path):
     before = path.read_text()
     with pytest.raises(ZeroDivisionError):
@@ -270,6 +276,9 @@ def run_python(program: str) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.mark.parametrize("bad", [{"engine": "native\x1b"}, {"machine": {}}, {"engine": "native\ud800"}])
+@pytest.mark.fault(
+    "baselines", "a run has a value that a reader would refuse", "it is not written, and the session says so"
+)
 def test_what_could_not_be_read_again_is_not_written(path, bad):
     before = path.read_text()
     with pytest.raises(BaselineError, match="was not written, as it could not be read again: "):

@@ -253,6 +253,7 @@ def test_a_model_file_of_another_format_is_named(copy, form, content):
 
 
 @pytest.mark.parametrize("form", FORMATS)
+@pytest.mark.fault("models", "model and parameters are swapped", "it is refused")
 def test_model_and_parameters_in_each_others_place_are_refused(models, form):
     model = models.get("mlp", form)
     assert "the model before its parameters" in refused(model.params, model.program)
@@ -281,6 +282,7 @@ def test_an_empty_config_is_refused_with_what_to_write(models):
         PredictorPool(inference.Config())
 
 
+@pytest.mark.fault("models", "a `Config` is used twice", "the test fails with what to do")
 def test_a_config_used_twice_is_refused_with_what_to_do(models, make_pool):
     used = models.get("mlp").config()
     with PredictorPool(used) as pool:
@@ -431,6 +433,7 @@ def test_a_pool_closes_at_the_end_of_its_with_statement(models):
     assert pool.closed
 
 
+@pytest.mark.fault("models", "a pool is closed while it is measured", "it is refused, and goes on")
 def test_close_is_refused_while_a_sweep_uses_the_pool(models, make_pool):
     pool = make_pool(models.get("mlp"))
     with pool.in_use():
@@ -462,6 +465,7 @@ def test_predictors_that_are_not_held_elsewhere_go_with_their_pool(models, make_
 @pytest.mark.parametrize("form", FORMATS)
 @pytest.mark.parametrize("method", POOL_METHODS)
 @pytest.mark.parametrize("held", [0, 2])
+@pytest.mark.fault("answers", "a predictor is used after its pool was closed", "it answers correctly")
 def test_a_predictor_that_is_held_elsewhere_answers_correctly_after_close(models, make_pool, form, method, held):
     # The end of one clone of the family makes the others answer wrongly (Paddle 3.x, .pdmodel), and that of
     # Paddle's own pool crashes the process.

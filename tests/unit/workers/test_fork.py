@@ -110,6 +110,7 @@ def test_an_error_that_is_not_ours_is_a_failed_fork_with_its_traceback(worker):
         ),
     ],
 )
+@pytest.mark.fault("processes", "one fork crashes with one thread", "the advice is to try less than that")
 def test_the_advice_after_a_crash_is_to_try_less_than_what_crashed(worker, role, threads, advice):
     worker._threads, worker._role = threads, None
     if role is not None:
