@@ -49,17 +49,31 @@ def test_a_name_is_readable_and_its_own():
     assert all(name.isascii() and "/" not in name and name.endswith(".json") for name in names)
 
 
+@pytest.mark.fault(
+    "baselines", "a test's id is longer than a file name may be", "its file has the end of it and a digest"
+)
 def test_a_name_fits_a_file_system_however_long_the_test_s_is():
     name = store.file_name(f"test_a.py::test[{'x' * 5000}]", "native")
     assert len(name) < 200
     assert name != store.file_name(f"test_a.py::test[{'x' * 5001}]", "native")
 
 
+@pytest.mark.fault("baselines", "a test's id contains `../`", "its file stays in its folder")
 def test_a_name_does_not_leave_its_folder_nor_hide():
     for test in ("../../etc/passwd::x", "/etc/passwd", ".hidden.py::test", "..", "-"):
         name = store.file_name(test, "../engine")
         assert Path(name).name == name
         assert not name.startswith((".", "-"))
+
+
+@pytest.mark.fault(
+    "baselines", "a test file's name is no UTF-8", "it is measured; its run is not recorded, and that is said"
+)
+def test_a_test_whose_name_is_no_text_has_a_file_name_and_no_baseline(path):
+    test = os.fsdecode(b"test_\xfe.py") + "::test_it"
+    assert store.file_name(test, ENGINE).isascii()
+    with pytest.raises(BaselineError, match=r"was not written, as it could not be read again: test is 'test_\\udcfe"):
+        store.change(path.with_name("another.json"), test, ENGINE, lambda _: baseline(50, test=test))
 
 
 def test_the_name_of_a_test_is_the_same_in_every_process():

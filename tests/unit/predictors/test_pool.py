@@ -14,7 +14,7 @@ import pytest
 
 from pytest_paddle_mt.errors import ModelError, UsageError
 from pytest_paddle_mt.predictors import pool
-from pytest_paddle_mt.predictors.model_files import model_name
+from pytest_paddle_mt.predictors.model_files import check_files, model_name
 from pytest_paddle_mt.predictors.pool import (
     PredictorPool,
     _kept_alive,
@@ -574,3 +574,13 @@ def test_memory_that_runs_out_while_cloning_is_a_model_error_of_memory(models, m
     assert "whole" not in str(raised.value)
     assert len(pool) == 1
     np.testing.assert_array_equal(only(pool.answer(1, X)), right)
+
+
+@pytest.mark.fault("models", "a pipe or a device stands in a parameters file's place", "it is refused, not opened")
+def test_a_pipe_in_the_place_of_parameters_is_refused_and_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    for path in (str(tmp_path / "pipe"), "/dev/zero"):
+        with pytest.raises(
+            ModelError, match=f"the parameters file '{path}' is a pipe or a device; name a regular file"
+        ):
+            check_files("", path)
