@@ -1,6 +1,7 @@
 """Writes the tables of reliability.md from the marks ``fault`` of the tests: run it after changing a mark.
 
-A mark has three texts: the part of the plugin, what happens, and what a user then sees.
+A mark has three texts: the part of the plugin, what happens, and what a user then sees. It stands on a test, or on one
+of its parameters; a text may be a constant of the module.
 """
 
 from __future__ import annotations
@@ -27,11 +28,16 @@ def rows() -> list[Row]:
     """Every mark, in the order of the files."""
     found = []
     for path in sorted((ROOT / "tests").rglob("test_*.py")):
-        for function in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        module = ast.parse(path.read_text(encoding="utf-8"))
+        constants = {ast.unparse(one.targets[0]): one.value for one in module.body if isinstance(one, ast.Assign)}
+        for function in ast.walk(module):
             if isinstance(function, ast.FunctionDef):
                 test = f"{path.relative_to(ROOT / 'tests')}::{function.name}"
-                marks = [one for one in function.decorator_list if ast.unparse(one).startswith("pytest.mark.fault(")]
-                found += [Row(*map(ast.literal_eval, one.args), test) for one in marks if isinstance(one, ast.Call)]
+                calls = [one for mark in function.decorator_list for one in ast.walk(mark) if isinstance(one, ast.Call)]
+                for call in calls:
+                    if ast.unparse(call.func) == "pytest.mark.fault":
+                        texts = [constants.get(ast.unparse(text), text) for text in call.args]
+                        found.append(Row(*map(ast.literal_eval, texts), test))
     return found
 
 

@@ -16,7 +16,7 @@ def file_name(test: str, engine: str) -> str:
 def stem(test: str) -> str:
     """What the names of a test's files begin with, for every engine."""
     readable = _plain(test)[-_READABLE:].lstrip("-.")
-    own = hashlib.sha256(test.encode()).hexdigest()[:8]
+    own = hashlib.sha256(test.encode(errors="surrogatepass")).hexdigest()[:8]
     return f"{readable}-{own}" if readable else own
 
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from pytest_paddle_mt import _native
 from pytest_paddle_mt.engines import MAX_STORED_QUERIES
+from pytest_paddle_mt.engines.python_crew import starting_threads
 from pytest_paddle_mt.errors import QueryFailed
 from pytest_paddle_mt.machine.noise import NoiseSensor
 from pytest_paddle_mt.predictors.advice import on_destroyed_clone
@@ -76,16 +77,17 @@ def measure(
         QueryFailed: a query failed in one of the threads.
     """
     sensor = NoiseSensor()
-    window = loop.measure(
-        threads,
-        window_ns=round(plan.window_s * NS_PER_S),
-        min_queries=plan.min_queries,
-        expected_queries=plan.expected_queries,
-        warmup_ns=round(plan.warmup_s * NS_PER_S),
-        warmup_queries=plan.warmup_queries,
-        max_stored=max_stored,
-        cpus=plan.cpus,
-    )
+    with starting_threads():
+        window = loop.measure(
+            threads,
+            window_ns=round(plan.window_s * NS_PER_S),
+            min_queries=plan.min_queries,
+            expected_queries=plan.expected_queries,
+            warmup_ns=round(plan.warmup_s * NS_PER_S),
+            warmup_queries=plan.warmup_queries,
+            max_stored=max_stored,
+            cpus=plan.cpus,
+        )
     if window.failure is not None:
         failure = window.failure
         message = failure.message.strip() + on_destroyed_clone(failure.message)

@@ -6,14 +6,35 @@ What a thread keeps of its own from one query to the next (an arena of memory, o
 
 from __future__ import annotations
 
+import contextlib
 import queue
 import threading
 from typing import TYPE_CHECKING
 
+from pytest_paddle_mt.errors import UsageError
+
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     Job = Callable[[], None]
+
+
+@contextlib.contextmanager
+def starting_threads() -> Iterator[None]:
+    """Say what to do where the system has no room for another thread.
+
+    Raises:
+        UsageError: instead of the error for a thread that could not be started, Python's or that of the native loop.
+    """
+    try:
+        yield
+    except RuntimeError as error:
+        if "start" not in str(error):
+            raise
+        raise UsageError(
+            f"{error}; ask for fewer threads (--paddle-threads), or raise the limits on threads (ulimit -u, the "
+            "container's pids) and on memory (ulimit -v)"
+        ) from error
 
 
 class PythonCrew:
@@ -30,10 +51,11 @@ class PythonCrew:
         """Let thread i run job i, and make the threads that are missing. A job must not raise.
 
         Raises:
-            RuntimeError: a thread cannot be started; no job was begun, and ``close`` has to come next.
+            UsageError: a thread cannot be started; no job was begun, and ``close`` has to come next.
         """
-        while len(self._members) < len(jobs):
-            self._hire()
+        with starting_threads():
+            while len(self._members) < len(jobs):
+                self._hire()
         for job, (_, waiting) in zip(jobs, self._members, strict=False):
             waiting.put(job)
 

@@ -72,6 +72,7 @@ class Announcer:
         """pytest's terminal writer, with capture suspended; None if nothing is to be printed (``-p no:terminal``)."""
         manager = self._config.pluginmanager.getplugin("capturemanager")
         suspended = contextlib.nullcontext() if manager is None else manager.global_and_fixture_disabled()
-        with suspended:
+        # A terminal that was closed, or a full disk behind it, costs the line and not the sweep.
+        with suspended, contextlib.suppress(OSError):
             silent = self._config.pluginmanager.getplugin("terminalreporter") is None
             yield None if silent else self._config.get_terminal_writer()

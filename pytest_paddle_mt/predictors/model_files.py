@@ -104,6 +104,8 @@ def _check_file(what: str, path: str) -> None:
     if not os.path.exists(path):
         none = ', or give "" as the second argument for a model that has no parameters' if what == "parameters" else ""
         raise ModelError(f"the {what} file {path!r} does not exist (looked from {os.getcwd()!r}); check the path{none}")
+    if not os.path.isfile(path):
+        raise ModelError(f"the {what} file {path!r} is a pipe or a device; name a regular file")
     if os.path.getsize(path) == 0:
         raise ModelError(f"the {what} file {path!r} is empty; export the model again")
 

@@ -5,6 +5,7 @@ Guarantees
     * The whole family and its tensor handles live until ``close()``, which drops all of them together. (On Paddle 3.x
       with the old ``.pdmodel`` format, the end of one clone silently corrupts the answers of the others; a handle that
       outlives its predictor, and a predictor that outlives its ``paddle.inference.PredictorPool``, crash the process.)
+    * No signal that arrives while a clone is made, Ctrl-C or the alarm of a time limit, destroys it.
     * If a predictor is still referred to elsewhere at ``close()``, the family is kept until the process ends.
 """
 
@@ -12,6 +13,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import itertools
 import sys
 import time
 from collections.abc import Callable
@@ -180,7 +182,9 @@ class PredictorPool:
         started_s = time.monotonic()
         while len(self._predictors) < count:
             with _paddle_errors(f"predictor {len(self._predictors)} of", self.config):
-                self._predictors.append(self._make(len(self._predictors)))
+                make, arguments = self._maker(len(self._predictors))
+                # Inside one call in C, so no signal drops a clone that was made, and with it the family.
+                self._predictors.extend(itertools.starmap(make, [arguments]))
             if self._progress is not None:
                 self._progress(len(self._predictors), count, time.monotonic() - started_s)
 
@@ -258,7 +262,8 @@ class PredictorPool:
         self._paddle_pool = None
         self._shared.clear()
 
-    def _make(self, index: int) -> Any:
+    def _maker(self, index: int) -> tuple[Callable[..., Any], tuple[Any, ...]]:
+        """What makes predictor ``index``, and its arguments."""
         from paddle import inference
 
         if self.method == "predictor_pool":
@@ -266,8 +271,8 @@ class PredictorPool:
                 self._paddle_pool = inference.PredictorPool(self.config, self.size)
             # Paddle 2.6 spells it "retrive".
             retrieve = getattr(self._paddle_pool, "retrieve", None) or self._paddle_pool.retrive
-            return retrieve(index)
-        return inference.create_predictor(self.config) if index == 0 else self._predictors[0].clone()
+            return retrieve, (index,)
+        return (inference.create_predictor, (self.config,)) if index == 0 else (self._predictors[0].clone, ())
 
     def _copies_in(self, handle: Any, array: npt.NDArray[Any]) -> list[Callable[[], None]]:
         copy_in, lod = self._copy_in(handle, array), lod_of(array)
@@ -375,6 +380,8 @@ def _paddle_errors(what: str, config: Any, suspicion: Callable[[], str] | None =
             if "only be used for one predictor" in message
             else "give sequences with their offsets, (array, lod), such as (array, [[0, 1, 4]])"
             if "LoD" in message
+            else "memory ran out: ask for fewer threads (--paddle-threads), or raise the limit of the container"
+            if isinstance(error, MemoryError)
             else "check that the files are whole and were exported for this Paddle"
         )
         failed = f"Paddle could not serve {what} the model {model_name(config)!r} ({type(error).__name__}: {message})"

@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING
 
 from pytest_paddle_mt.errors import ForkFailed
 from pytest_paddle_mt.interrupts import before_a_signal_ends
-from pytest_paddle_mt.workers.fork import ForkWorker
+from pytest_paddle_mt.units import counted
+from pytest_paddle_mt.workers.fork import ForkWorker, not_started
 
 if TYPE_CHECKING:
     import pytest
@@ -49,7 +50,10 @@ class Crew:
         self._count = count
         self._seed = seed
         self._role = role
-        self._directory = Path(tempfile.mkdtemp(prefix="pytest-paddle-mt-"))
+        try:
+            self._directory = Path(tempfile.mkdtemp(prefix="pytest-paddle-mt-"))
+        except OSError as error:  # no folder for temporary files can be written to
+            raise not_started(counted(count, "fork"), error) from error
         self._stays = before_a_signal_ends(self._put_away)
 
     @property

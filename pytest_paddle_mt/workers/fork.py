@@ -8,6 +8,7 @@ Guarantees
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import signal
 import socket
@@ -66,6 +67,13 @@ STACKS_S = 5.0  #: For the stacks of a hung fork, which the kernel delivers in m
 _LAST_LINES = 20  #: Lines of a fork's output that a message quotes.
 _SHOWN_BYTES = 20_000  #: Bytes at the end of a fork's output that a report shows.
 _LOOK_S = 0.02
+
+#: What to do where a fork cannot be started, by the number of the error.
+_ROOM = {
+    errno.EMFILE: "raise the limit on open files (ulimit -n)",
+    errno.EAGAIN: "raise the limit on processes (ulimit -u, the container's pids)",
+    errno.ENOSPC: "free space, or set TMPDIR to a folder that has some",
+}
 
 #: The errors that a fork may name, by the name of their class.
 _ERRORS = {name: one for name, one in vars(errors).items() if isinstance(one, type) and issubclass(one, PaddleMtError)}
@@ -217,10 +225,16 @@ class ForkWorker:
         self._doing = "started"
         self._threads = 1  #: How many threads it had last been asked for; 1 where none were running yet.
         self._query_s: float | None = None  #: How long the first query took; None if there was none.
-        directory.mkdir()
-        ours, theirs = socket.socketpair()
-        with theirs:
-            self.process = ForkProcess(theirs.fileno(), fork, item.config, self._place, directory / "output")
+        with contextlib.ExitStack() as unstarted:
+            try:
+                directory.mkdir()
+                ours, theirs = socket.socketpair()
+                unstarted.callback(ours.close)
+                with theirs:
+                    self.process = ForkProcess(theirs.fileno(), fork, item.config, self._place, directory / "output")
+            except OSError as error:
+                raise not_started(self._name, error) from error
+            unstarted.pop_all()
         self._channel = Channel(ours, self.process.lives)
 
     def greet(self) -> None:
@@ -397,6 +411,12 @@ class ForkWorker:
         elif self._role is not None and self._role.against:
             less = "without the comparison (no --paddle-against, and --paddle-forks=0)"
         return f"Find out whether it also happens {fewer}{less}"
+
+
+def not_started(what: str, error: OSError) -> ForkFailed:
+    """The error for a fork that this process has no room for."""
+    step = _ROOM.get(error.errno or 0, "check that what it names exists and can be used")
+    return ForkFailed(f"{what} could not be started ({error}): {step}, or measure without forks (--paddle-forks=0)")
 
 
 def _signal_name(number: int) -> str:

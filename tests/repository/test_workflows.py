@@ -307,6 +307,9 @@ def test_the_same_baselines_again_are_not_pushed_again(repository):
     assert repository.git("rev-parse", BRANCH, cwd=repository.server) == before
 
 
+@pytest.mark.fault(
+    "baselines", "somebody else pushes to the record branch meanwhile", "nothing is overwritten; the step fails"
+)
 def test_somebody_elses_push_in_between_is_not_overwritten(repository, tmp_path):
     record_and_propose(repository, "1", test_one=1)
     pushing = repository.checkout("pushing", "main")
@@ -387,6 +390,9 @@ def test_a_bad_file_on_the_branch_does_not_stop_later_recordings(repository):
     }
 
 
+@pytest.mark.fault(
+    "baselines", "a job hands over a link to another file as a baseline", "nothing is pushed, and the file is named"
+)
 def test_a_link_is_no_baseline(repository, tmp_path):
     (tmp_path / "secret.json").write_text("{}")
     pushing = repository.checkout("pushing", "main")

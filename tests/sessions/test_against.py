@@ -306,6 +306,11 @@ def test_the_same_interpreter_twice_is_said_to_be_a_comparison_with_itself(sides
 
 
 @pytest.mark.parametrize(("status", "arguments"), [("skipped", ()), ("failed", ("--paddle-strict",))])
+@pytest.mark.fault(
+    "processes",
+    "the other checkout lacks the test's file",
+    "the test is skipped as `no_data` with the path, and never passes",
+)
 def test_a_file_that_the_other_checkout_lacks_is_no_data(sides, status, arguments):
     before = sides.checkout()
     (before / "test_it.py").unlink()
@@ -324,6 +329,9 @@ def test_a_test_that_the_other_checkout_lacks_is_no_data(sides):
     assert "1 of 1 sweep NOT gated" in said(result)
 
 
+@pytest.mark.fault(
+    "processes", "the test is skipped on the other side only", "the test is skipped as `no_data` with that reason"
+)
 def test_a_test_that_is_skipped_on_the_other_side_is_no_data_with_its_reason(sides):
     sides.conftest("@pytest.fixture(autouse=True)\ndef everywhere():\n    if OTHER:\n        pytest.skip('not yet')")
     result = sides.run("-rs")
@@ -357,6 +365,11 @@ def test_sides_that_serve_another_batch_are_not_comparable_and_the_difference_is
         ("numpy.ones((1, 16), 'float32')", "they differ in: inputs sha256 "),
         ("numpy.zeros((4, 16), 'float32')", "they differ in: batch size 1 against 4; inputs sha256 "),
     ],
+)
+@pytest.mark.fault(
+    "models",
+    "two sides serve other inputs or batches",
+    "the test is skipped as `not_comparable`, and the difference is named",
 )
 def test_a_real_model_with_other_inputs_or_another_batch_is_not_comparable(sides, models, theirs, differs):
     model = models.get("mlp")
@@ -392,6 +405,9 @@ def test_figures_asked_of_a_comparison_without_any_end_the_test_as_undecided(sid
     assert sides.notes("after") == []
 
 
+@pytest.mark.fault(
+    "processes", "a fixture fails on the other side only", "the test fails with its traceback and output"
+)
 def test_a_fixture_that_fails_on_the_other_side_fails_the_test_with_its_output(sides):
     sides.conftest(
         """
@@ -423,6 +439,9 @@ def test_a_crash_on_the_other_side_fails_the_test_and_leaves_nothing_behind(side
     told(sides.run(), "(the other side, ", "died of SIGKILL while it measured")  # looks for processes
 
 
+@pytest.mark.fault(
+    "processes", "Ctrl-C while two sides are compared", "no process of either side and no result is left"
+)
 def test_ctrl_c_leaves_no_process_of_either_side_and_no_result(sides):
     sides.conftest(
         """
@@ -473,6 +492,7 @@ def test_a_program_that_is_no_python_fails_the_test_that_would_need_it(sides):
     told(sides.run(python="/bin/echo"), "UsageError: /bin/echo is no Python 3 interpreter")
 
 
+@pytest.mark.fault("models", "the other interpreter has no Paddle", "the test fails and says so")
 def test_an_interpreter_without_paddle_fails_a_test_that_serves_a_model(sides, models):
     model = models.get("mlp")
     sides.conftest(

@@ -395,6 +395,7 @@ def test_a_model_file_that_does_not_exist_is_named(served: Served, tmp_path):
     assert "check the path" in told(result)
 
 
+@pytest.mark.fault("models", "a parameters file is missing", "the test fails and names it")
 def test_a_parameters_file_that_does_not_exist_is_named(served: Served, tmp_path):
     result = served.run(params=tmp_path / "absent.pdiparams")
     result.assert_outcomes(errors=1)
@@ -402,6 +403,7 @@ def test_a_parameters_file_that_does_not_exist_is_named(served: Served, tmp_path
     assert "check the path" in told(result)
 
 
+@pytest.mark.fault("models", "a model path is a folder", "the test fails and names it")
 def test_a_directory_for_a_model_file_is_named(served: Served, tmp_path):
     result = served.run(program=tmp_path)
     result.assert_outcomes(errors=1)
@@ -496,6 +498,11 @@ def test_inputs_that_do_not_fit_the_model_are_refused(served: Served, inputs, fa
         ),
     ],
 )
+@pytest.mark.fault(
+    "models",
+    "a model cannot serve the inputs that are made up",
+    "the test fails with those inputs and the fixture to write",
+)
 def test_made_up_inputs_that_the_model_cannot_take_are_shown_with_what_to_write(
     served: Served, models, name, fact, line, fixture
 ):
@@ -528,12 +535,14 @@ def test_the_summary_shows_what_was_served(served: Served):
     result.stdout.fnmatch_lines(["  inputs (made up): x float32 (1, 16), 0 to 1.5"])
 
 
+@pytest.mark.fault("models", "a pool is served after its `close()`", "the test fails and says so")
 def test_a_pool_used_after_its_close_is_refused(served: Served):
     result = served.run(body="predictor_pool.close(); concurrent_runner(predictor_pool)")
     result.assert_outcomes(failed=1)
     assert "the predictor pool is closed; use it inside the test, or make one with a wider scope" in told(result)
 
 
+@pytest.mark.fault("answers", "a list has one predictor twice", "it is refused before two threads run it")
 def test_a_list_with_one_real_predictor_twice_is_refused(served: Served):
     result = served.run(body="concurrent_runner([predictor_pool[0], predictor_pool[0]])")
     result.assert_outcomes(failed=1)
@@ -552,6 +561,7 @@ def test_a_gpu_asked_of_a_cpu_build_is_refused(served: Served):
     assert "paddlepaddle-gpu" in told(result)
 
 
+@pytest.mark.fault("processes", "a `query=` raises", "the test fails with thread, query and its message")
 def test_a_query_of_the_user_s_that_fails_is_told_with_its_own_message(served: Served):
     result = served.run(
         body="concurrent_runner(predictor_pool, query=lambda predictor, inputs: 1 / 0)",

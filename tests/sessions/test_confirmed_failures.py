@@ -231,6 +231,7 @@ def test_where_no_fresh_process_can_run_the_test_this_one_confirms_and_says_so(c
     assert [one["control"] for one in confirming.confirmation()] == pytest.approx([500, 1000, 1000, 500] * 6)
 
 
+@pytest.mark.fault("processes", "the process that confirms a failure breaks", "this process confirms it, with a note")
 def test_where_a_fresh_process_breaks_halfway_this_one_measures_all_of_it(confirming: Confirming):
     result = confirming.run("breaks")
     result.assert_outcomes(failed=1)
@@ -242,6 +243,7 @@ def test_where_a_fresh_process_breaks_halfway_this_one_measures_all_of_it(confir
     assert [one["fork"] for one in confirming.confirmation()] == [0] * 24
 
 
+@pytest.mark.fault("answers", "the process that confirms a failure answers wrongly", "the test fails for that")
 def test_a_wrong_answer_in_the_fresh_process_fails_the_test_itself(confirming: Confirming):
     result = confirming.run("lies")
     result.assert_outcomes(failed=1)

@@ -370,6 +370,7 @@ def test_a_stopped_fork_is_a_failure_that_says_why_there_are_no_stacks(forked):
     told(forked.run_forked(), "fork 1 hung", "it did not even take a signal")
 
 
+@pytest.mark.fault("processes", "a fixture fails in a fork only", "its test fails with the traceback")
 def test_an_error_in_a_fixture_of_a_fork_is_a_failure_with_its_traceback(forked):
     forked.fixture('raise RuntimeError("no room for two")')
     told(
@@ -379,11 +380,13 @@ def test_an_error_in_a_fixture_of_a_fork_is_a_failure_with_its_traceback(forked)
     )
 
 
+@pytest.mark.fault("processes", "a test is skipped in a fork only", "it fails with that reason")
 def test_a_test_that_is_skipped_only_in_a_fork_is_a_failure_with_the_reason(forked):
     forked.fixture('pytest.skip("the port is taken")')
     told(forked.run_forked(), "the test was skipped in setup: Skipped: the port is taken")
 
 
+@pytest.mark.fault("processes", "a test does not reach the runner in a fork", "it fails and says so")
 def test_a_test_that_does_not_reach_the_runner_in_a_fork_is_a_failure(forked):
     forked.write(
         """
@@ -400,6 +403,7 @@ def test_a_test_that_does_not_reach_the_runner_in_a_fork_is_a_failure(forked):
     told(forked.run_forked(), "the test did not wait in concurrent_runner as it did here")
 
 
+@pytest.mark.fault("processes", "a test's id has a random part", "it fails and says why")
 def test_a_test_whose_id_changes_from_process_to_process_is_a_failure_that_says_why(forked):
     forked.write(
         """
@@ -418,6 +422,7 @@ def test_a_test_whose_id_changes_from_process_to_process_is_a_failure_that_says_
     told(forked.run_forked(), "there is no test 'test_it.py::test_serves[", "an id must be the same in every process")
 
 
+@pytest.mark.fault("processes", "a module cannot be imported in a fork", "its test fails with the traceback")
 def test_a_module_that_cannot_be_imported_in_a_fork_is_a_failure(forked):
     forked.write("import os\nassert 'PYTEST_PADDLE_MT_FORK' not in os.environ, 'not here'\n" + forked_test())
     told(forked.run_forked(), "the test was not collected", "not here")
@@ -454,6 +459,7 @@ def test_another_version_of_the_plugin_is_a_failure_that_names_both(forked, monk
     )
 
 
+@pytest.mark.fault("processes", "a fork speaks another protocol", "its test fails and names both")
 def test_another_protocol_is_a_failure(forked):
     forked.conftest("fork.PROTOCOL = 99")
     told(forked.run_forked(), f"(protocol {PROTOCOL}) from", "(protocol 99) from")
@@ -489,6 +495,7 @@ def test_bytes_on_the_connection_that_are_no_message_are_a_failure(forked):
     told(forked.run_forked(), "fork 1 sent something else than a message while it measured 2 threads", "debug output")
 
 
+@pytest.mark.fault("processes", "an engine of another plugin raises in a fork", "the test fails with the traceback")
 def test_an_error_in_a_window_is_a_failure_with_its_traceback(forked):
     forked.in_fork("def while_measuring(threads):\n    raise LookupError('no such row')")
     told(
@@ -581,6 +588,7 @@ def test_a_process_that_a_fork_started_and_left_is_killed_with_it(forked):
     assert len(forked.notes("left")) == 1
 
 
+@pytest.mark.fault("processes", "a fork dies and leaves a process that holds its connection", "its test fails at once")
 def test_a_dead_fork_is_noticed_although_a_process_that_it_forked_holds_the_connection(forked):
     forked.in_fork(
         """
@@ -631,6 +639,7 @@ def test_ctrl_c_tears_the_fixtures_of_the_forks_down(forked):
     assert sorted(fork for fork, *_ in forked.notes("down")) == ["0", "1", "2"]
 
 
+@pytest.mark.fault("processes", "Ctrl-C while a failure is measured again", "no process and no half result is left")
 def test_ctrl_c_while_a_failure_is_measured_again_leaves_no_process_and_no_half_result(forked):
     forked.conftest(
         """

@@ -144,6 +144,7 @@ def test_a_crash_of_a_predictor_in_a_measuring_thread_is_told_with_the_stacks(se
     )
 
 
+@pytest.mark.fault("processes", "a real predictor crashes without forks", "pytest ends; signal and stacks are printed")
 def test_a_crash_of_a_predictor_in_a_measuring_thread_prints_the_stacks_without_forks_too(served):
     served.conftest_too(_BROKEN)
     served.write(_SERVES)

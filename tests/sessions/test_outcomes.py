@@ -744,6 +744,7 @@ def test_synthetic_work_is_measured_on_the_synthetic_engine_whatever_the_engine(
     assert "synthetic engine, cpu" in text(result)
 
 
+@pytest.mark.fault("processes", "Ctrl-C in a sweep without forks", "no half result is reported")
 def test_ctrl_c_in_a_sweep_stops_the_session_and_reports_no_part_of_it(suite: Suite):
     suite.write(
         """

@@ -90,6 +90,7 @@ def test_what_is_no_regular_file_stays_what_it_is(tmp_path: Path) -> None:
     assert sorted(tmp_path.iterdir()) == [link, pipe]
 
 
+@pytest.mark.fault("results", "a report's path is a link to itself", "it is refused, and the link stays")
 def test_a_link_that_leads_to_itself_stays(tmp_path: Path) -> None:
     link = tmp_path / "link"
     link.symlink_to(link)
@@ -98,6 +99,7 @@ def test_a_link_that_leads_to_itself_stays(tmp_path: Path) -> None:
     assert link.is_symlink()
 
 
+@pytest.mark.fault("results", "a report has the longest name that there is", "it is written")
 def test_a_name_may_be_as_long_as_names_may_be(tmp_path: Path) -> None:
     path = tmp_path / ("x" * 250 + ".json")
     write_atomically(path, "x")

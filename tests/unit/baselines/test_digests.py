@@ -72,6 +72,7 @@ def test_an_edit_is_found_and_named(change: Any, told: str):
     assert told in str(edited(change))
 
 
+@pytest.mark.fault("baselines", "somebody copies a run from another file", "drift is inconclusive with the place")
 def test_runs_of_another_file_are_found():
     of_another = digests.sealed(dataclasses.replace(baseline(40.0), test="test_other.py::test_it"))
     other = json.loads(schema.to_text(of_another))

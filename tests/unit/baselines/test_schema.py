@@ -105,6 +105,7 @@ def test_a_name_in_another_script_stays_readable():
 
 
 @pytest.mark.parametrize("schema_", [2, 999])
+@pytest.mark.fault("baselines", "a newer version wrote a file", "its test fails and asks for that version")
 def test_a_newer_schema_asks_for_the_newer_version(schema_):
     told = refusal_after(lambda one: one.update(schema=schema_))
     assert told == (
@@ -126,6 +127,7 @@ def test_what_is_no_baseline_at_all_is_refused(text):
 
 
 @pytest.mark.parametrize("share", [0.1, 0.5, 0.9, 0.999])
+@pytest.mark.fault("baselines", "a file was cut off", "its test fails and says so")
 def test_a_file_that_was_cut_short_is_refused(share):
     text = schema.to_text(full())
     assert "it is not JSON" in refusal(text[: int(len(text) * share)])
@@ -151,6 +153,7 @@ def test_what_is_no_number_is_refused(constant):
 
 
 @pytest.mark.parametrize("number", ["1e400", "-1e400", "1" * 309, "9" * 5000])
+@pytest.mark.fault("baselines", "a figure has hundreds of digits", "its test fails with the path of the value")
 def test_a_number_beyond_all_figures_is_refused_wherever_it_stands(number):
     text = schema.to_text(full())
     for old in ('"batch_size": 1,', '"qps": 79.123,', '"queries": '):
@@ -239,10 +242,16 @@ def _at(value: Any, path: tuple[Any, ...]) -> Any:
         (put(-1, "before", "runs", 0, "points", 0, "qps"), "before.runs[0].points[0].qps is -1"),
     ],
 )
+@pytest.mark.fault(
+    "baselines",
+    "a member or value is none that a run writes (a date that is none, a falling percentile, ESC, `::error::`)",
+    "its test fails with the path of the value, escaped",
+)
 def test_what_nobody_but_a_hand_writes_is_refused_and_named(change, told):
     assert told in refusal_after(change)
 
 
+@pytest.mark.fault("baselines", "a file has more runs than are kept", "its test fails and says so")
 def test_more_runs_than_are_kept_are_refused():
     def change(one):
         one["runs"] *= 16

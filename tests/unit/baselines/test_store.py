@@ -49,17 +49,31 @@ def test_a_name_is_readable_and_its_own():
     assert all(name.isascii() and "/" not in name and name.endswith(".json") for name in names)
 
 
+@pytest.mark.fault(
+    "baselines", "a test's id is longer than a file name may be", "its file has the end of it and a digest"
+)
 def test_a_name_fits_a_file_system_however_long_the_test_s_is():
     name = store.file_name(f"test_a.py::test[{'x' * 5000}]", "native")
     assert len(name) < 200
     assert name != store.file_name(f"test_a.py::test[{'x' * 5001}]", "native")
 
 
+@pytest.mark.fault("baselines", "a test's id contains `../`", "its file stays in its folder")
 def test_a_name_does_not_leave_its_folder_nor_hide():
     for test in ("../../etc/passwd::x", "/etc/passwd", ".hidden.py::test", "..", "-"):
         name = store.file_name(test, "../engine")
         assert Path(name).name == name
         assert not name.startswith((".", "-"))
+
+
+@pytest.mark.fault(
+    "baselines", "a test file's name is no UTF-8", "it is measured; its run is not recorded, and that is said"
+)
+def test_a_test_whose_name_is_no_text_has_a_file_name_and_no_baseline(path):
+    test = os.fsdecode(b"test_\xfe.py") + "::test_it"
+    assert store.file_name(test, ENGINE).isascii()
+    with pytest.raises(BaselineError, match=r"was not written, as it could not be read again: test is 'test_\\udcfe"):
+        store.change(path.with_name("another.json"), test, ENGINE, lambda _: baseline(50, test=test))
 
 
 def test_the_name_of_a_test_is_the_same_in_every_process():
@@ -106,6 +120,7 @@ def test_a_damaged_file_is_named_and_left_as_it_is(path, damage, told):
     assert [one.name for one in path.parent.iterdir()] == [path.name]
 
 
+@pytest.mark.fault("baselines", "a file is no UTF-8", "its test fails and says so")
 def test_bytes_that_are_no_text_are_refused(path):
     path.write_bytes(b"\xff\xfe\x00")
     assert "is no baseline: 'utf-8' codec can't decode" in refusal(path)
@@ -127,6 +142,7 @@ def test_a_baseline_that_would_be_too_large_is_not_written(path, monkeypatch):
     assert path.read_text() == before
 
 
+@pytest.mark.fault("baselines", "a folder stands in a file's place", "its test fails and says so")
 def test_a_directory_in_its_place_is_refused(path):
     path.unlink()
     path.mkdir()
@@ -157,6 +173,7 @@ def test_a_pipe_in_its_place_is_refused_and_not_waited_for(path):
     assert refusal(path).endswith("and is a named pipe; move it out of the way")
 
 
+@pytest.mark.fault("baselines", "a file may not be read", "its test fails and says so")
 def test_a_file_without_permission_is_refused(path, monkeypatch):
     def denied(self: Path, mode: str) -> str:
         raise PermissionError(13, "Permission denied")
@@ -201,6 +218,7 @@ def test_a_full_disk_leaves_the_file_as_it_was(path, monkeypatch, operation):
     assert [one.name for one in path.parent.iterdir()] == [path.name]
 
 
+@pytest.mark.fault("baselines", "a limit on file size is reached (RLIMIT_FSIZE)", "the file stays as it was")
 def test_a_limit_on_file_size_leaves_the_file_as_it_was(path):
     """The kernel itself refuses, in the middle of the file."""
     before = path.read_text()
@@ -223,12 +241,14 @@ def test_a_limit_on_file_size_leaves_the_file_as_it_was(path):
     assert [one.name for one in path.parent.iterdir()] == [path.name]
 
 
+@pytest.mark.fault("baselines", "a file stands in the folder's place", "the session fails and says so")
 def test_a_folder_that_cannot_be_made_is_an_error(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(BaselineError, match="could not be written"):
         store.change(tmp_path / "file" / "x.json", TEST, ENGINE, lambda _: baseline())
 
 
+@pytest.mark.fault("baselines", "an error interrupts an update", "the file stays as it was, and the lock is gone")
 def test_nothing_is_left_when_the_change_itself_fails(path):
     before = path.read_text()
     with pytest.raises(ZeroDivisionError):
@@ -270,6 +290,9 @@ def run_python(program: str) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.mark.parametrize("bad", [{"engine": "native\x1b"}, {"machine": {}}, {"engine": "native\ud800"}])
+@pytest.mark.fault(
+    "baselines", "a run has a value that a reader would refuse", "it is not written, and the session says so"
+)
 def test_what_could_not_be_read_again_is_not_written(path, bad):
     before = path.read_text()
     with pytest.raises(BaselineError, match="was not written, as it could not be read again: "):

@@ -194,6 +194,7 @@ def test_linear_until_may_lie_between_two_thread_counts():
     assert [one.threads for one in judged(evidence(rounds_of({1: 40, 2: 78, 4: 90}), linear_until=3))] == [2]
 
 
+@pytest.mark.fault("machine", "one core is usable", "nothing is judged, and the reason is shown")
 def test_one_usable_core_is_not_comparable_and_says_why():
     rounds = rounds_of({1: 40, 2: 41})
     [verdict] = judged(evidence(rounds, linear_until=1, usable_cores=1))

@@ -40,6 +40,7 @@ def test_a_file_that_is_named_twice_is_shown_once(results):
     assert Path("report.html").read_text(encoding="utf-8").count("<article") == 1
 
 
+@pytest.mark.fault("results", "a report is to be written over its results file", "it is refused")
 def test_a_results_file_is_never_replaced_by_its_page(results, capsys):
     before = results.read_bytes()
     Path("link").symlink_to("results.json")
@@ -69,6 +70,7 @@ def test_what_cannot_be_used_is_an_error_without_a_traceback(results, capsys):
     ],
     ids=lambda wrong: next(iter(wrong)),
 )
+@pytest.mark.fault("results", "a member of a results file has another form", "`paddle-mt report` ends with one line")
 def test_a_member_of_an_unknown_form_is_an_error_without_a_traceback(results, capsys, wrong):
     changed = sweep(measured_rounds=2)
     changed["points"][1] |= wrong

@@ -138,6 +138,7 @@ def test_what_the_target_said_is_in_the_error(open_session, failing):
     assert said in caught.value.message
 
 
+@pytest.mark.fault("processes", "a query fails in every window", "each window ends with the error, none hangs")
 def test_a_failing_query_fails_every_time_and_never_hangs(open_session, failing):
     session = open_session(failing)
     for threads in (1, 3, 2):
@@ -162,6 +163,7 @@ def test_the_same_session_measures_again_after_a_failure(open_session, failing):
         assert slow.measure(2, SHORT).threads == 2
 
 
+@pytest.mark.fault("answers", "a predictor is used after a query of it failed", "it answers correctly")
 def test_predictors_answer_correctly_after_a_failure(open_session, engine, failing):
     if not engine.needs_pool:
         pytest.skip(f"the {engine.name} engine has no predictors")

@@ -239,6 +239,7 @@ def session_of(pool, inputs):
     return NativeSession(pool, Workload(pool=pool, inputs=[inputs], query=None, synthetic=None, seed=1))
 
 
+@pytest.mark.fault("models", "a wrapper stands in a predictor's place", "the test fails and names the `python` engine")
 def test_an_object_that_is_no_predictor_names_the_python_engine(models):
     class Wrapper:
         """What a user may put around a predictor: its interface, but no object of Paddle's."""
@@ -255,6 +256,9 @@ def test_an_object_that_is_no_predictor_names_the_python_engine(models):
     assert "--paddle-engine=python" in str(caught.value)
 
 
+@pytest.mark.fault(
+    "answers", "native answers differ from the stock Python way's", "the test fails and names the `python` engine"
+)
 def test_a_predictor_that_answers_differently_natively_names_the_python_engine(models, make_pool, monkeypatch):
     pool = make_pool(models.get("mlp"))
     inputs = default_inputs(pool, 1, batch_size_asked=False)

@@ -94,6 +94,7 @@ def test_one_element_that_one_thread_answers_otherwise_is_found(models, tmp_path
 
 @pytest.mark.parametrize("form", FORMATS)
 @CHECKED
+@pytest.mark.fault("answers", "a `query=` uses one predictor in two threads", "the test fails")
 def test_one_predictor_that_two_threads_share_is_found(pool, checked):
     shared, turn = pool[0], threading.Lock()
 
@@ -118,6 +119,11 @@ def test_one_predictor_that_two_threads_share_is_found(pool, checked):
 
 @pytest.mark.skipif(PADDLE < (3,), reason="in 2.6 the end of a clone leaves its siblings alone")
 @ENGINES
+@pytest.mark.fault(
+    "answers",
+    "a clone of a `.pdmodel` predictor was destroyed outside of the pool",
+    "the test fails and names the end of a clone",
+)
 def test_the_end_of_a_sibling_of_a_pdmodel_is_found_or_named(models, engine):
     first = models.get("mlp", "pdmodel").predictor()
     pool = PredictorPool.of([first, first.clone()])

@@ -15,7 +15,7 @@ from pytest_paddle_mt.engines import Workload, python_loop
 from pytest_paddle_mt.engines.python import PythonEngine
 from pytest_paddle_mt.engines.python_crew import PythonCrew
 from pytest_paddle_mt.engines.python_loop import PythonLoop
-from pytest_paddle_mt.errors import QueryFailed
+from pytest_paddle_mt.errors import QueryFailed, UsageError
 from pytest_paddle_mt.predictors.inputs import default_inputs
 from pytest_paddle_mt.predictors.pool import PredictorPool
 from pytest_paddle_mt.records import WindowPlan
@@ -67,6 +67,7 @@ def test_a_query_of_the_users_own_is_what_is_called(pool, inputs):
 
 
 @pytest.mark.parametrize("min_queries", [0, 2])
+@pytest.mark.fault("processes", "one thread starves another", "the window closes without it")
 def test_a_thread_that_another_starves_holds_no_window_up(pool, inputs, min_queries):
     served_s = time.monotonic()
 
@@ -193,6 +194,7 @@ def test_an_error_that_new_threads_with_two_models_have_comes_with_advice(pool, 
         open_session(pool, [inputs], query).measure(1, PLAN)
 
 
+@pytest.mark.fault("processes", "a `query=` calls `sys.exit()`", "the test fails with thread and query")
 def test_a_query_that_exits_does_not_die_unseen(pool, inputs):
     def query(predictor, given):
         raise SystemExit(3)
@@ -210,6 +212,7 @@ def test_a_failure_during_the_warm_up_stops_the_window(pool, inputs):
         open_session(pool, [inputs], query).measure(2, plan)
 
 
+@pytest.mark.fault("processes", "Ctrl-C in a window of Python threads", "every thread is joined")
 def test_ctrl_c_joins_every_thread(pool, inputs, measuring_threads):
     calls = []
 
@@ -245,6 +248,9 @@ def test_a_second_ctrl_c_leaves_no_thread_behind_either(pool, inputs, measuring_
     interrupting.join()
 
 
+@pytest.mark.fault(
+    "machine", "no further thread may be started (`python` engine)", "the test fails with what to do; no thread is left"
+)
 def test_a_thread_that_cannot_be_started_leaves_none_behind(pool, inputs, monkeypatch, measuring_threads):
     start = threading.Thread.start
 
@@ -254,7 +260,7 @@ def test_a_thread_that_cannot_be_started_leaves_none_behind(pool, inputs, monkey
         start(thread)
 
     monkeypatch.setattr(threading.Thread, "start", refuse_the_third)
-    with pytest.raises(RuntimeError, match="can't start new thread"):
+    with pytest.raises(UsageError, match="can't start new thread; ask for fewer threads"):
         open_session(pool, [inputs]).measure(4, ENDLESS)
     measuring_threads(0)
 

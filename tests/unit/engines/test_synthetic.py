@@ -3,6 +3,7 @@ from __future__ import annotations
 import functools
 import os
 import statistics
+from types import SimpleNamespace
 
 import pytest
 
@@ -207,3 +208,17 @@ def test_work_that_is_no_work_is_refused_with_its_value_and_what_to_give(work, w
 def test_arithmetic_is_given_one_way():
     with pytest.raises(UsageError, match="has its arithmetic twice, as spin_ns and as steps; give one of them"):
         session_of(SyntheticWork(spin_ns=1e5, steps=20_000))
+
+
+@pytest.mark.fault(
+    "machine", "no further thread may be started (engines without Python threads)", "the test fails with what to do"
+)
+def test_a_native_thread_that_cannot_be_started_is_an_error_with_what_to_do(monkeypatch):
+    def refuse(*_, **__):
+        raise RuntimeError("thread 12 of 32 could not be started: Resource temporarily unavailable")
+
+    session = session_of(SyntheticWork(spin_ns=1e4))
+    session._loop = SimpleNamespace(measure=refuse, close=lambda: None)
+    monkeypatch.setattr(session, "prepare", lambda threads: None)
+    with pytest.raises(UsageError, match=r"thread 12 of 32 could not be started: .*; ask for fewer threads"):
+        session.measure(32, WindowPlan(window_s=0.0, min_queries=1, warmup_s=0.0, warmup_queries=0))

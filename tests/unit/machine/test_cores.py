@@ -108,6 +108,7 @@ def test_a_path_with_a_colon_is_read_whole(system):
     assert system.quota() == 1.0
 
 
+@pytest.mark.fault("machine", "cgroups cannot be read", "the cores are those of the affinity")
 def test_a_system_without_cgroups_has_no_quota(tmp_path):
     assert _cgroup_quota(tmp_path / "absent", tmp_path / "absent") is None
 
@@ -122,6 +123,7 @@ def test_a_part_of_a_core_is_not_usable_as_a_core():
     assert Cores(affinity=8, quota=2.9).usable == 2
 
 
+@pytest.mark.fault("machine", "a container has less than one core", "it counts as one")
 def test_there_is_always_one_usable_core():
     assert Cores(affinity=8, quota=0.5).usable == 1
 

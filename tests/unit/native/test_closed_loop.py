@@ -592,6 +592,7 @@ def test_close_at_any_moment_of_a_window_ends_it(tmp_path):
     ) == ["none is left"]
 
 
+@pytest.mark.fault("processes", "a second thread measures with the same loop", "it is refused")
 def test_a_second_thread_is_refused_while_one_measures(tmp_path):
     assert said(
         tmp_path,
@@ -606,6 +607,9 @@ def test_a_second_thread_is_refused_while_one_measures(tmp_path):
 
 
 @pytest.mark.parametrize("function", ["close", "measure"])
+@pytest.mark.fault(
+    "processes", "a signal handler calls into the loop inside a window", "it is refused; the loop measures again"
+)
 def test_a_signal_handler_inside_measure_is_refused_and_the_loop_stays_as_it_was(tmp_path, function):
     first, again = said(
         tmp_path,

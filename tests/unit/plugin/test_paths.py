@@ -178,6 +178,7 @@ def test_a_folder_of_baselines_that_is_none_is_refused(
     assert refusal(f"--paddle-baselines={written}") == f"--paddle-baselines={written}: {message}"
 
 
+@pytest.mark.fault("baselines", "the folder of baselines is a link that leads nowhere", "pytest stops with the target")
 def test_a_link_to_no_folder_of_baselines_is_refused(refusal: Callable[..., str], pytester: pytest.Pytester) -> None:
     (pytester.path / "baselines").symlink_to("unmounted")
     assert refusal() == (

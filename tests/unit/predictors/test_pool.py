@@ -4,7 +4,9 @@ import contextlib
 import gc
 import os
 import shutil
+import signal
 import sys
+import time
 import weakref
 
 import numpy as np
@@ -12,7 +14,7 @@ import pytest
 
 from pytest_paddle_mt.errors import ModelError, UsageError
 from pytest_paddle_mt.predictors import pool
-from pytest_paddle_mt.predictors.model_files import model_name
+from pytest_paddle_mt.predictors.model_files import check_files, model_name
 from pytest_paddle_mt.predictors.pool import (
     PredictorPool,
     _kept_alive,
@@ -42,6 +44,30 @@ def copy(models, tmp_path):
         return made
 
     return make
+
+
+class Alarm(BaseException):
+    """What a time limit or Ctrl-C raises wherever the program is."""
+
+
+@pytest.fixture
+def until_alarm():
+    """``until_alarm(seconds, call)``: calls it, and raises ``Alarm`` in it so long from now if it still runs then."""
+
+    def ring(*_):
+        raise Alarm
+
+    def run(seconds, call):
+        with contextlib.suppress(Alarm):
+            try:
+                signal.setitimer(signal.ITIMER_REAL, seconds)
+                call()
+            finally:
+                signal.setitimer(signal.ITIMER_REAL, 0)
+
+    before = signal.signal(signal.SIGALRM, ring)
+    yield run
+    signal.signal(signal.SIGALRM, before)
 
 
 # Predictors by index
@@ -227,6 +253,7 @@ def test_a_model_file_of_another_format_is_named(copy, form, content):
 
 
 @pytest.mark.parametrize("form", FORMATS)
+@pytest.mark.fault("models", "model and parameters are swapped", "it is refused")
 def test_model_and_parameters_in_each_others_place_are_refused(models, form):
     model = models.get("mlp", form)
     assert "the model before its parameters" in refused(model.params, model.program)
@@ -255,6 +282,7 @@ def test_an_empty_config_is_refused_with_what_to_write(models):
         PredictorPool(inference.Config())
 
 
+@pytest.mark.fault("models", "a `Config` is used twice", "the test fails with what to do")
 def test_a_config_used_twice_is_refused_with_what_to_do(models, make_pool):
     used = models.get("mlp").config()
     with PredictorPool(used) as pool:
@@ -405,6 +433,7 @@ def test_a_pool_closes_at_the_end_of_its_with_statement(models):
     assert pool.closed
 
 
+@pytest.mark.fault("models", "a pool is closed while it is measured", "it is refused, and goes on")
 def test_close_is_refused_while_a_sweep_uses_the_pool(models, make_pool):
     pool = make_pool(models.get("mlp"))
     with pool.in_use():
@@ -436,6 +465,7 @@ def test_predictors_that_are_not_held_elsewhere_go_with_their_pool(models, make_
 @pytest.mark.parametrize("form", FORMATS)
 @pytest.mark.parametrize("method", POOL_METHODS)
 @pytest.mark.parametrize("held", [0, 2])
+@pytest.mark.fault("answers", "a predictor is used after its pool was closed", "it answers correctly")
 def test_a_predictor_that_is_held_elsewhere_answers_correctly_after_close(models, make_pool, form, method, held):
     # The end of one clone of the family makes the others answer wrongly (Paddle 3.x, .pdmodel), and that of
     # Paddle's own pool crashes the process.
@@ -505,3 +535,52 @@ def test_a_given_model_is_named_as_what_it_is(models):
         pytest.raises(ModelError, match="of the given predictors"),
     ):
         pool.answer(0, {"x": np.ones((1, 7), dtype=np.float32)})
+
+
+# Faults while it clones
+
+
+@pytest.mark.parametrize("form", FORMATS)
+@pytest.mark.fault(
+    "processes",
+    "Ctrl-C or a time limit (SIGALRM) arrives inside `clone()`",
+    "no clone is dropped, so those of a `.pdmodel` that were made before still answer correctly",
+)
+def test_a_signal_inside_clone_takes_nothing_from_the_clones_before(models, make_pool, until_alarm, form):
+    pool = make_pool(models.get("mlp", form))
+    right = only(pool.answer(0, X))
+    started_s = time.monotonic()
+    pool.grow(3)
+    clone_s = (time.monotonic() - started_s) / 2
+    for share in range(16):  # at 16 moments of a clone
+        until_alarm(clone_s * (share + 0.5) / 16, lambda: pool.grow(len(pool) + 1))
+    pool.grow(len(pool) + 1)
+    for index in range(len(pool)):
+        np.testing.assert_array_equal(only(pool.answer(index, X)), right)
+
+
+@pytest.mark.fault("machine", "memory runs out while a pool clones", "the test fails, and says what to do about memory")
+def test_memory_that_runs_out_while_cloning_is_a_model_error_of_memory(models, make_pool, monkeypatch):
+    pool = make_pool(models.get("mlp"))
+    right = only(pool.answer(0, X))
+
+    def no_memory(index):
+        raise MemoryError("(ResourceExhausted) Fail to alloc memory of 1048576 size")
+
+    with monkeypatch.context() as limited:
+        limited.setattr(pool, "_maker", lambda index: (no_memory, (index,)))
+        with pytest.raises(ModelError, match=r"predictor 1 of .*memory ran out: ask for fewer threads") as raised:
+            pool.grow(2)
+    assert "whole" not in str(raised.value)
+    assert len(pool) == 1
+    np.testing.assert_array_equal(only(pool.answer(1, X)), right)
+
+
+@pytest.mark.fault("models", "a pipe or a device stands in a parameters file's place", "it is refused, not opened")
+def test_a_pipe_in_the_place_of_parameters_is_refused_and_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    for path in (str(tmp_path / "pipe"), "/dev/zero"):
+        with pytest.raises(
+            ModelError, match=f"the parameters file '{path}' is a pipe or a device; name a regular file"
+        ):
+            check_files("", path)

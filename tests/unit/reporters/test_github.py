@@ -85,6 +85,7 @@ def test_a_file_outside_of_the_workspace_has_its_whole_path():
 
 
 @pytest.mark.parametrize("text", ["a,b::c%0A", "\n::error::pwned", "%25 100%", "\r\n::add-mask::x", "a=b,line=1"])
+@pytest.mark.fault("results", "a name or message contains a workflow command", "it stays inside of its own")
 def test_a_hostile_text_stays_in_its_place(text):
     line = command("error", [text, "second"], file=f"{text}.py", line="3")
     assert len(line.splitlines()) == 1
@@ -111,6 +112,7 @@ def test_the_step_summary_keeps_below_its_size_limit(tmp_path):
     assert summary.stat().st_size <= 1024 * 1024
 
 
+@pytest.mark.fault("results", "the step summary of GitHub cannot be written", "one line says so")
 def test_a_step_summary_that_cannot_be_written_is_told(tmp_path):
     [line] = told(sweep(), GITHUB_STEP_SUMMARY=str(tmp_path))
     assert line.startswith(f"paddle-mt: the step summary {tmp_path} could not be written: Is a directory")

@@ -275,6 +275,9 @@ class FullDisk:
 
 
 @pytest.mark.parametrize("operation", ["fsync", "replace"])
+@pytest.mark.fault(
+    "results", "the disk fails while a file is replaced", "the file stays as it was; no temporary file is left"
+)
 def test_a_write_error_leaves_the_old_file_untouched_and_no_temporary_file(tmp_path, monkeypatch, operation):
     path = tmp_path / "results.json"
     path.write_text("old", encoding="utf-8")
@@ -314,6 +317,7 @@ def test_what_could_not_be_written_is_written_with_the_next_sweep(tmp_path, monk
     assert len(json.loads(path.read_text(encoding="utf-8"))["sweeps"]) == 2
 
 
+@pytest.mark.fault("results", "a text cannot be encoded", "the file stays as it was")
 def test_text_that_cannot_be_encoded_leaves_the_old_file_untouched_and_no_temporary_file(tmp_path):
     path = tmp_path / "results.json"
     path.write_text("old", encoding="utf-8")

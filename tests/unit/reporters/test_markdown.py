@@ -56,6 +56,7 @@ def shape(tokens) -> list[str]:
 
 
 @pytest.mark.parametrize("text", HOSTILE)
+@pytest.mark.fault("results", "a name or message contains Markdown or HTML", "it is shown as text")
 def test_a_hostile_name_or_message_changes_nothing_but_the_text(text):
     def made(word: str, of_side: str) -> str:
         one = sweep(

@@ -250,6 +250,7 @@ def test_a_verdict_has_its_colour_in_the_sentence_and_in_the_table(status, colou
     assert colours[""] == {}  # of one thread, which is not judged
 
 
+@pytest.mark.fault("machine", "the output takes ASCII only", "it is written without block characters")
 def test_where_block_characters_cannot_be_written_there_is_no_plot():
     for encoding in ("ascii", "latin-1", "no such"):
         assert all(line.isascii() for line in write(sweep(), encoding=encoding).lines)

@@ -58,6 +58,11 @@ def test_one_tick_of_stolen_time_in_a_short_window_is_the_clock_of_the_kernel_no
     assert not validity.disturbed(short, TWO_CORES)
 
 
+@pytest.mark.fault(
+    "machine",
+    "the kernel does not count delays, or there is no `/proc`",
+    "rounds in which threads were switched off their cores are set aside",
+)
 def test_without_a_count_of_delays_switches_off_the_cpu_preempt():
     assert validity.disturbed(window(2, 80, delay_share=None, switches_per_s=30, cpu_share=0.9), TWO_CORES)
 

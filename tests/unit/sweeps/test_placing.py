@@ -16,6 +16,7 @@ from pytest_paddle_mt.workers.opened import Opened
 from tests.builders import round_of, subject
 
 
+@pytest.mark.fault("machine", "`--paddle-pin` names a CPU that may not be used", "the test fails with those that may")
 def test_cpus_outside_the_affinity_are_refused_with_those_inside(monkeypatch):
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 2, 3, 4, 8})
     placing.refuse_other_cpus((0, 8), "")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tempfile
+
 import pytest
 
 from pytest_paddle_mt.errors import ForkFailed
@@ -42,3 +44,10 @@ def test_forks_that_serve_different_things_are_refused_with_both():
 )
 def test_whether_the_gil_is_held_is_known_when_no_fork_contradicts(states, together):
     assert crew(*(subject(gil=state) for state in states)).subject.gil == together
+
+
+@pytest.mark.fault("machine", "no temporary folder can be written to", "a test with forks fails, and names the folders")
+def test_without_a_temporary_folder_the_forks_fail_with_what_to_do(monkeypatch, tmp_path):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "not there"))
+    with pytest.raises(ForkFailed, match=r"2 forks could not be started .*not there.*check that what"):
+        Crew(None, 2, 1)

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import errno
+import os
+import signal
+import subprocess
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -13,7 +18,7 @@ from pytest_paddle_mt.records import WindowPlan
 from pytest_paddle_mt.workers import child, fork
 from pytest_paddle_mt.workers.fork import ForkWorker
 from pytest_paddle_mt.workers.launch import Place, Role
-from pytest_paddle_mt.workers.protocol import Failed
+from pytest_paddle_mt.workers.protocol import Closed, Cut, Ended, Failed, Missed
 
 PLACE = Place(python=Path("/venv/bin/python"), rootdir=Path("/there"))
 
@@ -105,9 +110,145 @@ def test_an_error_that_is_not_ours_is_a_failed_fork_with_its_traceback(worker):
         ),
     ],
 )
+@pytest.mark.fault("processes", "one fork crashes with one thread", "the advice is to try less than that")
 def test_the_advice_after_a_crash_is_to_try_less_than_what_crashed(worker, role, threads, advice):
     worker._threads, worker._role = threads, None
     if role is not None:
         side, place, against = role
         worker._place, worker._role = place, Role(side=side, place=place, first=1, against=against)
     assert worker._advice().startswith(f"Find out whether it also happens {advice}")
+
+
+class FakeProcess:
+    """A process that ended with ``status``, or lives."""
+
+    def __init__(self, status):
+        self.killed = False
+        self.status = lambda: status
+        self.lives = lambda: status is None
+        self.wait = lambda seconds: status is not None
+        self.stacks = lambda: "in measure"
+        self.last_lines = lambda: "\nIts output:\n    about to end"
+        self.death = fork.ForkProcess.death.__get__(self)
+
+    def kill(self):
+        self.killed = True
+
+
+ON_EITHER_SIDE = "the test fails, names the side and how to run it alone"
+NO_ROOM = "the test fails with the limit to raise"
+
+SIDES = {
+    "this": (Role(side="this", place=None, first=1, against=True), "fork 1 ", "without the comparison"),
+    "other": (
+        Role(side="other", place=PLACE, first=2, against=True),
+        "fork 1 (the other side, /venv/bin/python) ",
+        "there alone",
+    ),
+}
+
+
+@pytest.mark.parametrize("side", SIDES)
+@pytest.mark.parametrize(
+    ("error", "status", "told"),
+    [
+        pytest.param(
+            Closed(),
+            -signal.SIGSEGV,
+            ["died of SIGSEGV while it measured 2 threads", "about to end"],
+            marks=pytest.mark.fault("processes", "SIGSEGV on either side of `--paddle-against`", ON_EITHER_SIDE),
+        ),
+        pytest.param(
+            Closed(),
+            -signal.SIGKILL,
+            ["died of SIGKILL", "The kernel sends it when memory runs out: look at dmesg"],
+            marks=pytest.mark.fault("processes", "either side of `--paddle-against` is killed", ON_EITHER_SIDE),
+        ),
+        pytest.param(
+            Closed(),
+            3,
+            ["exited with status 3", "about to end"],
+            marks=pytest.mark.fault("processes", "either side of `--paddle-against` exits by itself", ON_EITHER_SIDE),
+        ),
+        pytest.param(
+            Missed(),
+            None,
+            ["hung: it did not answer within 7 s", "was killed", "in measure"],
+            marks=pytest.mark.fault(
+                "processes", "either side of `--paddle-against` hangs", "the test fails with the side and its stacks"
+            ),
+        ),
+        pytest.param(
+            Cut("in the middle of a message"),
+            0,
+            ["exited with status 0 while it measured 2 threads (in the middle of a message)"],
+            marks=pytest.mark.fault(
+                "processes", "the connection to either side of `--paddle-against` breaks", ON_EITHER_SIDE
+            ),
+        ),
+    ],
+)
+def test_a_side_that_ends_or_hangs_is_named_with_how_to_run_it_alone(worker, side, error, status, told):
+    role, name, alone = SIDES[side]
+    place = role.place
+    worker._name = "fork 1" + ("" if place is None else f" (the other side, {place.python})")
+    worker._place, worker._role, worker._threads, worker._doing = place, role, 2, "measured 2 threads"
+    worker.process = FakeProcess(status)
+    worker._channel = SimpleNamespace(close=lambda: None)
+    failure = worker._failure(error, 7.0)
+    assert type(failure) is ForkFailed
+    assert str(failure).startswith(name)
+    for part in [*told, "with one thread (--paddle-threads=1) or ", alone]:
+        assert part in str(failure)
+    assert worker.process.killed is (status is None)
+
+
+@pytest.mark.parametrize("side", SIDES)
+@pytest.mark.fault(
+    "processes",
+    "the test ends on either side of `--paddle-against` before it serves (no model, a failed fixture)",
+    "the test fails with what ended it there",
+)
+def test_a_side_whose_test_ends_before_it_serves_is_a_failure_with_its_problem(worker, side):
+    role, *_ = SIDES[side]
+    worker._place, worker._role, worker.process = role.place, role, FakeProcess(None)
+    error = worker._ended_early(Ended(problems=("setup failed:\nModelError: there is no 'm.json'",), absent=None))
+    assert type(error) is ForkFailed
+    assert "ModelError: there is no 'm.json'" in str(error)
+
+
+@pytest.mark.parametrize(
+    ("number", "step"),
+    [
+        pytest.param(
+            errno.EMFILE,
+            "raise the limit on open files (ulimit -n)",
+            marks=pytest.mark.fault("machine", "a fork finds no free file descriptor", NO_ROOM),
+        ),
+        pytest.param(
+            errno.EAGAIN,
+            "raise the limit on processes (ulimit -u, the container's pids)",
+            marks=pytest.mark.fault("machine", "no further process may be started", NO_ROOM),
+        ),
+        pytest.param(
+            errno.ENOSPC,
+            "free space, or set TMPDIR to a folder that has some",
+            marks=pytest.mark.fault("machine", "the disk of the temporary folder is full", NO_ROOM),
+        ),
+        (errno.ENOEXEC, "check that what it names exists and can be used"),
+    ],
+)
+def test_a_fork_that_cannot_be_started_fails_with_what_to_do_and_leaves_nothing_open(
+    tmp_path, monkeypatch, number, step
+):
+    def refuse(*_, **__):
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(fork.launch, "command", lambda *_: [])
+    monkeypatch.setattr(fork.launch, "working_directory", lambda *_: tmp_path)
+    monkeypatch.setattr(subprocess, "Popen", refuse)
+    before = len(os.listdir("/proc/self/fd"))
+    with pytest.raises(ForkFailed, match="fork 1 could not be started") as raised:
+        ForkWorker(1, SimpleNamespace(config=None), 1, tmp_path / "fork1")
+    assert str(raised.value).endswith(f"{step}, or measure without forks (--paddle-forks=0)")
+    assert len(os.listdir("/proc/self/fd")) == before

@@ -179,6 +179,7 @@ def test_a_dead_end_is_noticed_although_a_process_that_it_started_holds_the_sock
         Channel(ends[1], alive=lambda: False).receive(60)
 
 
+@pytest.mark.fault("processes", "a fork dies right after its answer", "the answer counts")
 def test_what_was_sent_before_its_sender_died_is_still_read(ends):
     Channel(ends[0]).send(Ended(problems=("last words",), absent=None))
     assert Channel(ends[1], alive=lambda: False).receive(60).problems == ("last words",)
