@@ -52,13 +52,15 @@ def describe(
         facts["work"] = name_of(work)
     if pool is None:
         return facts
-    facts["paddlepaddle"] = str(paddle_version())
+    if pool.engine is None:
+        facts["paddlepaddle"] = str(paddle_version())
+        facts["oneDNN"] = subject.facts.get("oneDNN", UNKNOWN)
+    facts.update({name: subject.facts[name] for name in ("runtime", "provider") if name in subject.facts})
     facts["pool"] = str(subject.pool)
     facts["math threads"] = str(subject.math_threads)
-    facts["oneDNN"] = subject.facts.get("oneDNN", UNKNOWN)
     facts[f"GIL in {subject.gil_of}"] = str(subject.gil)
     facts["inputs"] = inputs_digest(inputs)
-    facts.update(_model(pool.config))
+    facts.update({"model": _files_digest(pool.files)} if pool.files else _model(pool.config))
     return facts
 
 
