@@ -169,17 +169,19 @@ class OnnxPool(PredictorPool):
         self.method = self.method or "clone"
         if index and self.method == "shared":
             return self._predictors[0]
-        with self._errors("load", None):
-            session = self._onnxruntime.InferenceSession(self._path, self._options, providers=self._providers)
         first = self._providers[0]
         wanted = first if isinstance(first, str) else first[0]
-        if session.get_providers()[0] != wanted:
-            raise ModelError(
-                f"{wanted} was asked for and ONNX Runtime took {session.get_providers()[0]}, which it does silently "
-                f"where a provider is missing; install the onnxruntime that has it, or ask for another. This one has "
-                f"{', '.join(self._onnxruntime.get_available_providers())}"
-            )
-        return session
+        available = self._onnxruntime.get_available_providers()
+        if wanted in available:
+            with self._errors("load", None):
+                session = self._onnxruntime.InferenceSession(self._path, self._options, providers=self._providers)
+            if session.get_providers()[0] == wanted:
+                return session
+        raise ModelError(
+            f"{wanted} was asked for, and this onnxruntime cannot start it: it would silently take another. It has "
+            f"{', '.join(available)}; ask for one of them, or install the onnxruntime that has {wanted} and what "
+            "that needs"
+        )
 
     def _silent_options(self, intra_op_threads: int) -> Any:
         options = self._onnxruntime.SessionOptions()

@@ -103,9 +103,8 @@ def _apart(one: npt.NDArray[Any], other: npt.NDArray[Any]) -> float:
         return 0.0 if np.array_equal(one, other) else math.inf
     if not np.array_equal(np.isfinite(one), np.isfinite(other)):
         return math.inf
-    finite = np.isfinite(one)
-    largest = float(np.max(np.abs(one), where=finite, initial=0))
-    difference = float(np.max(np.abs(np.subtract(one, other, where=finite)), where=finite, initial=0))
+    ours, theirs = one[np.isfinite(one)], other[np.isfinite(other)]
+    largest, difference = (float(np.abs(part).max(initial=0)) for part in (ours, ours - theirs))
     return difference / largest if largest else math.inf if difference else 0.0
 
 
