@@ -19,6 +19,7 @@ if TYPE_CHECKING:
         UsageError,
         WrongAnswer,
     )
+    from pytest_paddle_mt.predictors.onnx_pool import OnnxPool
     from pytest_paddle_mt.predictors.pool import PredictorPool
 
 __version__ = "0.1.0"
@@ -30,6 +31,7 @@ __all__ = [
     "GateFailure",
     "InputError",
     "ModelError",
+    "OnnxPool",
     "PaddleMtError",
     "PredictorPool",
     "QueryFailed",
@@ -40,7 +42,11 @@ __all__ = [
 ]
 
 #: Where the public names are that are not errors.
-_MODULE_OF = {"PredictorPool": "predictors.pool", "SyntheticWork": "engines"}
+_MODULE_OF = {
+    "OnnxPool": "predictors.onnx_pool",
+    "PredictorPool": "predictors.pool",
+    "SyntheticWork": "engines",
+}
 
 
 def __getattr__(name: str) -> object:

@@ -57,9 +57,9 @@ WarningKind = Literal[
 
 GilState = Literal["held", "released", "unknown"]
 
-PoolMethod = Literal["clone", "predictor_pool"]  #: How the predictors of a pool are made.
+PoolMethod = Literal["clone", "predictor_pool", "shared"]  #: How the predictors of a pool are made.
 
-POOL_METHODS: tuple[PoolMethod, ...] = ("clone", "predictor_pool")
+POOL_METHODS: tuple[PoolMethod, ...] = ("clone", "predictor_pool", "shared")
 
 #: The two sides of a comparison: what is judged, and what it is judged against.
 Side = Literal["this", "other"]
@@ -388,12 +388,12 @@ class Subject:
     engine: str
     device: str
     batch_size: int | None  #: First dimension of the first input; None when the engine has no inputs.
-    #: How the predictors were made: ``clone``, ``predictor_pool``; None when the engine has none.
+    #: How the predictors were made, of ``POOL_METHODS``; None when the engine has none.
     pool: str | None
     math_threads: int | None  #: Math threads of each predictor; None when the engine has none.
     #: Whether ``gil_of`` holds the GIL; None when the engine has no predictor.
     gil: GilState | None
-    #: What was probed for it: ``run()`` of the predictor, or ``the query`` of the user's own.
+    #: What was probed for it: ``run()`` of the predictor, or ``the query`` or ``the callable`` of the user's own.
     gil_of: str = "run()"
     #: Facts that reporters print: versions, the libpaddle that was measured, what was set for the user.
     facts: dict[str, str] = field(default_factory=dict)

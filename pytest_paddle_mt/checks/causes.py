@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pytest_paddle_mt.cause import Cause
+from pytest_paddle_mt.engines import ON_PYTHON_THREADS
 from pytest_paddle_mt.statistics import query_time, validity
 from pytest_paddle_mt.units import counted
 
@@ -183,14 +184,18 @@ def _of_the_machine(seen: Observed) -> Cause | None:
 
 def _gil(seen: Observed) -> Cause | None:
     subject = seen.subject
-    if subject.engine != "python" or subject.gil != "held" or seen.share("waiting_ns") < _MOST:
+    if subject.engine not in ON_PYTHON_THREADS or subject.gil != "held" or seen.share("waiting_ns") < _MOST:
         return None
-    paddle = subject.facts.get("paddle", "this Paddle")
-    holder = f"Predictor.run() of {paddle}" if subject.gil_of == "run()" else f"{subject.gil_of} (with {paddle})"
-    text = (
-        f"{holder} holds the GIL, so Python threads take turns: they waited {_waited(seen):.0%} of the time; use a "
-        "Paddle that releases it (3.2.2 does), or serve from C++ (the native engine)"
+    paddle = subject.facts.get("paddle")
+    holder = f"Predictor.run() of {paddle}" if subject.gil_of == "run()" else subject.gil_of
+    if paddle is not None and subject.gil_of != "run()":
+        holder += f" (with {paddle})"
+    step = (
+        "serve from several processes, or by code that releases it"
+        if paddle is None
+        else "use a Paddle that releases it (3.2.2 does), or serve from C++ (the native engine)"
     )
+    text = f"{holder} holds the GIL, so Python threads take turns: they waited {_waited(seen):.0%} of the time; {step}"
     return _cause(seen, "gil", text, waiting_share=_waited(seen))
 
 

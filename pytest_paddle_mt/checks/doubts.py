@@ -47,12 +47,15 @@ def _of_the_memory(rounds: Sequence[Round]) -> Iterator[Warning]:
 
 def _of_the_gil(subject: Subject) -> Iterator[Warning]:
     if subject.gil == "held":
-        paddle = subject.facts.get("paddle", "this Paddle")
+        paddle = subject.facts.get("paddle")
         text = (
             f"Predictor.run() of {paddle} holds the GIL: Python threads will not scale, whatever the native engine "
             "shows; 3.2.2 releases it"
         )
-        if subject.gil_of != "run()":
+        if paddle is None:
+            what = f"{subject.facts.get('runtime', 'its')} run()" if subject.gil_of == "run()" else subject.gil_of
+            text = f"{what} holds the GIL for most of its time: Python threads will not scale"
+        elif subject.gil_of != "run()":
             text = (
                 f"{subject.gil_of} (with {paddle}) holds the GIL for most of its time: Python threads will not scale; "
                 "3.2.2 releases it in run()"

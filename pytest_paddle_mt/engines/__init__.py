@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     InputSets = Sequence[Mapping[str, npt.NDArray[Any]]]
     Query = Callable[[Any, Mapping[str, npt.NDArray[Any]]], object]
 
+#: The engines whose queries wait for the GIL, if it is held, and which a tracer would slow down.
+ON_PYTHON_THREADS = ("python", "callable", "onnxruntime")
+
 #: Queries kept with their timestamps per window, all threads together: 16 MB. Beyond, latencies are counted in bins.
 MAX_STORED_QUERIES = 1_000_000
 
@@ -126,8 +129,10 @@ class Engine(Protocol):
 
 def built_in() -> list[Engine]:
     """The engines that this package brings."""
+    from pytest_paddle_mt.engines.callables import CallableEngine
     from pytest_paddle_mt.engines.native import NativeEngine
+    from pytest_paddle_mt.engines.onnxruntime import OnnxRuntimeEngine
     from pytest_paddle_mt.engines.python import PythonEngine
     from pytest_paddle_mt.engines.synthetic import SyntheticEngine
 
-    return [NativeEngine(), PythonEngine(), SyntheticEngine()]
+    return [NativeEngine(), PythonEngine(), SyntheticEngine(), CallableEngine(), OnnxRuntimeEngine()]

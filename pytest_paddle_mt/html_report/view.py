@@ -138,7 +138,8 @@ def rows(sweep: Sweep) -> list[dict[str, Any]]:
 
 def facts(sweep: Sweep) -> list[tuple[str, Any]]:
     """What was measured and how, by name."""
-    pool = {"clone": "Clone", "predictor_pool": "PredictorPool"}.get(sweep.get("pool") or "", sweep.get("pool"))
+    names = {"clone": "Clone", "predictor_pool": "PredictorPool", "shared": "one session"}
+    pool = names.get(sweep.get("pool") or "", sweep.get("pool"))
     gil = sweep.get("gil")
     peak = sweep.get("peak_rss_bytes")
     usl = sweep.get("usl")

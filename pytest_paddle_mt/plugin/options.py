@@ -108,6 +108,11 @@ OPTIONS: tuple[Option, ...] = (
     Option("--paddle-batch-size", "N", "batch_size", "1").means(
         "Batch size of inputs made from the model's own input shapes"
     ),
+    Option("--paddle-pool", "clone|shared|predictor_pool", "pool", "clone").means(
+        "How the predictors of the threads are made: by `clone()` of the first one, or by a "
+        "`paddle.inference.PredictorPool` as large as the largest thread count. Of ONNX Runtime: a session for each "
+        "thread (clone), or one that all share"
+    ),
     Option("--paddle-device", "cpu|gpu:0", "device", "cpu").means("Where the model runs"),
     Option("--paddle-pin", "auto|none|CPU,A-B,...", "pin", "auto").means(
         "Where threads run: each one on a core of its own among these CPUs, in turn; auto and none leave it to the "
@@ -176,14 +181,6 @@ OPTIONS: tuple[Option, ...] = (
 
 #: Arguments that only the marker has: each is about one model.
 MARKER_ONLY: tuple[MarkerArgument, ...] = (
-    MarkerArgument(
-        key="pool",
-        parser="pool",
-        values='"clone", "predictor_pool"',
-        meaning="How the predictors of `paddle_config` are made, one for each thread: by `clone()` of the first one, "
-        "or by a `paddle.inference.PredictorPool` as large as the largest thread count",
-        default="clone",
-    ),
     MarkerArgument(
         key="allow_nonfinite",
         parser="true_or_false",

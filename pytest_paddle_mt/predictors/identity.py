@@ -52,13 +52,15 @@ def describe(
         facts["work"] = name_of(work)
     if pool is None:
         return facts
-    facts["paddlepaddle"] = str(paddle_version())
+    if pool.engine is None:
+        facts["paddlepaddle"] = str(paddle_version())
+        facts["oneDNN"] = subject.facts.get("oneDNN", UNKNOWN)
+    facts.update({name: subject.facts[name] for name in ("runtime", "provider") if name in subject.facts})
     facts["pool"] = str(subject.pool)
     facts["math threads"] = str(subject.math_threads)
-    facts["oneDNN"] = subject.facts.get("oneDNN", UNKNOWN)
     facts[f"GIL in {subject.gil_of}"] = str(subject.gil)
     facts["inputs"] = inputs_digest(inputs)
-    facts.update(_model(pool.config))
+    facts.update({"model": _files_digest(pool.files)} if pool.files else _model(pool.config))
     return facts
 
 
@@ -66,6 +68,8 @@ def objection(this: Mapping[str, str], other: Mapping[str, str]) -> str | None:
     """Why two sides cannot be compared, human-readable; None if they can."""
     for name in _MUST_MATCH:
         one, two = this.get(name), other.get(name)
+        if name == "batch size" and None in (one, two):  # of callables it is not known; their inputs are compared
+            continue
         if one != two and UNKNOWN not in (one, two):
             return f"the two sides differ in {name}: {one} and {two}; a ratio of their throughputs would mean nothing"
     return None

@@ -23,7 +23,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pytest_paddle_mt.errors import ModelError, UsageError
-from pytest_paddle_mt.predictors import libpaddle
+from pytest_paddle_mt.machine.versions import paddle_version
+from pytest_paddle_mt.predictors import gil, libpaddle
 from pytest_paddle_mt.predictors.advice import on_destroyed_clone
 from pytest_paddle_mt.predictors.model_files import check_config, model_name
 from pytest_paddle_mt.predictors.sequences import lod_of
@@ -31,9 +32,12 @@ from pytest_paddle_mt.records import POOL_METHODS, PoolMethod
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
+    from pathlib import Path
 
     import numpy.typing as npt
     from typing_extensions import Self
+
+    from pytest_paddle_mt.records import GilState
 
 
 #: Called after each predictor with how many there are, how many were asked for, and the seconds since the start.
@@ -68,6 +72,9 @@ class PredictorPool:
     """
 
     closed: bool  #: Whether the predictors were let go; a closed pool serves nothing.
+    engine: str | None = None  #: The engine that alone serves it; None: whichever was asked for.
+    files: tuple[Path, ...] = ()  #: What the model was read from, where no config names it.
+    _on_nonfinite = "Paddle does that silently when a parameters file is missing or damaged: check it. "
 
     def __init__(
         self,
@@ -78,6 +85,11 @@ class PredictorPool:
         allow_nonfinite: bool = False,
         progress: Progress | None = None,
     ) -> None:
+        if method == "shared":
+            raise UsageError(
+                "two threads on one predictor of Paddle's crash or silently answer wrongly; use pool='clone' or "
+                "pool='predictor_pool' ('shared' is for sessions of ONNX Runtime)"
+            )
         if method not in POOL_METHODS:
             raise UsageError(f"unknown pool method {method!r}; use one of {', '.join(map(repr, POOL_METHODS))}")
         if size is not None and size < 1:
@@ -168,6 +180,27 @@ class PredictorPool:
             return None
         return f"gpu:{self.config.gpu_device_id()}" if self.config.use_gpu() else "cpu"
 
+    @property
+    def name(self) -> str:
+        """What messages call the model."""
+        return model_name(self.config)
+
+    @property
+    def knows_inputs(self) -> bool:
+        """Whether the model declares its inputs: it has predictors, and not objects of a user's."""
+        return libpaddle.is_predictor(self[0])
+
+    def facts(self) -> dict[str, str]:
+        """What reporters print of the runtime."""
+        return {
+            "paddle": f"paddlepaddle {paddle_version() or 'not installed'}",
+            "measured": "the wheel's own libpaddle",
+        }
+
+    def gil(self, inputs: Mapping[str, npt.NDArray[Any]]) -> GilState:
+        """Whether a query of these inputs holds the GIL while it runs."""
+        return gil.probe(self[0].run)
+
     def grow(self, count: int) -> None:
         """Make predictors until there are ``count``.
 
@@ -232,6 +265,21 @@ class PredictorPool:
         """The outputs of the last query of predictor ``index``, by name."""
         return {name: _copied_out(handle) for name, handle in self.handles(index).outputs.items()}
 
+    def call(self, index: int, input_sets: Sequence[Mapping[str, npt.NDArray[Any]]]) -> Callable[[int], None]:
+        """Serves the query of an index with predictor ``index``, by its input set in turn: copy in, run, copy out."""
+        predictor = self[index]
+        copies_in = [self.copies_in(index, one) for one in input_sets]
+        outputs = list(self.handles(index).outputs.values())
+
+        def call(query: int) -> None:
+            for copy_in in copies_in[query % len(copies_in)]:
+                copy_in()
+            predictor.run()
+            for handle in outputs:
+                handle.copy_to_cpu()
+
+        return call
+
     @contextlib.contextmanager
     def in_use(self) -> Iterator[None]:
         """While this is held, ``close()`` is refused: threads are running the predictors."""
@@ -254,7 +302,7 @@ class PredictorPool:
             return
         self.closed = True
         self._handles.clear()
-        if _held_elsewhere(self._predictors):
+        if self.engine is None and _held_elsewhere(self._predictors):
             _kept_alive.append((self._predictors, self._paddle_pool, self._shared))
             self._predictors, self._shared = [], []
         while self._predictors:
@@ -311,10 +359,9 @@ class PredictorPool:
         bad = next((name for name, array in outputs.items() if not _is_finite(array)), None)
         if bad is not None and all(_is_finite(array) for array in inputs.values()):
             raise ModelError(
-                f"the model {model_name(self.config)!r} answers NaN or inf in output {bad!r} to finite input. "
-                f"{suspicion() if suspicion else ''}Paddle does that silently when a parameters file is missing or "
-                "damaged: check it. If that is what the model should answer, allow it with "
-                "@pytest.mark.paddle_scaling(allow_nonfinite=True)"
+                f"the model {self.name!r} answers NaN or inf in output {bad!r} to finite input. "
+                f"{suspicion() if suspicion else ''}{self._on_nonfinite}If that is what the model should answer, "
+                "allow it with @pytest.mark.paddle_scaling(allow_nonfinite=True)"
             )
 
 

@@ -64,8 +64,7 @@ def facts(sweep: Sweep) -> list[str]:
     known = [f"{subject.engine} engine", subject.device]
     if subject.batch_size is not None:
         known.append(f"batch {subject.batch_size}")
-    if "paddle" in subject.facts:
-        known.append(subject.facts["paddle"])
+    known += [subject.facts[name] for name in ("paddle", "runtime") if name in subject.facts]
     if subject.inputs and subject.inputs[0].made_up:
         known.append("made-up inputs")
     if sweep.linear_until is not None:

@@ -114,7 +114,7 @@ def heading(sweep: Sweep) -> list[str]:
     if subject.batch_size is not None:
         facts.append(f"batch {subject.batch_size}")
     if subject.pool is not None:
-        facts.append({"clone": "Clone", "predictor_pool": "PredictorPool"}[subject.pool])
+        facts.append({"clone": "Clone", "predictor_pool": "PredictorPool", "shared": "one session"}[subject.pool])
     facts += [value if key in _OWN_WORDS else f"{key} {value}" for key, value in subject.facts.items()]
     if subject.gil is not None:
         facts.append(f"GIL {subject.gil} by {subject.gil_of}")
@@ -124,7 +124,7 @@ def heading(sweep: Sweep) -> list[str]:
 
 
 _INPUTS_SHOWN = 4
-_OWN_WORDS = ("paddle", "measured")  #: Facts that are understood without their key.
+_OWN_WORDS = ("paddle", "runtime", "measured")  #: Facts that are understood without their key.
 
 #: Doubts that are about the machine and change no verdict; without ``-v`` they are counted.
 _OF_THE_MACHINE = frozenset({"cores_shared", "lost_time", "preempted", "thinned", "threads_wait"})

@@ -93,8 +93,8 @@ class ConcurrentRunner:
         """Sweep the thread counts, judge, record, and fail the test when a check fails.
 
         Args:
-            served: a pool, a list of predictors (one per thread), or work for the ``synthetic`` engine; with a query, a
-                pool or any objects, one per thread.
+            served: a pool, a list of predictors or callables (one per thread), or work for the ``synthetic`` engine;
+                with a query, a pool or any objects, one per thread.
             query: a server's own path, ``query(predictor, inputs)``, measured on the ``python`` engine; it is given the
                 object of its thread.
             gate: False judges and records, and never touches the outcome of the test.
@@ -144,9 +144,9 @@ class ConcurrentRunner:
         some thread count.
 
         Args:
-            a: what is compared with: a pool, a list of predictors, or known work for the ``synthetic`` engine; with a
-                query, a pool or any objects, one per thread.
-            b: what is judged, of the same kind.
+            a: what is compared with: a pool, a list of predictors or callables, or known work for the ``synthetic``
+                engine; with a query, a pool or any objects, one per thread.
+            b: what is judged. Where another engine serves it than ``a``, both answer the same inputs first, alike.
             query: a server's own path, ``query(predictor, inputs)``, the same for both.
             gate: False judges and records, and never touches the outcome of the test.
 
@@ -159,18 +159,13 @@ class ConcurrentRunner:
         __tracebackhide__ = True
         self._begin()
         served: dict[Side, Served] = {"this": b, "other": a}
-        engines = {side: self._serving.engine_for(one, query) for side, one in served.items()}
-        engine = engines["this"]
-        if engine is not engines["other"]:
-            raise UsageError(
-                "compare was given predictors and synthetic work, which cannot be compared; give it two of a kind"
-            )
-        pools = {side: serving.pool_of(one, engine, query) for side, one in served.items()}
+        engines = self._serving.engines_for(served, query)
+        pools = {side: serving.pool_of(one, engines[side], query) for side, one in served.items()}
         for pool in pools.values():
             serving.refuse_too_few(pool, thread_counts(self._settings))
 
         def worker_for(side: Side, seed: int, describe: bool) -> tuple[InProcessWorker, Subject, float | None]:
-            return self._serving.worker_for(engine, pools[side], served[side], query, seed, describe)
+            return self._serving.worker_for(engines[side], pools[side], served[side], query, seed, describe)
 
         server = self._session.server
         if server is not None:
@@ -178,9 +173,13 @@ class ConcurrentRunner:
         elsewhere_too = not self._session.smoke_reason() and self._session.against() is not None
         note = "compare measures both in this interpreter; --paddle-against has no part in it"
         described = (serving.described(b, pools["this"]), serving.described(a, pools["other"]))
-        sides = self._sides(("b", "a"), described, [note] if elsewhere_too else [], engine)
+        notes = [note] if elsewhere_too else []
+        names = dict.fromkeys((engines["this"].name, engines["other"].name))
+        if len(names) > 1:
+            notes += [self._serving.how_alike(pools, query), *serving.on_loops(engines)]
+        sides = self._sides(("b", "a"), described, notes, engines["this"])
         terms = self._terms(gate, 0 if self._session.smoke_reason() else self._settings.forks, sides)
-        self._announce(announcement(terms, engine.name, terms.forks))
+        self._announce(announcement(terms, " against ".join(names), terms.forks))
         opener: Opener
         if terms.forks:
             opener = in_forks(terms, {"this": None, "other": None})
@@ -200,7 +199,7 @@ class ConcurrentRunner:
         __tracebackhide__ = True
         here = self._session.rootpath
         other = elsewhere.ask(place, here)
-        if engine.needs_pool and not other.has_paddle:
+        if engine.needs_pool and not hasattr(engine, "serves_only") and not other.has_paddle:
             raise UsageError(
                 f"{place.python} (Python {other.python}) has no Paddle, which this test serves; install it there: "
                 f"{place.python} -m pip install paddlepaddle"

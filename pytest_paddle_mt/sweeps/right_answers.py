@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from pytest_paddle_mt.engines import answers
 from pytest_paddle_mt.errors import ModelError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    import numpy.typing as npt
 
     from pytest_paddle_mt.engines import InputSets, Workload
     from pytest_paddle_mt.engines.answers import Golden
@@ -20,6 +24,10 @@ if TYPE_CHECKING:
 #: Input sets that a thread has of its own where the plugin makes them up: with two in turn, the answer to the query
 #: before shows.
 OWN_SETS = 2
+
+#: So far apart may the answers of two runtimes be, as a share of the largest element: they add in another order.
+#: MobileNetV1 and PP-OCR recognition differ by 3e-6 between Paddle and ONNX Runtime.
+_APART = 1e-3
 
 _COMPARED = "compared"  #: How ``Golden.described`` begins where there is something to compare.
 
@@ -59,6 +67,45 @@ def _golden(workload: Workload) -> Golden:
         return pool.answer(0, inputs[index]) if query is None else query(pool[0], inputs[index])
 
     return dataclasses.replace(answers.golden(ask, len(inputs)), own_sets=workload.own_sets)
+
+
+def how_alike(a: object, b: object) -> str:
+    """How alike two runtimes answer the same input, human-readable.
+
+    Raises:
+        ModelError: an output of ``b`` is of another shape or kind, or further away from that of ``a`` than
+            ``_APART`` of its largest element.
+    """
+    ours, theirs = (list((answers.parts(one) or {}).values()) for one in (a, b))
+    if not ours or not theirs:
+        return "the answers of both sides were not compared with each other: one has nothing that can be compared"
+    step = "they do not serve one model: export it again. To compare their speed anyway: --paddle-answers=off"
+    if len(ours) != len(theirs):
+        raise ModelError(f"a answers with {len(ours)} outputs and b with {len(theirs)}; {step}")
+    largest_share = 0.0
+    for index, (one, other) in enumerate(zip(ours, theirs, strict=True)):
+        if one.shape != other.shape or one.dtype.kind != other.dtype.kind:
+            shapes = f"{one.dtype} {one.shape} of a and {other.dtype} {other.shape} of b"
+            raise ModelError(f"output {index} is {shapes}; {step}")
+        share = _apart(one, other)
+        if not share <= _APART:
+            raise ModelError(
+                f"output {index} of b is up to {share:.2g} of the largest element away from that of a, and "
+                f"{_APART:g} is allowed; {step}"
+            )
+        largest_share = max(largest_share, share)
+    return f"both sides answer alike, within {largest_share:.1g} of the largest element (allowed: {_APART:g})"
+
+
+def _apart(one: npt.NDArray[Any], other: npt.NDArray[Any]) -> float:
+    """The largest difference of an element over the largest element; infinite where only one is NaN, or no number."""
+    if one.dtype.kind not in "fc":
+        return 0.0 if np.array_equal(one, other) else math.inf
+    if not np.array_equal(np.isfinite(one), np.isfinite(other)):
+        return math.inf
+    ours, theirs = one[np.isfinite(one)], other[np.isfinite(other)]
+    largest, difference = (float(np.abs(part).max(initial=0)) for part in (ours, ours - theirs))
+    return difference / largest if largest else math.inf if difference else 0.0
 
 
 def described(golden: Golden | None) -> str:

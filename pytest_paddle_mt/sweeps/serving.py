@@ -9,12 +9,12 @@ from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
 from typing import TYPE_CHECKING, Any
 
-from pytest_paddle_mt.engines import SyntheticWork, Workload
+from pytest_paddle_mt.engines import ON_PYTHON_THREADS, SyntheticWork, Workload, callables
 from pytest_paddle_mt.engines.instrumentation import instrumentation
 from pytest_paddle_mt.errors import ModelError, UsageError
 from pytest_paddle_mt.machine.math_threads import idle_math_threads, math_libraries
-from pytest_paddle_mt.machine.versions import paddle_version
-from pytest_paddle_mt.predictors import gil, identity, libpaddle
+from pytest_paddle_mt.predictors import gil, identity
+from pytest_paddle_mt.predictors.callable_pool import CallablePool
 from pytest_paddle_mt.predictors.inputs import (
     DefaultInputs,
     InputsOnDemand,
@@ -25,7 +25,7 @@ from pytest_paddle_mt.predictors.inputs import (
     served_inputs,
     suspicion_of_made_up,
 )
-from pytest_paddle_mt.predictors.model_files import model_name
+from pytest_paddle_mt.predictors.onnx_pool import OnnxPool
 from pytest_paddle_mt.predictors.pool import PredictorPool
 from pytest_paddle_mt.predictors.sequences import lod_of
 from pytest_paddle_mt.records import Subject
@@ -35,10 +35,11 @@ from pytest_paddle_mt.units import NS_PER_S
 from pytest_paddle_mt.workers.in_process import InProcessWorker
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from pytest_paddle_mt.engines import Engine, Query
     from pytest_paddle_mt.predictors.inputs import InputSet
+    from pytest_paddle_mt.records import Side
     from pytest_paddle_mt.settings import Settings
 
 
@@ -60,7 +61,7 @@ class Serving:
         self._inputs = inputs
 
     def engine_for(self, served: object, query: object) -> Engine:
-        """The engine that serves it.
+        """The engine that serves it: the one that was asked for, unless what is served has an engine of its own.
 
         Raises:
             UsageError: the query cannot be called, or the engine that was asked for cannot run it.
@@ -70,6 +71,12 @@ class Serving:
             return self._engines["synthetic"]
         if not (query is None or callable(query)):
             raise UsageError(f"query={query!r} cannot be called; give a function query(predictor, inputs)")
+        own = _engine_of(served, query) if engine.needs_pool else None
+        if own is not None:
+            return self._engines[own]
+        serves_only = getattr(engine, "serves_only", None)
+        if serves_only is not None:
+            raise UsageError(f"the {engine.name} engine serves {serves_only}; got {type(served).__name__}")
         if query is None or engine.takes_query:
             return engine
         chosen = self._settings.sources.get("engine")
@@ -79,6 +86,50 @@ class Serving:
             f"the {engine.name} engine cannot run a query of your own ({chosen}); measure it with "
             "--paddle-engine=python"
         )
+
+    def engines_for(self, served: Mapping[Side, object], query: object) -> dict[Side, Engine]:
+        """The engines that serve two sides: on Python threads both where one side can be served only there.
+
+        An engine that was asked for serves whatever it can.
+
+        Raises:
+            UsageError: the two cannot be compared.
+        """
+        engines = {side: self.engine_for(one, query) for side, one in served.items()}
+        if engines["this"] is engines["other"]:
+            return engines
+        if not all(engine.needs_pool for engine in engines.values()):
+            raise UsageError(
+                "compare was given predictors and synthetic work, which cannot be compared; give it two of a kind"
+            )
+        if "engine" in self._settings.sources:
+            return engines
+        python = self._engines["python"]
+        return {side: python if engine is self._engine else engine for side, engine in engines.items()}
+
+    def how_alike(self, pools: Mapping[Side, PredictorPool | None], query: Query | None) -> str:
+        """Let both sides answer the first input set; how alike they do, human-readable.
+
+        Raises:
+            ModelError: not as alike as two runtimes do that serve one model.
+        """
+        if self._settings.answers is None:
+            return "the answers of both sides were not compared with each other (--paddle-answers=off)"
+        asked: list[InputSet] = []
+        given: list[object] = []
+        for pool in (pools["other"], pools["this"]):
+            assert pool is not None, "an engine that needs none is not compared with another"
+            self._choose(pool)
+            asked.append(self._inputs_for(pool, query)[0])
+            own = callables.call if isinstance(pool, CallablePool) else query
+            given.append(pool.answer(0, asked[-1]) if own is None else own(pool[0], asked[-1]))
+        if len({identity.inputs_digest([one]) for one in asked}) > 1:
+            return "the two sides take other inputs, so their answers were not compared with each other"
+        return right_answers.how_alike(*given)
+
+    def _choose(self, pool: PredictorPool | None) -> None:
+        if isinstance(pool, OnnxPool):
+            pool.choose(self._settings.pool, self._settings.device if "device" in self._settings.sources else None)
 
     def worker_for(
         self,
@@ -94,7 +145,12 @@ class Serving:
         ``describe`` adds what exactly it serves, which takes reading the model's files.
         """
         __tracebackhide__ = True
+        self._choose(pool)
         inputs: Sequence[InputSet] = () if pool is None else self._inputs_for(pool, query)
+        if isinstance(pool, CallablePool):
+            query = callables.call
+            for index in range(len(pool)):
+                callables.refuse_arguments(pool[index], inputs[0])
         made_up = isinstance(self._inputs, (DefaultInputs, InputsOnDemand))
         work = served if isinstance(served, SyntheticWork) else None
         query_s = None if work is None else work.spin_ns / NS_PER_S
@@ -118,21 +174,19 @@ class Serving:
         compared = {} if pool is None else {"answers": right_answers.described(workload.golden)}
         subject = dataclasses.replace(subject, inputs=shown, facts={**subject.facts, **compared})
         if describe:
-            subject = dataclasses.replace(subject, identity=identity.describe(subject, pool, inputs, query or work))
+            running = pool[0] if isinstance(pool, CallablePool) else query or work
+            subject = dataclasses.replace(subject, identity=identity.describe(subject, pool, inputs, running))
         return InProcessWorker(engine.open(workload)), subject, query_s
 
     def _inputs_for(self, pool: PredictorPool, query: Query | None) -> list[InputSet]:
         """The input sets: what the model takes, or whatever the user's own query takes."""
         given = self._inputs
-        if (
-            query is not None
-            and isinstance(given, (DefaultInputs, InputsOnDemand))
-            and not libpaddle.is_predictor(pool[0])
-        ):
+        own = query is not None or isinstance(pool, CallablePool)
+        if own and isinstance(given, (DefaultInputs, InputsOnDemand)) and not pool.knows_inputs:
             return [dict(given)]  # of the fixture's own model, or empty
         if isinstance(given, InputsOnDemand):  # made for the pool that the fixture knows of
             given = DefaultInputs({}, None)
-        if query is not None and not isinstance(given, DefaultInputs):
+        if own and not isinstance(given, DefaultInputs):
             return input_sets(given)
         if isinstance(given, DefaultInputs) and given.predictor is not pool[0]:
             asked = "batch_size" in self._settings.sources
@@ -146,20 +200,21 @@ class Serving:
         if pool is None:
             return Subject(engine=engine.name, device="cpu", batch_size=None, pool=None, math_threads=None, gil=None)
         # What objects of the user's own take may be an image, whose first dimension is no batch.
-        batched = query is None or libpaddle.is_predictor(pool[0])
+        batched = query is None or pool.knows_inputs
         first = next(iter(inputs[0].values()), None) if batched else None
         facts = {
-            "paddle": f"paddlepaddle {paddle_version() or 'not installed'}",
-            "measured": "the wheel's own libpaddle" if query is None else "a query of the test's own",
+            **pool.facts(),
             "math threads": "unknown" if pool.math_threads is None else str(pool.math_threads),
-            "idle math threads": idle_math_threads(),
         }
+        facts.setdefault("idle math threads", idle_math_threads())
+        if query is not None and pool.noun != "callable":
+            facts["measured"] = "a query of the test's own"
         libraries = math_libraries()
         if libraries is not None:
             facts["math libraries"] = libraries
         if pool.config is not None:
             facts["oneDNN"] = "on" if pool.config.mkldnn_enabled() else "off"
-        tracers = instrumentation() if engine is self._engines["python"] else ()
+        tracers = instrumentation() if engine.name in ON_PYTHON_THREADS else ()
         if tracers:
             facts["tracing"] = f"off in windows ({', '.join(tracers)})"
         return Subject(
@@ -168,12 +223,19 @@ class Serving:
             batch_size=None if first is None else _batch_size(first),
             pool=pool.method,
             math_threads=pool.math_threads,
-            gil=gil.probe(pool[0].run)
-            if query is None
-            else gil.probe_query(functools.partial(query, pool[0], inputs[0])),
-            gil_of="run()" if query is None else "the query",
+            gil=pool.gil(inputs[0]) if query is None else gil.probe_query(functools.partial(query, pool[0], inputs[0])),
+            gil_of="run()" if query is None else "the callable" if pool.noun == "callable" else "the query",
             facts=facts,
         )
+
+
+def _engine_of(served: object, query: object) -> str | None:
+    """The engine that alone serves it; None where any may."""
+    if isinstance(served, PredictorPool):
+        return served.engine
+    if query is None and isinstance(served, (list, tuple)) and served and callable(served[0]):
+        return CallablePool.engine
+    return None
 
 
 def _made_up(pool: PredictorPool, inputs: InputSet) -> Callable[[], str]:
@@ -195,6 +257,8 @@ def pool_of(served: object, engine: Engine, query: object) -> PredictorPool | No
         return served
     if query is not None:
         return PredictorPool.of_objects(_objects(served))
+    if _engine_of(served, query) == CallablePool.engine:
+        return CallablePool(served)  # type: ignore[arg-type]  # it is a list
     if isinstance(served, (list, tuple)):
         return PredictorPool.of(served)
     raise UsageError(
@@ -212,6 +276,19 @@ def _objects(served: Any) -> list[Any]:
             f"{type(served).__name__}; call concurrent_runner([one, two], query=...)"
         )
     return [served[index] for index in range(len(served))]
+
+
+def on_loops(engines: Mapping[Side, Engine]) -> Iterator[str]:
+    """Whether the two sides are served by one loop, where a reader must know that."""
+    names = {"a": engines["other"].name, "b": engines["this"].name}
+    on_python = [side for side, name in names.items() if name in ON_PYTHON_THREADS]
+    if len(on_python) == 1:
+        [side] = on_python
+        yield (
+            f"{side} is served by Python threads, whose loop takes some microseconds a query, and the other side by "
+            f"the {names['b' if side == 'a' else 'a']} engine, which has no such loop; with --paddle-engine=python "
+            "both are served by Python threads"
+        )
 
 
 def refuse_too_few(pool: PredictorPool | None, counts: tuple[int, ...]) -> None:
@@ -232,7 +309,7 @@ def described(served: object, pool: PredictorPool | None) -> str:
     """What ``compare`` was given, human-readable."""
     if pool is None:
         return identity.name_of(served)
-    return identity.name_of(pool[0]) if pool.noun == "object" else model_name(pool.config)
+    return identity.name_of(pool[0]) if pool.noun in ("object", "callable") else pool.name
 
 
 def _batch_size(array: Any) -> int | None:

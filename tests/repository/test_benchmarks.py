@@ -83,6 +83,17 @@ def test_baseline_store_compares_a_session_with_a_full_store_and_one_without():
     assert printed[1] == "reading and checking one file"
 
 
+def test_paddle_is_compared_with_onnx_runtime_on_the_model_that_was_converted(needs_paddle):
+    pytest.importorskip("paddle2onnx", exc_type=Exception)  # it refuses a Paddle that is too old
+    done = run("runtimes/paddle_against_onnx", "--quick")
+    assert done.returncode == 0, done.stdout + done.stderr
+    printed = " ".join(done.stdout.split())
+    assert re.search(r"the Python loop takes [\d.]+ us for a query that does nothing", printed)
+    assert "test_onnx_runtime_is_not_slower[mobilenet_v1-python]: onnxruntime against python engine" in printed
+    assert "both sides answer alike, within" in printed
+    assert "they differ in: engine onnxruntime against python" in printed
+
+
 def test_drift_is_simulated_for_every_setting():
     done = run("verdict/drift_simulated", "--builds=2")
     assert done.returncode == 0, done.stderr

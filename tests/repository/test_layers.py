@@ -38,7 +38,7 @@ RANK_OF = {part: rank for rank, parts in enumerate(RANKS) for part in parts}
 #: The members of each family, which never import each other. Other modules of the folder are what they share.
 FAMILIES = {
     "checks": {"linear", "collapse", "drift", "against"},
-    "engines": {"native", "python", "synthetic"},
+    "engines": {"callables", "native", "onnxruntime", "python", "synthetic"},
     "exports": {"bmf", "gab", "openmetrics", "table"},
     "reporters": {
         *("export_file", "github", "html_file", "json_file", "junit"),

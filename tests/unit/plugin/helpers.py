@@ -26,6 +26,7 @@ PER_TEST = {
     "forks": "3",
     "budget": "11",
     "batch_size": "5",
+    "pool": "shared",
     "device": "gpu:1",
     "pin": "0,2-3",
     "min_efficiency": "0.5",

@@ -28,7 +28,7 @@ def test_other_marks_are_passed_over(read: Read) -> None:
     assert read(marks=(pytest.mark.skip("why").mark, pytest.mark.skipif(False, reason="threads").mark)).sources == {}
 
 
-KNOWN = "Known: " + ", ".join([*PER_TEST, "pool", "allow_nonfinite"])
+KNOWN = "Known: " + ", ".join([*PER_TEST, "allow_nonfinite"])
 
 
 def test_a_positional_marker_argument_is_refused_with_the_names(refusal: Callable[..., str]) -> None:
@@ -104,8 +104,8 @@ def test_marks_of_an_item_come_closest_first(pytester: pytest.Pytester, read: Re
 # Arguments that only the marker has
 
 
-@pytest.mark.parametrize("pool", ["clone", "predictor_pool", " clone "])
-def test_a_pool_is_cloned_or_a_predictor_pool(read: Read, pool: str) -> None:
+@pytest.mark.parametrize("pool", ["clone", "predictor_pool", "shared", " clone "])
+def test_a_pool_is_cloned_a_predictor_pool_or_shared(read: Read, pool: str) -> None:
     settings = read(marks=(scaling(pool=pool),))
     assert settings.pool == pool.strip()
     assert settings.sources == {"pool": f"paddle_scaling(pool={pool!r})"}
@@ -126,7 +126,7 @@ def test_an_unknown_pool_is_refused_with_the_known_ones_and_the_closest(
     refusal: Callable[..., str], value: object, hint: str
 ) -> None:
     assert refusal(marks=(scaling(pool=value),)) == (
-        f"paddle_scaling(pool={value!r}): there is no pool {value!r}; {hint} Known: clone, predictor_pool"
+        f"paddle_scaling(pool={value!r}): there is no pool {value!r}; {hint} Known: clone, predictor_pool, shared"
     )
 
 
@@ -155,14 +155,13 @@ def test_the_closest_mark_wins_for_them_too_and_none_is_as_if_not_written(read: 
     assert (settings.pool, settings.allow_nonfinite) == ("predictor_pool", False)
 
 
-@pytest.mark.parametrize("option", ["--paddle-pool=clone", "--paddle-allow-nonfinite"])
-def test_they_are_not_accepted_on_the_command_line(parse: Callable[..., pytest.Config], option: str) -> None:
+def test_it_is_not_accepted_on_the_command_line(parse: Callable[..., pytest.Config]) -> None:
     with pytest.raises(pytest.UsageError, match="unrecognized arguments"):
-        parse(option)
+        parse("--paddle-allow-nonfinite")
 
 
-def test_they_are_not_read_from_the_environment_or_the_ini_file(read: Read, pytester: pytest.Pytester) -> None:
-    pytester.makeini("[pytest]\npaddle-pool = predictor_pool\npaddle-allow-nonfinite = true")
-    settings = read(PYTEST_PADDLE_POOL="predictor_pool", PYTEST_PADDLE_ALLOW_NONFINITE="true")
-    assert (settings.pool, settings.allow_nonfinite) == ("clone", False)
+def test_it_is_not_read_from_the_environment_or_the_ini_file(read: Read, pytester: pytest.Pytester) -> None:
+    pytester.makeini("[pytest]\npaddle-allow-nonfinite = true")
+    settings = read(PYTEST_PADDLE_ALLOW_NONFINITE="true")
+    assert settings.allow_nonfinite is False
     assert settings.sources == {}

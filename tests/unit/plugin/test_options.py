@@ -33,6 +33,7 @@ def test_the_options_are_those_that_exist_today_and_no_others() -> None:
         "--paddle-forks",
         "--paddle-budget",
         "--paddle-batch-size",
+        "--paddle-pool",
         "--paddle-device",
         "--paddle-pin",
         "--paddle-min-efficiency",

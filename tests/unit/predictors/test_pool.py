@@ -21,9 +21,9 @@ from pytest_paddle_mt.predictors.pool import (
     no_gpu_support,
     refusing_gpu_on_cpu_build,
 )
-from pytest_paddle_mt.records import POOL_METHODS
 from tests.models import FORMATS, PADDLE, Model, config
 
+METHODS = ("clone", "predictor_pool")  #: Those of Paddle.
 X = {"x": np.linspace(-1, 1, 32, dtype=np.float32).reshape(2, 16)}
 
 
@@ -74,7 +74,7 @@ def until_alarm():
 
 
 @pytest.mark.parametrize("form", FORMATS)
-@pytest.mark.parametrize("method", POOL_METHODS)
+@pytest.mark.parametrize("method", METHODS)
 def test_every_index_is_a_predictor_of_its_own_that_answers_alike(models, make_pool, form, method):
     from paddle import inference
 
@@ -152,7 +152,7 @@ def test_paddles_own_pool_without_a_size_is_refused(models):
         PredictorPool(models.get("mlp").config(), method="predictor_pool")
 
 
-@pytest.mark.parametrize("method", POOL_METHODS)
+@pytest.mark.parametrize("method", METHODS)
 def test_more_predictors_than_the_size_are_refused(models, make_pool, method):
     pool = make_pool(models.get("mlp"), method=method, size=2)
     with pytest.raises(IndexError, match="3 predictors asked of a pool of 2; make it with a larger size"):
@@ -445,7 +445,7 @@ def test_close_is_refused_while_a_sweep_uses_the_pool(models, make_pool):
     assert pool.closed
 
 
-@pytest.mark.parametrize("method", POOL_METHODS)
+@pytest.mark.parametrize("method", METHODS)
 @pytest.mark.fault(
     "models",
     "one clone of a `.pdmodel` predictor is dropped before the others",
@@ -463,7 +463,7 @@ def test_predictors_that_are_not_held_elsewhere_go_with_their_pool(models, make_
 
 
 @pytest.mark.parametrize("form", FORMATS)
-@pytest.mark.parametrize("method", POOL_METHODS)
+@pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("held", [0, 2])
 @pytest.mark.fault("answers", "a predictor is used after its pool was closed", "it answers correctly")
 def test_a_predictor_that_is_held_elsewhere_answers_correctly_after_close(models, make_pool, form, method, held):
