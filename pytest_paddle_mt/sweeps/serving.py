@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from pytest_paddle_mt.engines import SyntheticWork, Workload
 from pytest_paddle_mt.engines.instrumentation import instrumentation
 from pytest_paddle_mt.errors import ModelError, UsageError
+from pytest_paddle_mt.machine.gpu import sensor_of
 from pytest_paddle_mt.machine.math_threads import idle_math_threads, math_libraries
 from pytest_paddle_mt.machine.versions import paddle_version
 from pytest_paddle_mt.predictors import gil, identity, libpaddle
@@ -117,9 +118,13 @@ class Serving:
             workload = right_answers.with_golden(workload, own)
         compared = {} if pool is None else {"answers": right_answers.described(workload.golden)}
         subject = dataclasses.replace(subject, inputs=shown, facts={**subject.facts, **compared})
+        sensor = None
+        if subject.device != "cpu":
+            sensor, observed = sensor_of(subject.device)
+            subject = dataclasses.replace(subject, facts={**subject.facts, "GPU observed": observed})
         if describe:
             subject = dataclasses.replace(subject, identity=identity.describe(subject, pool, inputs, query or work))
-        return InProcessWorker(engine.open(workload)), subject, query_s
+        return InProcessWorker(engine.open(workload), sensor), subject, query_s
 
     def _inputs_for(self, pool: PredictorPool, query: Query | None) -> list[InputSet]:
         """The input sets: what the model takes, or whatever the user's own query takes."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import faulthandler
 import sys
 from typing import TYPE_CHECKING
@@ -10,6 +11,7 @@ if TYPE_CHECKING:
     import pytest
 
     from pytest_paddle_mt.engines import EngineSession
+    from pytest_paddle_mt.machine.gpu import GpuSensor
     from pytest_paddle_mt.records import Window, WindowPlan
 
 
@@ -18,16 +20,21 @@ class InProcessWorker:
 
     fork = 0
 
-    def __init__(self, session: EngineSession) -> None:
+    def __init__(self, session: EngineSession, sensor: GpuSensor | None = None) -> None:
         self._session = session
+        self._sensor = sensor
 
     def prepare(self, threads: int) -> None:
         """Make everything that windows of up to ``threads`` threads need."""
         self._session.prepare(threads)
 
     def measure(self, threads: int, plan: WindowPlan) -> Window:
-        """Measure one window."""
-        return self._session.measure(threads, plan)
+        """Measure one window, and what the GPU does meanwhile where there is a sensor."""
+        if self._sensor is None:
+            return self._session.measure(threads, plan)
+        with self._sensor as sensor:
+            window = self._session.measure(threads, plan)
+        return dataclasses.replace(window, gpu=sensor.load(window.opened_ns, window.open_ns))
 
     def close(self) -> None:
         """Stop every thread."""
