@@ -164,6 +164,8 @@ class Serving:
             facts["math libraries"] = libraries
         if pool.config is not None:
             facts["oneDNN"] = "on" if pool.config.mkldnn_enabled() else "off"
+        if pool.streams is not None:
+            facts["streams"] = "own"
         tracers = instrumentation() if engine is self._engines["python"] else ()
         if tracers:
             facts["tracing"] = f"off in windows ({', '.join(tracers)})"

@@ -27,6 +27,7 @@ PER_TEST = {
     "budget": "11",
     "batch_size": "5",
     "device": "gpu:1",
+    "streams": "own",
     "pin": "0,2-3",
     "min_efficiency": "0.5",
     "linear_until": "2",
