@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_paddle_mt.engines import SyntheticWork, Workload
 from pytest_paddle_mt.engines.instrumentation import instrumentation
+from pytest_paddle_mt.engines.synchronised import refuse_unfinished
 from pytest_paddle_mt.errors import ModelError, UsageError
 from pytest_paddle_mt.machine.gpu import sensor_of
 from pytest_paddle_mt.machine.math_threads import idle_math_threads, math_libraries
@@ -109,6 +110,8 @@ class Serving:
             else:
                 query(pool[0], inputs[0])
             query_s = time.monotonic() - began_s
+            if query is not None:
+                refuse_unfinished(functools.partial(query, pool[0], inputs[0]), self._settings.device)
         subject = self._subject(engine, pool, inputs, query)
         shown = served_inputs(inputs, made_up=made_up, checked=query is None or made_up)
         workload = Workload(pool=pool, inputs=inputs, query=query, synthetic=work, seed=seed)
