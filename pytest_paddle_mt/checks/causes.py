@@ -188,8 +188,19 @@ def _of_the_gpu(seen: Observed) -> Cause | None:
     found = gpu_causes.named(gpu_causes.loads(seen.rounds, seen.survey, seen.threads), seen.threads, growth)
     if found is None:
         return None
-    gil = _gil(seen) if found.kind == "gpu_waits" else None
-    return gil or _cause(seen, found.kind, found.text, **found.figures)
+    if found.kind != "gpu_waits":
+        return _cause(seen, found.kind, found.text, **found.figures)
+    return _gil(seen) or _cause(seen, found.kind, f"{found.text}{_by_what_kept(seen)}", **found.figures)
+
+
+def _by_what_kept(seen: Observed) -> str:
+    """What keeps the threads from giving a GPU more to do, as far as the CPU shows it."""
+    if seen.together.idle_cores >= 0 and seen.cores_full:
+        return ", and no usable core is free"
+    if seen.share("waiting_ns") < _MOST:
+        return ""
+    stream = "" if seen.subject.facts.get("streams") == "own" else ", or for the stream that they share"
+    return f", which wait for a lock{stream}"
 
 
 def _of_the_machine(seen: Observed) -> Cause | None:

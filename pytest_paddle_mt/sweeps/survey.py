@@ -27,7 +27,7 @@ def survey(opened: Opened, terms: Terms) -> tuple[Round, ...]:
         return ()
     visits: list[Visit] = []
     for threads in terms.schedule.thread_counts:
-        plan = dataclasses.replace(window_at(terms.schedule.window, threads, None), window_s=WINDOW_S)
+        plan = dataclasses.replace(window_at(terms.schedule.window, threads, None), window_s=WINDOW_S, min_queries=0)
         window = worker.measure(threads, plan)
         if window.gpu is None or window.gpu.utilisation is None:
             return ()

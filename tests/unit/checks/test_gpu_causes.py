@@ -60,7 +60,7 @@ def test_with_the_largest_count_nobody_knows_whether_it_is_saturated():
     assert gpu_causes.saturated_at(()) is None
 
 
-def cause(utilisation=None, of=None, survey=(), **changes):
+def cause(utilisation=None, of=None, survey=(), idle_cores=None, **changes):
     """What is named where two threads serve as much as one, on a GPU with this load."""
     rounds = [
         dataclasses.replace(
@@ -70,7 +70,7 @@ def cause(utilisation=None, of=None, survey=(), **changes):
                 for visit in one.visits
             ),
         )
-        for one in rounds_of({1: 40, 2: 40}, at=2, cpu_share=0.5)
+        for one in rounds_of({1: 40, 2: 40}, at=2, cpu_share=0.5, idle_cores=idle_cores)
     ]
     seen = causes.observed(of or subject(device="gpu:0"), rounds, 2, CPU)
     return causes.likely(dataclasses.replace(seen, survey=survey))
@@ -80,7 +80,7 @@ def cause(utilisation=None, of=None, survey=(), **changes):
     ("kind", "evidence", "changes"),
     [
         ("gpu_saturated", "busy 99% of the time, 1980 of 1980 MHz", {"utilisation": 0.99}),
-        ("gpu_waits", "busy only 40% of the time", {"utilisation": 0.4}),
+        ("gpu_waits", "waits for the threads, which wait for a lock, or for the stream", {"utilisation": 0.4}),
         ("gpu_shared", "3 other processes", {"utilisation": 0.99, "other_processes": 3, "other_utilisation": 0.5}),
         (
             "gpu_throttled",
@@ -110,6 +110,12 @@ def test_a_gpu_that_waits_for_a_held_gil_waits_for_the_gil():
     held = subject(device="gpu:0", engine="python", gil="held")
     assert cause(0.4, of=held).kind == "gil"
     assert cause(0.99, of=held).kind == "gpu_saturated"
+
+
+def test_what_keeps_the_threads_is_named_as_far_as_the_cpu_shows_it():
+    own = subject(device="gpu:0", facts={"streams": "own"})
+    assert cause(0.4, of=own).text.endswith("which wait for a lock")
+    assert cause(0.4, idle_cores=0.1).text.endswith("and no usable core is free")
 
 
 def test_a_sweep_that_scales_on_a_busy_gpu_has_no_cause():
