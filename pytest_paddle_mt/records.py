@@ -14,18 +14,12 @@ if TYPE_CHECKING:
 
     from pytest_paddle_mt.baselines import Run
     from pytest_paddle_mt.cause import Cause
+    from pytest_paddle_mt.gpu import GpuLoad
 
 Status = Literal["pass", "fail", "inconclusive", "not_comparable", "no_data", "calibrating"]
 
 #: The statuses of a verdict, the worst first; a test's own status is the worst of its verdicts.
-STATUSES_WORST_FIRST: tuple[Status, ...] = (
-    "fail",
-    "inconclusive",
-    "not_comparable",
-    "no_data",
-    "calibrating",
-    "pass",
-)
+STATUSES_WORST_FIRST: tuple[Status, ...] = ("fail", "inconclusive", "not_comparable", "no_data", "calibrating", "pass")
 
 #: The statuses under which a test has passed its gate or was knowingly let through while a baseline is young.
 GATED_STATUSES: frozenset[Status] = frozenset({"pass", "calibrating", "fail"})
@@ -40,6 +34,9 @@ WarningKind = Literal[
     "fork_ended_badly",
     "gil_held",
     "gil_unknown",
+    "gpu_not_observed",
+    "gpu_shared",
+    "gpu_throttled",
     "lost_time",
     "memory_grows",
     "not_compared",
@@ -58,7 +55,6 @@ WarningKind = Literal[
 GilState = Literal["held", "released", "unknown"]
 
 PoolMethod = Literal["clone", "predictor_pool", "shared"]  #: How the predictors of a pool are made.
-
 POOL_METHODS: tuple[PoolMethod, ...] = ("clone", "predictor_pool", "shared")
 
 #: The two sides of a comparison: what is judged, and what it is judged against.
@@ -184,6 +180,7 @@ class Window:
     noise: Noise | None  #: What the rest of the machine did meanwhile; None where the engine has no sensor.
     served: int = 0  #: Queries of all threads, those of the warm-up and after the close too; 0 where nobody counted.
     compared: int = 0  #: How many of their answers were compared with the right ones.
+    gpu: GpuLoad | None = None  #: What the GPU did meanwhile; None where there is none, or it was not observed.
 
     @property
     def qps(self) -> float:
@@ -299,6 +296,8 @@ class Point:
     thinned: bool = False
     #: Peak resident memory (VmHWM) after the first window with this thread count, in bytes; None if unknown.
     peak_rss_bytes: int | None = None
+    throttled_rounds: int = 0  #: Rounds of ``set_aside_rounds`` in which the GPU was clocked down by heat or a fault.
+    gpu: GpuLoad | None = None  #: What the GPU did, all windows together; None where it was not observed.
 
     @property
     def speedup(self) -> float | None:
@@ -422,6 +421,7 @@ class Measured:
     rounds: tuple[Round, ...]  #: The rounds that were judged.
     #: The rounds that measured a failure again, with controls; empty when nothing had failed.
     confirmation: tuple[Round, ...] = ()
+    survey: tuple[Round, ...] = ()  #: One window with each thread count, long enough to see how busy a GPU is.
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)

@@ -31,6 +31,7 @@ class Settings:
     batch_size: int  #: First dimension of inputs made from the model's own specification.
     pin: tuple[int, ...]  #: CPUs that the threads are placed on, ascending; none: the scheduler places them.
     device: str  #: ``cpu``, or ``gpu:`` and the number of the GPU.
+    streams: str  #: ``own``: each predictor of ``paddle_config`` has a CUDA stream; ``shared``: all have one.
     limits: Limits
     #: The limits of a comparison of two sides, whose two sides see the same machine.
     limits_two_sides: Limits

@@ -279,7 +279,7 @@ class Ledger:
 
 def setting_of(subject: Subject) -> dict[str, Fact]:
     """The facts, by name, that must be the same for two runs of a test to be compared."""
-    stated_only = {"math_libraries": "math libraries", "pinned_to": "pinned to"}
+    stated_only = {"math_libraries": "math libraries", "pinned_to": "pinned to", "streams": "streams"}
     return {
         "device": subject.device,
         "batch_size": subject.batch_size,

@@ -24,7 +24,7 @@ _FACT_NAMES: Mapping[str, str] = {
     "cudnn": "cuDNN",
 }
 #: What a fact that is not there means, where that is known.
-_LEFT_OPEN = {"math_libraries": "as they choose", "pinned_to": "no CPU"}
+_LEFT_OPEN = {"math_libraries": "as they choose", "pinned_to": "no CPU", "streams": "shared"}
 
 
 def percent(ratio: float) -> str:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pytest_paddle_mt.cause import Cause
+from pytest_paddle_mt.checks import gpu_causes
 from pytest_paddle_mt.engines import ON_PYTHON_THREADS
 from pytest_paddle_mt.statistics import query_time, validity
 from pytest_paddle_mt.units import counted
@@ -65,6 +66,7 @@ class Observed:
     over_cores: bool  #: Whether throughput should only hold, so that sharing the cores is no loss.
     set_aside: bool  #: Whether there is no round that the machine did not disturb by an unknown amount.
     beside: Beside | None = None  #: None: it was not measured.
+    survey: Sequence[Round] = ()  #: Shows how busy a GPU is; none where nobody looked.
 
     @property
     def cpu_growth(self) -> float:
@@ -148,6 +150,8 @@ def needs_beside(seen: Observed) -> bool:
 
 def likely(seen: Observed) -> Cause | None:
     """The likely cause; None where nothing was lost."""
+    if found := _of_the_gpu(seen):
+        return found
     if seen.set_aside and (found := _of_the_machine(seen) or _slower_cores(seen)):
         return found
     if seen.loss < _MIN_LOSS:
@@ -173,6 +177,31 @@ def _cause(seen: Observed, kind: CauseKind, text: str, **figures: float) -> Caus
     if seen.together.idle_cores >= 0:
         known["idle_cores"] = seen.together.idle_cores
     return Cause(kind=kind, threads=seen.threads, text=text, figures={**known, **figures})
+
+
+def _of_the_gpu(seen: Observed) -> Cause | None:
+    """What shows on the GPU; the GIL where that is what it waits for."""
+    if seen.subject.device == "cpu" or (seen.loss < _MIN_LOSS and not seen.set_aside):
+        return None
+    counts = {visit.window.threads for one in seen.rounds for visit in one.visits}
+    qps = {n: query_time.qps(query_time.windows_at(seen.rounds, n)) for n in counts}
+    growth = {n: qps[n] / qps[1] for n in counts}
+    found = gpu_causes.named(gpu_causes.loads(seen.rounds, seen.survey, seen.threads), seen.threads, growth)
+    if found is None:
+        return None
+    if found.kind != "gpu_waits":
+        return _cause(seen, found.kind, found.text, **found.figures)
+    return _gil(seen) or _cause(seen, found.kind, f"{found.text}{_by_what_kept(seen)}", **found.figures)
+
+
+def _by_what_kept(seen: Observed) -> str:
+    """What keeps the threads from giving a GPU more to do, as far as the CPU shows it."""
+    if seen.together.idle_cores >= 0 and seen.cores_full:
+        return ", and no usable core is free"
+    if seen.share("waiting_ns") < _MOST:
+        return ""
+    stream = "" if seen.subject.facts.get("streams") == "own" else ", or for the stream that they share"
+    return f", which wait for a lock{stream}"
 
 
 def _of_the_machine(seen: Observed) -> Cause | None:

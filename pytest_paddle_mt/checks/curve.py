@@ -1,4 +1,7 @@
-"""Decides how far throughput should grow: as far as the cores allow; on a GPU, as far as its accepted curve does."""
+"""Decides how far throughput should grow: as far as the cores allow; on a GPU, up to where it is saturated.
+
+A stored curve goes before what is seen today: a change that saturates the GPU sooner is not to pass for that.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,7 @@ import dataclasses
 from typing import TYPE_CHECKING
 
 from pytest_paddle_mt.baselines import rule
+from pytest_paddle_mt.checks import gpu_causes
 from pytest_paddle_mt.records import Warning
 from pytest_paddle_mt.statistics import validity
 
@@ -14,17 +18,23 @@ if TYPE_CHECKING:
 
     from pytest_paddle_mt.baselines import Series, Stored
     from pytest_paddle_mt.checks import Evidence
-    from pytest_paddle_mt.records import Cpu, Limits, Verdict
+    from pytest_paddle_mt.records import Cpu, Limits, Round, Verdict
 
 _OF_THE_CURVE = frozenset({"linear", "collapse"})  #: The checks that ask how a curve should look.
 
 
 def linear_until(
-    limits: Limits, counts: Sequence[int], cpu: Cpu, cores: str, device: str, stored: Stored | None = None
+    limits: Limits,
+    counts: Sequence[int],
+    cpu: Cpu,
+    cores: str,
+    device: str,
+    stored: Stored | None = None,
+    survey: Sequence[Round] = (),
 ) -> tuple[int, str]:
     """The largest thread count up to which throughput should grow linearly, and why, human-readable.
 
-    ``cores`` are the usable cores in words; ``device`` is where the model runs.
+    ``cores`` are the usable cores in words; ``device`` is where the model runs; ``survey`` shows how busy a GPU is.
     """
     if limits.linear_until is not None:
         return limits.linear_until, "as asked for"
@@ -32,10 +42,31 @@ def linear_until(
     if device != "cpu" and series is not None:
         reached = rule.linear_up_to(series, counts, limits.min_efficiency)
         return reached, "up to which the stored curve of this GPU is linear"
+    saturated = gpu_causes.saturated_at(survey) if device != "cpu" else None
+    if saturated is not None:
+        at, evidence = saturated
+        below = max((threads for threads in counts if threads < at), default=1)
+        where = "the largest count before the GPU is saturated" if at > 1 else "it saturates the GPU"
+        return below, f"{where}: {evidence}"
     if device != "cpu":
         return counts[-1], "the largest count asked for, since a GPU's threads do not compete for cores"
     each = f" over {cpu.math_threads} math threads a predictor" if cpu.math_threads > 1 else ""
     return max(1, cpu.usable_cores // cpu.math_threads), f"{cores}{each}"
+
+
+def in_words_of_a_gpu(verdicts: Sequence[Verdict], limits: Limits, survey: Sequence[Round]) -> tuple[Verdict, ...]:
+    """The verdicts, with a reason that fits where one thread saturates a GPU, so that no other is linear."""
+    saturated = gpu_causes.saturated_at(survey) if limits.linear_until is None else None
+    if saturated is None:
+        return tuple(verdicts)
+    text = (
+        f"one thread saturates the GPU, so no thread count above one can be judged: {saturated[1]}; record the curve "
+        "with --paddle-baseline-update, and drift judges it from then on"
+    )
+    return tuple(
+        dataclasses.replace(one, reason=text) if one.check == "linear" and one.threads is None else one
+        for one in verdicts
+    )
 
 
 def gating(

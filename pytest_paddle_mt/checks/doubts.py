@@ -20,6 +20,7 @@ def doubts(subject: Subject, evidence: Evidence, threads_note: str | None) -> It
     if threads_note is not None:
         yield Warning(kind="threads_added", text=threads_note)
     yield from _of_the_gil(subject)
+    yield from _of_the_gpu(subject, evidence.points)
     yield from _of_the_memory(evidence.rounds)
     for point in evidence.points:
         yield from _of_the_machine(point, waits=validity.wait_for_each_other(evidence.rounds, point.threads))
@@ -66,9 +67,31 @@ def _of_the_gil(subject: Subject) -> Iterator[Warning]:
         yield Warning(kind="gil_unknown", text=f"the GIL probe could not tell whether {what} holds the GIL")
 
 
+def _of_the_gpu(subject: Subject, points: Sequence[Point]) -> Iterator[Warning]:
+    observed = subject.facts.get("GPU observed", "by NVML")
+    if observed != "by NVML":
+        text = f"the GPU was not observed, so saturated, throttled and shared cannot be told apart: {observed}"
+        yield Warning(kind="gpu_not_observed", text=text)
+    for point in points:
+        running = counted(point.threads, "thread")
+        if point.throttled_rounds and point.gpu is not None:
+            text = (
+                f"{running}: {point.throttled_rounds} of {point.rounds} rounds were set aside because the GPU was "
+                "clocked down by heat or its power supply; cool it, or lock lower clocks: nvidia-smi --lock-gpu-clocks"
+            )
+            yield Warning(kind="gpu_throttled", text=text)
+    shared = [point.gpu for point in points if point.gpu is not None and point.gpu.shared]
+    if shared:
+        most = max(one.other_processes or 0 for one in shared)
+        used = max((one.other_utilisation for one in shared if one.other_utilisation is not None), default=None)
+        how = "of unknown load" if used is None else f"that keep it busy for {used:.0%} of the time"
+        text = f"others compute on the GPU, too ({counted(most, 'PID')}, {how}); give this test a GPU of its own"
+        yield Warning(kind="gpu_shared", text=text)
+
+
 def _of_the_machine(point: Point, *, waits: bool) -> Iterator[Warning]:
     running = counted(point.threads, "thread")
-    taken = point.set_aside_rounds - point.shared_core_rounds
+    taken = point.set_aside_rounds - point.shared_core_rounds - point.throttled_rounds
     if taken:
         text = (
             f"{running}: {taken} of {point.rounds} rounds were set aside because other work took the cores away; use a "

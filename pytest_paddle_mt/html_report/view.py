@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from pytest_paddle_mt import gpu
 from pytest_paddle_mt.cause import CAUSE_ADVICE, CAUSE_NAMES
 from pytest_paddle_mt.html_report.charts import round_efficiencies, slowest_queries
 from pytest_paddle_mt.html_report.words import DASH, STATUS_WORDS, fixed, number
@@ -152,6 +153,11 @@ def facts(sweep: Sweep) -> list[tuple[str, Any]]:
         "GIL during a query": gil,
         "usable cores": sweep.get("usable_cores"),
         **{name: value for name, value in (sweep.get("facts") or {}).items() if name != "math threads"},
+        **{
+            f"GPU with {counted(point['threads'], 'thread')}": gpu.of_dict(point["gpu"]).text
+            for point in sweep["points"]
+            if point.get("gpu")
+        },
         "peak memory": None if peak is None else f"{megabytes(peak):,.0f} MB",
         "Universal Scalability Law": usl
         and f"contention {fixed(usl['contention'], 3)}, coherency {fixed(usl['coherency'], 3)}",

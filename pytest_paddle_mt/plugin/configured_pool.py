@@ -82,6 +82,7 @@ def configured_pool(request: pytest.FixtureRequest, config: Any) -> PredictorPoo
         size=largest if settings.pool == "predictor_pool" else None,
         allow_nonfinite=settings.allow_nonfinite,
         progress=Announcer(request.config).clones,
+        streams=settings.streams,
     )
     _check_device(settings, pool)
     return pool

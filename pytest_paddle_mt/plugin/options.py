@@ -114,6 +114,9 @@ OPTIONS: tuple[Option, ...] = (
         "thread (clone), or one that all share"
     ),
     Option("--paddle-device", "cpu|gpu:0", "device", "cpu").means("Where the model runs"),
+    Option("--paddle-streams", "own|shared", "streams", "shared").means(
+        "On a GPU: own gives each predictor of paddle_config a CUDA stream; by itself Paddle has all of them share one"
+    ),
     Option("--paddle-pin", "auto|none|CPU,A-B,...", "pin", "auto").means(
         "Where threads run: each one on a core of its own among these CPUs, in turn; auto and none leave it to the "
         "scheduler"

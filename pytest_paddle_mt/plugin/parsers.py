@@ -207,6 +207,14 @@ def device(value: object) -> str:
     raise Refused(f"{value!r} is not a device; write cpu, or gpu:0 for the first GPU")
 
 
+def streams(value: object) -> str:
+    """``own`` or ``shared``."""
+    text = str(value).strip()
+    if text in {"own", "shared"}:
+        return text
+    raise Refused(f"{value!r} is neither own nor shared; give own for a CUDA stream for each predictor, or shared")
+
+
 def pin(value: object) -> tuple[int, ...]:
     """CPUs, ascending, of ``0,2-5``; none for ``auto`` and ``none``."""
     step = "give auto, none, or CPUs such as 0,2-5"

@@ -28,6 +28,7 @@ from pytest_paddle_mt.predictors import gil, libpaddle
 from pytest_paddle_mt.predictors.advice import on_destroyed_clone
 from pytest_paddle_mt.predictors.model_files import check_config, model_name
 from pytest_paddle_mt.predictors.sequences import lod_of
+from pytest_paddle_mt.predictors.streams import OwnStreams
 from pytest_paddle_mt.records import POOL_METHODS, PoolMethod
 
 if TYPE_CHECKING:
@@ -65,12 +66,14 @@ class PredictorPool:
         size: the largest number of predictors; None: no limit, which ``predictor_pool`` does not allow.
         allow_nonfinite: accept a model that answers NaN or inf to finite input.
         progress: called after each predictor, because clones may be slow.
+        streams: ``own`` gives each predictor a CUDA stream, which needs ``clone`` and a GPU; else all share one.
 
     Raises:
         UsageError: ``config`` is not a ``paddle.inference.Config``, or an argument is out of range.
         ModelError: the model does not exist or Paddle cannot load it.
     """
 
+    streams: OwnStreams | None  #: Streams of the predictors' own, which outlive these; None: all share Paddle's.
     closed: bool  #: Whether the predictors were let go; a closed pool serves nothing.
     engine: str | None = None  #: The engine that alone serves it; None: whichever was asked for.
     files: tuple[Path, ...] = ()  #: What the model was read from, where no config names it.
@@ -84,6 +87,7 @@ class PredictorPool:
         size: int | None = None,
         allow_nonfinite: bool = False,
         progress: Progress | None = None,
+        streams: str = "shared",
     ) -> None:
         if method == "shared":
             raise UsageError(
@@ -96,8 +100,12 @@ class PredictorPool:
             raise UsageError(f"a pool of {size} predictors serves nothing; give a size of at least 1")
         if method == "predictor_pool" and size is None:
             raise UsageError("paddle.inference.PredictorPool needs its size beforehand; give size=...")
+        if streams == "own" and method == "predictor_pool":
+            raise UsageError('a PredictorPool makes predictors on one shared stream; give pool="clone" for own streams')
         check_config(config)
         self._set_up(config, method, size, allow_nonfinite, progress)
+        if streams == "own":
+            self.streams = OwnStreams(config)
 
     def _set_up(
         self, config: Any, method: PoolMethod | None, size: int | None, allow_nonfinite: bool, progress: Progress | None
@@ -113,6 +121,7 @@ class PredictorPool:
         self._predictors: list[Any] = []
         self._handles: dict[int, Handles] = {}
         self._shared: list[Any] = []
+        self.streams = None
         self.noun = "predictor"  #: What it is a pool of, human-readable.
         self.closed = False  #: Whether the pool has dropped its predictors.
         self._users = 0
@@ -305,10 +314,15 @@ class PredictorPool:
         if self.engine is None and _held_elsewhere(self._predictors):
             _kept_alive.append((self._predictors, self._paddle_pool, self._shared))
             self._predictors, self._shared = [], []
+            if self.streams is not None:
+                self.streams.keep()
+                self.streams = None
         while self._predictors:
             self._predictors.pop()
         self._paddle_pool = None
         self._shared.clear()
+        if self.streams is not None:
+            self.streams.close()
 
     def _maker(self, index: int) -> tuple[Callable[..., Any], tuple[Any, ...]]:
         """What makes predictor ``index``, and its arguments."""
@@ -320,6 +334,10 @@ class PredictorPool:
             # Paddle 2.6 spells it "retrive".
             retrieve = getattr(self._paddle_pool, "retrieve", None) or self._paddle_pool.retrive
             return retrieve, (index,)
+        if self.streams is not None:
+            if index == 0:
+                return self.streams.first, (inference.create_predictor,)
+            return self.streams.clone, (self._predictors[0],)
         return (inference.create_predictor, (self.config,)) if index == 0 else (self._predictors[0].clone, ())
 
     def _copies_in(self, handle: Any, array: npt.NDArray[Any]) -> list[Callable[[], None]]:

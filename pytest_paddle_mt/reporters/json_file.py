@@ -10,7 +10,7 @@ import datetime
 import json
 from typing import TYPE_CHECKING, Any
 
-from pytest_paddle_mt import __version__
+from pytest_paddle_mt import __version__, gpu
 from pytest_paddle_mt.machine.facts import describe_environment
 from pytest_paddle_mt.reporters.session_file import SessionFile
 from pytest_paddle_mt.statistics import latency, validity
@@ -44,7 +44,10 @@ _MOST_SLOWEST = 20_000  #: A sweep has at most so many figures in its ``slowest_
 
 #: What the file takes over from a subject and from a point as it is.
 _OF_SUBJECT = ("engine", "device", "batch_size", "pool", "math_threads", "gil")
-_OF_POINT = ("queries", "fairness", "rounds", "set_aside_rounds", "shared_core_rounds", "lost_share", "peak_rss_bytes")
+_OF_POINT = (
+    *("queries", "fairness", "rounds", "set_aside_rounds", "shared_core_rounds", "throttled_rounds"),
+    *("lost_share", "peak_rss_bytes"),
+)
 
 
 class JsonReporter:
@@ -118,7 +121,7 @@ def _accepted(run: Run) -> dict[str, Any]:
 
 def _windows(measured: Measured, *, of_two_sides: bool) -> list[dict[str, Any]]:
     """The windows in the order in which they were measured; those of a comparison have their side."""
-    stages = (("sweep", measured.rounds), ("confirmation", measured.confirmation))
+    stages = (("survey", measured.survey), ("sweep", measured.rounds), ("confirmation", measured.confirmation))
     visits = [visit for _, rounds in stages for one in rounds for visit in one.visits]
     first_ns = min((visit.window.opened_ns for visit in visits), default=0)
     every = _every(visits)
@@ -192,6 +195,7 @@ def _point(point: Point) -> dict[str, Any]:
         "efficiency_ci": _interval(point.efficiency_interval),
         "latency_ms": _latency(point.latency),
         **_members(point, _OF_POINT),
+        "gpu": gpu.as_dict(point.gpu),
     }
 
 
@@ -226,6 +230,7 @@ def _window(one: Round, visit: Visit, cpu: Cpu, stage: str) -> dict[str, Any]:
         "preempted": validity.disturbed(window, cpu),
         "probe": None if visit.probe is None else visit.probe.qps,
         "control": None if visit.control is None else visit.control.qps,
+        "gpu": gpu.as_dict(window.gpu),
     }
 
 

@@ -101,7 +101,7 @@ def short(sweep: Sweep) -> list[str]:
 
 def long(sweep: Sweep) -> list[str]:
     """Below a table with ``-v``: everything that is known."""
-    return [*heading(sweep), *inputs(sweep), *memory(sweep), *remarks(sweep)]
+    return [*heading(sweep), *inputs(sweep), *memory(sweep), *gpu(sweep), *remarks(sweep)]
 
 
 def heading(sweep: Sweep) -> list[str]:
@@ -151,6 +151,12 @@ def table(sweep: Sweep) -> list[str]:
 def memory(sweep: Sweep) -> list[str]:
     """Peak memory of the process with all predictors."""
     return [] if sweep.peak_rss_bytes is None else [f"  peak memory {megabytes(sweep.peak_rss_bytes):.0f} MB"]
+
+
+def gpu(sweep: Sweep) -> list[str]:
+    """What the GPU did with each thread count, where it was observed."""
+    observed = [(counted(point.threads, "thread"), point.gpu) for point in sweep.points if point.gpu is not None]
+    return [line for running, load in observed for line in text.wrapped(f"GPU with {running}: {load.text}")]
 
 
 def remarks(sweep: Sweep) -> list[str]:

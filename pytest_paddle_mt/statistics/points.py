@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from pytest_paddle_mt import gpu
 from pytest_paddle_mt.records import Interval, Point
 from pytest_paddle_mt.statistics import latency, scaling, validity
 from pytest_paddle_mt.statistics.intervals import mean_interval
@@ -103,6 +104,10 @@ def _point(rounds: Sequence[Round], threads: int, cpu: Cpu, confidence: float) -
         shared_core_rounds=sum(validity.cores_shared(one, threads, cpu) for one in rounds),
         lost_share=float(np.mean([validity.lost_share(window, cpu) for window in windows])),
         peak_rss_bytes=_peak_rss_bytes(rounds, threads),
+        throttled_rounds=sum(
+            any(validity.throttled(v.window) for n in {1, threads} for v in one.at(n)) for one in rounds
+        ),
+        gpu=gpu.together([window.gpu for window in windows if window.gpu is not None]),
     )
 
 

@@ -90,6 +90,11 @@ def cpu_per_query_ns(windows: Iterable[Window]) -> float:
     return statistics.median([window.cpu_share * window.threads / window.qps * NS_PER_S for window in windows])
 
 
+def qps(windows: Iterable[Window]) -> float:
+    """Throughput in queries per second: the median over windows."""
+    return statistics.median([window.qps for window in windows])
+
+
 def windows_at(rounds: Iterable[Round], threads: int) -> list[Window]:
     """The windows with ``threads`` threads."""
     return [visit.window for one in rounds for visit in one.at(threads)]

@@ -66,6 +66,8 @@ def _reachable(window: Window, cpu: Cpu) -> Cpu:
 
 def set_aside(window: Window, cpu: Cpu) -> bool:
     """Whether the machine disturbed the threads, and nobody can say by how much."""
+    if throttled(window):
+        return True
     steal = steal_share(window, cpu)
     if steal is not None and steal > MAX_STEAL_SHARE:
         return True
@@ -75,6 +77,11 @@ def set_aside(window: Window, cpu: Cpu) -> bool:
         wall_s = sum(thread.wall_ns for thread in window.per_thread) / NS_PER_S
         return window.cpu_share < _MIN_CPU_SHARE and window.involuntary_switches > _SWITCHES_PER_S * wall_s
     return lost_share(window, cpu) > MAX_CORRECTED_SHARE
+
+
+def throttled(window: Window) -> bool:
+    """Whether the GPU was clocked down by heat or a fault of the power supply, as far as it was observed."""
+    return window.gpu is not None and window.gpu.throttled
 
 
 def disturbed(window: Window, cpu: Cpu) -> bool:

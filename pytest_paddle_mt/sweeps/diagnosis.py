@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pytest_paddle_mt.cause import Cause
     from pytest_paddle_mt.checks import Evidence
     from pytest_paddle_mt.engines import Engine
-    from pytest_paddle_mt.records import Subject, Verdict, Window
+    from pytest_paddle_mt.records import Round, Subject, Verdict, Window
     from pytest_paddle_mt.workers import Worker
 
 #: What keeps the other cores busy while one thread is measured: one reads more memory than a cache has room for, the
@@ -39,6 +39,7 @@ def likely_cause(
     plan: WindowPlan,
     synthetic: Engine | None,
     seed: int,
+    survey: Sequence[Round] = (),
 ) -> Cause | None:
     """The likely cause; None where the sweep scales.
 
@@ -50,18 +51,21 @@ def likely_cause(
         plan: of its windows.
         synthetic: the engine that keeps other cores busy meanwhile; None: nothing is measured again.
         seed: of whatever it draws at random.
+        survey: shows how busy a GPU is; none where nobody looked.
 
     Raises:
         WrongAnswer: a thread was answered wrongly when it was measured again.
     """
     cpu = evidence.cpu
-    asked = causes.concerned(verdicts, evidence.points, evidence.limits, cpu.usable_cores)
+    most = cpu.usable_cores if subject.device == "cpu" else evidence.thread_counts[-1]
+    asked = causes.concerned(verdicts, evidence.points, evidence.limits, most)
     if asked is None:
         return None
     threads, over_cores = asked
     seen = causes.observed(subject, evidence.rounds, threads, cpu, over_cores=over_cores)
     if seen is None:
         return None
+    seen = dataclasses.replace(seen, survey=survey)
     if synthetic is not None and causes.needs_beside(seen):
         try:
             beside = _beside(worker, plan, synthetic, min(threads, cpu.at_once, _MOST_BUSY + 1) - 1, seed)

@@ -14,6 +14,7 @@ from pytest_paddle_mt.records import Measured
 from pytest_paddle_mt.sweeps import diagnosis, known_work, placing
 from pytest_paddle_mt.sweeps.measuring import Judged, Measuring, concluded, in_forks, needed
 from pytest_paddle_mt.sweeps.rounds import window_at
+from pytest_paddle_mt.sweeps.survey import survey
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from pytest_paddle_mt.baselines import Stored
     from pytest_paddle_mt.cause import Cause
     from pytest_paddle_mt.checks import Evidence
-    from pytest_paddle_mt.records import Round, Side, Subject, Sweep, Verdict, Warning
+    from pytest_paddle_mt.records import Point, Round, Side, Subject, Sweep, Verdict, Warning
     from pytest_paddle_mt.sweeps.terms import Terms
     from pytest_paddle_mt.workers import Worker
     from pytest_paddle_mt.workers.opened import Opened, Opener
@@ -45,7 +46,7 @@ def sweep(opener: Opener, terms: Terms, look_up: Callable[[Subject], Stored]) ->
     with contextlib.ExitStack() as opening:
         opened = placing.placed(opening.enter_context(opener), terms)
         stored = None if terms.smoke_reason else look_up(opened.subjects["this"])
-        side = _OneSide(terms, opened, stored)
+        side = _OneSide(terms, opened, stored, survey(opened, terms))
         if terms.smoke_reason is None and side.subject.device == "cpu":
             side.probe = opening.enter_context(
                 known_work.probing(terms.synthetic, terms.schedule.thread_counts[-1], terms.seed)
@@ -54,7 +55,7 @@ def sweep(opener: Opener, terms: Terms, look_up: Callable[[Subject], Stored]) ->
         again = side.confirm(judged.verdicts) if confirmation.needed(judged.verdicts) else _NOT_AGAIN
         verdicts = judged.verdicts if again.verdicts is None else again.verdicts
         cause = side.cause(verdicts, judged.evidence)
-    measured = Measured(cpu=side.cpu, rounds=rounds, confirmation=again.rounds)
+    measured = Measured(cpu=side.cpu, rounds=rounds, confirmation=again.rounds, survey=side.survey)
     return side.concluded(judged, verdicts, cause, (*again.notes, *opener.notes)), measured, stored
 
 
@@ -74,11 +75,12 @@ _NOT_AGAIN = _Again()
 class _OneSide(Measuring):
     """The steps of a sweep of one side, on open workers."""
 
-    def __init__(self, terms: Terms, opened: Opened, stored: Stored | None) -> None:
+    def __init__(self, terms: Terms, opened: Opened, stored: Stored | None, survey: tuple[Round, ...]) -> None:
         super().__init__(terms, opened)
         self._stored = stored
+        self.survey = survey
         self._linear_until = curve.linear_until(
-            terms.limits, terms.schedule.thread_counts, self.cpu, terms.cores.text, self.subject.device, stored
+            terms.limits, terms.schedule.thread_counts, self.cpu, terms.cores.text, self.subject.device, stored, survey
         )
 
     def measure(self) -> tuple[tuple[Round, ...], Judged]:
@@ -122,6 +124,17 @@ class _OneSide(Measuring):
             window_at(self.terms.schedule.window, 1, 1),
             self.terms.synthetic if self.probe is not None and self.terms.gate else None,
             self.terms.seed,
+            self.survey,
+        )
+
+    def points(self, rounds: tuple[Round, ...]) -> tuple[Point, ...]:
+        """What the rounds show, and how busy the survey found a GPU."""
+        busy = {visit.window.threads: visit.window.gpu for one in self.survey for visit in one.visits}
+        return tuple(
+            dataclasses.replace(point, gpu=dataclasses.replace(point.gpu, utilisation=seen.utilisation))
+            if point.gpu is not None and (seen := busy.get(point.threads)) is not None
+            else point
+            for point in super().points(rounds)
         )
 
     def concluded(
@@ -172,7 +185,8 @@ class _OneSide(Measuring):
         evidence = self._evidence(rounds)
         if self.terms.smoke_reason is not None:
             return Judged(evidence=evidence)
-        verdicts, notes = curve.gating(self.ask(evidence), evidence, self.subject.device)
+        asked = curve.in_words_of_a_gpu(self.ask(evidence), self.terms.limits, self.survey)
+        verdicts, notes = curve.gating(asked, evidence, self.subject.device)
         return Judged(evidence=evidence, verdicts=verdicts, notes=notes)
 
     def _evidence(self, rounds: tuple[Round, ...]) -> Evidence:

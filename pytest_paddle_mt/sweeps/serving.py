@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_paddle_mt.engines import ON_PYTHON_THREADS, SyntheticWork, Workload, callables
 from pytest_paddle_mt.engines.instrumentation import instrumentation
+from pytest_paddle_mt.engines.synchronised import refuse_unfinished
 from pytest_paddle_mt.errors import ModelError, UsageError
+from pytest_paddle_mt.machine.gpu import sensor_of
 from pytest_paddle_mt.machine.math_threads import idle_math_threads, math_libraries
 from pytest_paddle_mt.predictors import gil, identity
 from pytest_paddle_mt.predictors.callable_pool import CallablePool
@@ -164,6 +166,8 @@ class Serving:
             else:
                 query(pool[0], inputs[0])
             query_s = time.monotonic() - began_s
+            if query is not None:
+                refuse_unfinished(functools.partial(query, pool[0], inputs[0]), self._settings.device)
         subject = self._subject(engine, pool, inputs, query)
         shown = served_inputs(inputs, made_up=made_up, checked=query is None or made_up)
         workload = Workload(pool=pool, inputs=inputs, query=query, synthetic=work, seed=seed)
@@ -173,10 +177,14 @@ class Serving:
             workload = right_answers.with_golden(workload, own)
         compared = {} if pool is None else {"answers": right_answers.described(workload.golden)}
         subject = dataclasses.replace(subject, inputs=shown, facts={**subject.facts, **compared})
+        sensor = None
+        if subject.device != "cpu":
+            sensor, observed = sensor_of(subject.device)
+            subject = dataclasses.replace(subject, facts={**subject.facts, "GPU observed": observed})
         if describe:
             running = pool[0] if isinstance(pool, CallablePool) else query or work
             subject = dataclasses.replace(subject, identity=identity.describe(subject, pool, inputs, running))
-        return InProcessWorker(engine.open(workload)), subject, query_s
+        return InProcessWorker(engine.open(workload), sensor), subject, query_s
 
     def _inputs_for(self, pool: PredictorPool, query: Query | None) -> list[InputSet]:
         """The input sets: what the model takes, or whatever the user's own query takes."""
@@ -214,6 +222,8 @@ class Serving:
             facts["math libraries"] = libraries
         if pool.config is not None:
             facts["oneDNN"] = "on" if pool.config.mkldnn_enabled() else "off"
+        if pool.streams is not None:
+            facts["streams"] = "own"
         tracers = instrumentation() if engine.name in ON_PYTHON_THREADS else ()
         if tracers:
             facts["tracing"] = f"off in windows ({', '.join(tracers)})"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import faulthandler
 import functools
 import os
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     import pytest
 
     from pytest_paddle_mt.engines import EngineSession
+    from pytest_paddle_mt.machine.gpu import GpuSensor
     from pytest_paddle_mt.records import Window, WindowPlan
 
 
@@ -27,8 +29,9 @@ class InProcessWorker:
 
     fork = 0
 
-    def __init__(self, session: EngineSession) -> None:
+    def __init__(self, session: EngineSession, sensor: GpuSensor | None = None) -> None:
         self._session = session
+        self._sensor = sensor
 
     def prepare(self, threads: int) -> None:
         """Make everything that windows of up to ``threads`` threads need."""
@@ -36,9 +39,13 @@ class InProcessWorker:
             self._session.prepare(threads)
 
     def measure(self, threads: int, plan: WindowPlan) -> Window:
-        """Measure one window."""
+        """Measure one window, and what the GPU does meanwhile where there is a sensor."""
         with _noted("measured", threads):
-            return self._session.measure(threads, plan)
+            if self._sensor is None:
+                return self._session.measure(threads, plan)
+            with self._sensor as sensor:
+                window = self._session.measure(threads, plan)
+        return dataclasses.replace(window, gpu=sensor.load(window.opened_ns, window.open_ns))
 
     def close(self) -> None:
         """Stop every thread."""

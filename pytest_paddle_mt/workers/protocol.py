@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pytest_paddle_mt.errors import PaddleMtError
+from pytest_paddle_mt.gpu import GpuLoad
 from pytest_paddle_mt.records import Latencies, Noise, ServedInput, Side, Subject, ThreadWindow, Window, WindowPlan
 from pytest_paddle_mt.units import printable
 
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     import socket
     from collections.abc import Callable
 
-PROTOCOL = 5  #: Version of everything below ``Hello``.
+PROTOCOL = 6  #: Version of everything below ``Hello``.
 
 _MAGIC = b"PMT\n"
 #: Before each frame: the magic, the number of bytes of JSON, the number of bytes of everything else.
@@ -128,7 +129,7 @@ _RECORDS: dict[str, type[Any]] = {
     one.__name__: one
     for one in (
         *(Hello, Start, Ready, Prepare, Prepared, Measure, Measured, Failed, Stop, Ended),
-        *(Latencies, Noise, ServedInput, Subject, ThreadWindow, Window, WindowPlan),
+        *(GpuLoad, Latencies, Noise, ServedInput, Subject, ThreadWindow, Window, WindowPlan),
     )
 }
 

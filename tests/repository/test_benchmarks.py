@@ -355,3 +355,19 @@ def test_the_cause_of_every_recorded_sweep_is_right(monkeypatch, name):
     import planted_causes
 
     assert planted_causes.recorded_answers(name) == {"right": 8}
+
+
+def test_without_a_gpu_the_curve_of_a_gpu_is_not_measured_and_that_is_said():
+    done = run("gpu/threads", "--threads=2")
+    if done.returncode != 2:
+        pytest.skip("there is a GPU")
+    assert done.stdout.startswith("NO GPU, nothing was measured: ")
+
+
+def test_the_benchmark_of_a_gpu_runs_on_a_fake_and_names_it_so():
+    done = run("gpu/threads", "--dry-run", "--threads=2")
+    assert done.returncode == 0, done.stdout + done.stderr
+    printed = done.stdout.partition("a FAKE of a GPU: queries sleep; known work of 2 ms\n")[2]
+    names = [f"{work}-{stream}" for work in ("known_work", "model") for stream in ("own", "shared")]
+    assert re.findall(r"^(\S+): linear up to 2", printed, re.MULTILINE) == names
+    assert len(re.findall(r" threads .* QPS  speedup", printed)) == 8

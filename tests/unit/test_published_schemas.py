@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pytest_paddle_mt.baselines import schema
+from pytest_paddle_mt.gpu import GpuLoad
 from pytest_paddle_mt.records import Interval, ServedInput, UniversalScalability
 from pytest_paddle_mt.reporters import json_file
 from tests.builders import against, latency_summary, measured, point, rounds_of, subject, sweep, verdict, warning
@@ -112,6 +113,7 @@ points = st.builds(
     qps_interval=st.none() | st.builds(Interval, low=some_number, high=some_number),
     latency=st.builds(latency_summary, st.floats(1e3, 1e12), p90_ns=st.none() | some_number),
     peak_rss_bytes=st.none() | st.integers(0, 2**50),
+    gpu=st.none() | st.builds(GpuLoad, readings=st.integers(1, 99), utilisation=st.none() | some_number),
 )
 inputs = st.builds(
     ServedInput,

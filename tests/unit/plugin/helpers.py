@@ -28,6 +28,7 @@ PER_TEST = {
     "batch_size": "5",
     "pool": "shared",
     "device": "gpu:1",
+    "streams": "own",
     "pin": "0,2-3",
     "min_efficiency": "0.5",
     "linear_until": "2",

@@ -208,6 +208,7 @@ def flat(settings: Settings) -> list[object]:
         settings.budget_s,
         settings.batch_size,
         settings.device,
+        settings.streams,
         limits.min_efficiency,
         limits.linear_until,
         limits.max_collapse,
@@ -216,7 +217,7 @@ def flat(settings: Settings) -> list[object]:
     ]
 
 
-ALL_GIVEN = [(1, 2, 4, 8), ("python",), 0.0, 9, 0, 7.0, 2, 3, 9, 3, 11.0, 5, "gpu:1", 0.5, 2, 0.3, 0.2, 0.4]
+ALL_GIVEN = [(1, 2, 4, 8), ("python",), 0.0, 9, 0, 7.0, 2, 3, 9, 3, 11.0, 5, "gpu:1", "own", 0.5, 2, 0.3, 0.2, 0.4]
 
 
 @pytest.mark.parametrize("source", ["cli", "environment", "ini", "underscores", "override", "marker"])

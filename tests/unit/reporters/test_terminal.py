@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from pytest_paddle_mt.gpu import GpuLoad
 from pytest_paddle_mt.records import STATUSES_WORST_FIRST, Interval, ServedInput, Sweep
 from pytest_paddle_mt.reporters import plot, terminal, text
 from pytest_paddle_mt.reporters.terminal import TerminalTableReporter
@@ -286,3 +287,12 @@ def test_many_inputs_are_counted_beyond_the_first():
 def test_memory_is_one_figure_for_the_process():
     assert terminal.memory(sweep(peak_rss_bytes=914_400_000)) == ["  peak memory 914 MB"]
     assert terminal.memory(sweep()) == []
+
+
+def test_with_v_a_gpu_that_was_observed_has_a_line_for_each_thread_count():
+    load = GpuLoad(readings=9, utilisation=0.99, power_w=310.0, power_limit_w=700.0, clock_events=("power_cap",))
+    observed = sweep(points=(point(1, 40), point(8, 80, gpu=load)))
+    expected = ["  GPU with 8 threads: busy 99% of the time, 310 of 700 W, clock events power_cap"]
+    assert terminal.gpu(observed) == expected
+    assert expected[0] in terminal.long(observed)
+    assert expected[0] not in terminal.short(observed)

@@ -4,28 +4,45 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import pytest
 
 from pytest_paddle_mt import checks
 from pytest_paddle_mt.baselines import Stored, store
 from pytest_paddle_mt.baselines.ledger import Ledger
+from pytest_paddle_mt.checks import confirmation
+from pytest_paddle_mt.gpu import GpuLoad
 from pytest_paddle_mt.machine.cores import Cores
 from pytest_paddle_mt.plugin.resolve import resolve
-from pytest_paddle_mt.records import Measured, Sweep, WindowPlan
+from pytest_paddle_mt.records import Measured, Sweep, Window, WindowPlan
 from pytest_paddle_mt.sweeps import one_side, rounds
 from pytest_paddle_mt.sweeps.rounds import Schedule
 from pytest_paddle_mt.sweeps.terms import Terms
 from pytest_paddle_mt.testing import FakeEngine
 from pytest_paddle_mt.workers.in_process import InProcessWorker
 from pytest_paddle_mt.workers.opened import InProcess
-from tests.builders import stored, subject
+from tests.builders import baseline, run_figures, run_of, series_of, stored, subject
 
 COUNTS = (1, 2)
 SCALES = {1: 40.0, 2: 79.0}
 NOTHING_STORED = stored(None)
 PLAN = WindowPlan(window_s=0.1, min_queries=20, warmup_s=0.0, warmup_queries=1)
+
+
+class OnGpu(FakeEngine):
+    """A ``FakeEngine`` on an invented GPU, whose load depends on the threads and on how long the window is asked for.
+
+    ``asked`` has the windows that the survey asked for, too.
+    """
+
+    def __init__(self, qps: Mapping[int, float], load: Callable[[int, float], GpuLoad] | None):
+        super().__init__(qps)
+        self._load = load
+
+    def measure(self, threads: int, plan: WindowPlan) -> Window:
+        gpu = None if self._load is None else self._load(threads, plan.window_s)
+        return dataclasses.replace(super().measure(threads, plan), gpu=gpu)
 
 
 @pytest.fixture
@@ -37,11 +54,13 @@ def swept(request, pytester):
         probing: FakeEngine | None = None,
         throughput: Mapping[int, float] = SCALES,
         look_up: Stored = NOTHING_STORED,
+        load: Callable[[int, float], GpuLoad] | None = None,
     ) -> tuple[Sweep, Measured]:
+        counts = tuple(throughput)
         terms = Terms(
             item=request.node,
             forks=0,
-            schedule=Schedule(thread_counts=COUNTS, window=PLAN, order=rounds.one_side, looks=(12,), budget_s=60.0),
+            schedule=Schedule(thread_counts=counts, window=PLAN, order=rounds.one_side, looks=(12,), budget_s=60.0),
             limits=resolve(pytester.parseconfig()).limits,
             cores=Cores(affinity=2, quota=None),
             seed=1,
@@ -55,8 +74,9 @@ def swept(request, pytester):
             announce=print,
             progress=lambda _: None,
         )
-        worker = InProcessWorker(FakeEngine(throughput))
-        opener = InProcess({"this": (worker, subject(device=device))}, COUNTS[-1])
+        worker = InProcessWorker(OnGpu(throughput, load))
+        served = subject(device=device, facts={"GPU observed": "by NVML"} if load else {})
+        opener = InProcess({"this": (worker, served)}, counts[-1])
         found, measured, _ = one_side.sweep(opener, terms, lambda _: look_up)
         return found, measured
 
@@ -97,3 +117,77 @@ def test_a_gpu_that_saturates_at_once_gets_a_baseline_and_passes_it_from_then_on
     assert {one.check for one in again.verdicts} == {"collapse", "drift"}
     assert {one.status for one in again.verdicts} == {"pass", "calibrating"}
     assert "curve_not_linear" in {one.kind for one in again.warnings}
+
+
+# What is seen of a GPU; the loads are invented.
+
+SATURATED = {1: 40.0, 2: 79.0, 4: 100.0, 8: 101.0}
+
+
+def load_of(utilisation: Mapping[int, float], **changes: object) -> Callable[[int, float], GpuLoad]:
+    """A load whose utilisation shows in windows of more than a second only, as NVML averages over one."""
+
+    def load(threads: int, window_s: float) -> GpuLoad:
+        busy = utilisation[threads] if window_s > 1 else None
+        return GpuLoad(readings=3, utilisation=busy, sm_clock_mhz=1500.0, max_sm_clock_mhz=1980.0, **changes)
+
+    return load
+
+
+def test_beyond_the_count_that_saturates_a_gpu_nothing_has_to_grow(swept):
+    load = load_of({1: 0.5, 2: 0.9, 4: 0.99, 8: 1.0})
+    sweep, measured = swept("gpu:0", throughput=SATURATED, load=load)
+    assert sweep.status == "pass"
+    assert sweep.linear_until == 2
+    assert sweep.linear_until_reason == (
+        "the largest count before the GPU is saturated: busy 99% of the time with 4 threads, and 8 serve 1.01 times as "
+        "much"
+    )
+    assert {(one.check, one.threads) for one in sweep.verdicts} == {("linear", 2), ("collapse", 4), ("collapse", 8)}
+    assert [visit.window.threads for visit in measured.survey[0].visits] == [1, 2, 4, 8]
+    assert [point.gpu.utilisation for point in sweep.points] == [0.5, 0.9, 0.99, 1.0]
+    assert sweep.cause.kind == "gpu_saturated"
+
+
+@pytest.fixture
+def believed_at_once(monkeypatch):
+    """A failure is not measured again, which would take fresh processes."""
+    monkeypatch.setattr(confirmation, "needed", lambda verdicts: False)
+
+
+def test_a_gpu_that_waits_for_software_has_to_grow(swept, believed_at_once):
+    sweep, _ = swept("gpu:0", throughput={1: 40.0, 2: 41.0, 4: 41.0}, load=load_of(dict.fromkeys((1, 2, 4), 0.3)))
+    assert (sweep.status, sweep.linear_until, sweep.cause.kind) == ("fail", 4, "gpu_waits")
+
+
+def test_a_gpu_that_one_thread_saturates_is_not_gated_and_says_what_to_do(swept):
+    sweep, _ = swept("gpu:0", throughput={1: 40.0, 2: 40.0}, load=load_of({1: 1.0, 2: 1.0}))
+    assert (sweep.status, sweep.linear_until) == ("not_comparable", 1)
+    reason = next(one.reason for one in sweep.verdicts if one.check == "linear")
+    assert "busy 100% of the time with 1 thread, and 2 serve 1.01 times as much; record the curve" in reason
+
+
+def test_a_stored_curve_goes_before_a_saturation_that_is_seen_today(swept, believed_at_once):
+    accepted = baseline(threads=4, series=series_of(run_of(*(run_figures(n, 40.0 * n) for n in (1, 2, 4)))))
+    load = load_of({1: 0.5, 2: 1.0, 4: 1.0})
+    sweep, _ = swept("gpu:0", throughput={1: 40.0, 2: 79.0, 4: 80.0}, load=load, look_up=stored(accepted))
+    assert (sweep.linear_until, sweep.status) == (4, "fail")
+
+
+def test_rounds_on_a_hot_gpu_are_set_aside_and_counted(swept):
+    hot = load_of({1: 0.5, 2: 0.9}, clock_events=("hw_thermal",))
+    sweep, _ = swept("gpu:0", load=hot)
+    assert sweep.status == "inconclusive"
+    assert [(one.throttled_rounds, one.set_aside_rounds) for one in sweep.points] == [(12, 12)] * 2
+    assert next(one.text for one in sweep.warnings if one.kind == "gpu_throttled").startswith(
+        "1 thread: 12 of 12 rounds were set aside because the GPU was clocked down"
+    )
+    assert "preempted" not in {one.kind for one in sweep.warnings}
+    assert sweep.cause.kind == "gpu_throttled"
+
+
+def test_a_gpu_that_says_nothing_of_its_utilisation_is_surveyed_once(swept):
+    silent = load_of({1: None, 2: None})
+    sweep, measured = swept("gpu:0", load=silent)
+    assert (measured.survey, sweep.linear_until) == ((), 2)
+    assert sweep.points[1].gpu.sm_clock_mhz == 1500.0

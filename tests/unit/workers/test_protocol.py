@@ -14,6 +14,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from pytest_paddle_mt.gpu import GpuLoad
 from pytest_paddle_mt.records import Latencies, Noise, ThreadWindow, Window, WindowPlan
 from pytest_paddle_mt.workers import protocol
 from pytest_paddle_mt.workers.protocol import (
@@ -59,7 +60,8 @@ def window(latencies: Latencies) -> Window:
         run_delay_ns=None,
     )
     noise = Noise(steal_ns=None, process_cpu_ns=7, wall_ns=41)
-    return Window(threads=2, opened_ns=5, open_ns=35, per_thread=(thread, thread), noise=noise)
+    gpu = GpuLoad(readings=2, utilisation=0.5, clock_events=("power_cap", "hw_thermal"))
+    return Window(threads=2, opened_ns=5, open_ns=35, per_thread=(thread, thread), noise=noise, gpu=gpu)
 
 
 def same(one: object, other: object) -> bool:
