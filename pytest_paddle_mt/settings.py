@@ -12,6 +12,16 @@ if TYPE_CHECKING:
 
 BaselineUpdate = Literal["none", "new", "all"]  #: Whose baselines are updated.
 
+XdistMode = Literal["serial", "cores", "devices"]  #: What a worker of pytest-xdist measures with.
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class Xdist:
+    """How workers of pytest-xdist measure."""
+
+    mode: XdistMode
+    gpus: tuple[int, ...]  #: Of ``devices``: the GPUs to share out, by their numbers; none: all that are visible.
+
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class Settings:
@@ -51,5 +61,6 @@ class Settings:
     baselines: Path  #: Where baselines are stored, absolute.
     baseline_update: BaselineUpdate
     baseline_required: bool  #: Whether a test without a stored baseline fails.
+    xdist: Xdist | None  #: How workers of pytest-xdist measure; None: they run smoke runs.
     #: Where each value that was given came from, as the user wrote it, by marker argument (``strict``, ``json`` too).
     sources: dict[str, str]

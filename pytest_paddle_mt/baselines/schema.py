@@ -346,6 +346,7 @@ SERIES: _Table = {
         ("device", "batch_size", "pool", "math_threads", "onednn", "idle_math_threads"),
         ("math_libraries",),
         ("pinned_to",),
+        ("xdist",),
     ),
     "anchor": _record(Anchor, ANCHOR),
     "runs": _list_of(_record(Run, RUN)),

@@ -163,6 +163,8 @@ def _make_runner(
         # Asked for before anything is measured: a name that is registered twice must not cost a sweep.
         session.checks()
         session.reporters()
+        if session.xdist_worker is not None:
+            session.xdist_worker.alone()
     except PaddleMtError as error:
         raise _failure(error) from None
     announcer = Announcer(request.config)

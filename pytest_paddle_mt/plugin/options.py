@@ -113,6 +113,10 @@ OPTIONS: tuple[Option, ...] = (
         "Where threads run: each one on a core of its own among these CPUs, in turn; auto and none leave it to the "
         "scheduler"
     ),
+    Option("--paddle-xdist", "serial|cores|devices[:N,...]", "xdist", unset="smoke runs only", per_test=False).means(
+        "How workers of pytest-xdist measure: serial, one at a time with the whole machine; cores, each on a share of "
+        "the cores; devices, each with a GPU and a share of the cores"
+    ),
     Option("--paddle-min-efficiency", "SHARE", "min_efficiency", "0.85").means(
         "Smallest scaling efficiency (speedup over threads) that passes, above 0 and up to 1"
     ),

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_paddle_mt.records import POOL_METHODS
+from pytest_paddle_mt.settings import Xdist
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -225,6 +226,18 @@ def pin(value: object) -> tuple[int, ...]:
     if not cpus:
         raise Refused(f"the list is empty; {step}")
     return tuple(sorted(cpus))
+
+
+def xdist(value: object) -> Xdist:
+    """How workers of pytest-xdist measure: ``serial``, ``cores``, ``devices``, or ``devices:0,2``."""
+    step = "give serial, cores, devices, or devices and the numbers of the GPUs, such as devices:0,2"
+    mode, colon, listed = str(value).strip().partition(":")
+    if mode not in ("serial", "cores", "devices") or (colon and mode != "devices"):
+        raise Refused(f"{value!r} is no way to measure under pytest-xdist; {step}")
+    if colon and not re.fullmatch(r"[0-9]{1,4}(,[0-9]{1,4})*", listed):
+        raise Refused(f"{listed!r} is no list of GPUs; {step}")
+    gpus = tuple(dict.fromkeys(int(one) for one in listed.split(",") if one))
+    return Xdist(mode=mode, gpus=gpus)  # type: ignore[arg-type]
 
 
 def min_efficiency(value: object) -> float:
