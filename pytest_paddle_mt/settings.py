@@ -38,7 +38,8 @@ class Settings:
     forks: int  #: Fresh processes that measure in turn; 0: this process does.
     budget_s: float  #: Wall time that one sweep may take, in seconds.
     budget_two_sides_s: float  #: Wall time that one comparison of two sides may take, in seconds.
-    batch_size: int  #: First dimension of inputs made from the model's own specification.
+    batch_sizes: tuple[int, ...]  #: Batch sizes, in the order given, none twice; the test runs once with each.
+    batch_size: int  #: First dimension of inputs made from the model's own specification: the one of this test.
     pin: tuple[int, ...]  #: CPUs that the threads are placed on, ascending; none: the scheduler places them.
     device: str  #: ``cpu``, or ``gpu:`` and the number of the GPU.
     limits: Limits

@@ -37,7 +37,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    registration.parametrize_engines(metafunc)
+    registration.parametrize(metafunc)
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -105,8 +105,8 @@ OPTIONS: tuple[Option, ...] = (
     Option("--paddle-budget", "SECONDS", "budget", "60", default_two_sides="120").means(
         "How long one sweep (one test with one engine) may take"
     ),
-    Option("--paddle-batch-size", "N", "batch_size", "1").means(
-        "Batch size of inputs made from the model's own input shapes"
+    Option("--paddle-batch-size", "N,...", "batch_sizes", "1").means(
+        "Batch size of inputs made from the model's own input shapes; with several, the test runs once with each"
     ),
     Option("--paddle-device", "cpu|gpu:0", "device", "cpu").means("Where the model runs"),
     Option("--paddle-pin", "auto|none|CPU,A-B,...", "pin", "auto").means(

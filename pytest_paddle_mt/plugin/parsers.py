@@ -193,9 +193,13 @@ def budget(value: object) -> float:
     return seconds
 
 
-def batch_size(value: object) -> int:
-    """A whole number, 1 or more."""
-    return _at_least(1, value, "give the number of items in a batch, 1 or more")
+def batch_sizes(value: object) -> tuple[int, ...]:
+    """Whole numbers, 1 or more, in the order given, none twice, of ``8`` or ``1,4,8``."""
+    step = "give the number of items in a batch, 1 or more, or several with commas between them"
+    parts = value.split(",") if isinstance(value, str) else value if isinstance(value, (list, tuple)) else [value]
+    if not parts:
+        raise Refused(f"the list is empty; {step}")
+    return tuple(dict.fromkeys(_at_least(1, part, step) for part in parts))
 
 
 def device(value: object) -> str:

@@ -80,16 +80,18 @@ def configure(config: pytest.Config) -> None:
         config.pluginmanager.register(BaselineAcceptance(config), "paddle_mt_baseline_acceptance")
 
 
-def parametrize_engines(metafunc: pytest.Metafunc) -> None:
-    """Let a test run once with each engine, if several were asked for."""
-    if "paddle_engine" not in metafunc.fixturenames:
+def parametrize(metafunc: pytest.Metafunc) -> None:
+    """Let a test run once with each engine and with each batch size, if several were asked for."""
+    if not {"paddle_engine", "paddle_batch_size"} & set(metafunc.fixturenames):
         return
     try:
-        engines = session_of(metafunc.config).settings(metafunc.definition).engines
+        settings = session_of(metafunc.config).settings(metafunc.definition)
     except PaddleMtError as error:
         raise pytest.Collector.CollectError(f"{metafunc.definition.nodeid}: {error}") from error
-    if len(engines) > 1:
-        metafunc.parametrize("paddle_engine", engines)
+    if len(settings.engines) > 1 and "paddle_engine" in metafunc.fixturenames:
+        metafunc.parametrize("paddle_engine", settings.engines)
+    if len(settings.batch_sizes) > 1 and "paddle_batch_size" in metafunc.fixturenames:
+        metafunc.parametrize("paddle_batch_size", settings.batch_sizes, ids="batch{}".format)
 
 
 def mark_thread_unsafe(item: pytest.Item) -> None:

@@ -80,7 +80,8 @@ class Session:
         Raises:
             UsageError: something that the user wrote cannot be used.
         """
-        from pytest_paddle_mt.plugin.resolve import resolve, scaling_marks
+        from pytest_paddle_mt.plugin.parameters import parameters_of
+        from pytest_paddle_mt.plugin.resolve import resolve, scaling_marks, with_batch_size
 
         marks = [] if item is None else scaling_marks(item)
         key = tuple(id(mark) for mark in marks)  # kept below, so that none of these objects can become another
@@ -89,7 +90,9 @@ class Session:
             if "engine" in found.sources:  # only then are the engines loaded, to know their names
                 resolve(self.config, marks, known_engines=tuple(self.engines()))
             self._settings[key] = (marks, found)
-        return self._settings[key][1]
+        found = self._settings[key][1]
+        size = None if item is None else parameters_of(item).get("paddle_batch_size")
+        return found if size is None else with_batch_size(found, size)
 
     def engines(self) -> dict[str, Engine]:
         """Engines by name: our own, and those of other plugins."""

@@ -285,3 +285,10 @@ def test_many_inputs_are_counted_beyond_the_first():
 def test_memory_is_one_figure_for_the_process():
     assert terminal.memory(sweep(peak_rss_bytes=914_400_000)) == ["  peak memory 914 MB"]
     assert terminal.memory(sweep()) == []
+
+
+def test_items_per_second_are_shown_where_a_query_serves_several():
+    assert terminal.items(sweep(subject=subject(batch_size=8))) == [
+        "  items per second (QPS x 8): 320.0 with 1 thread, 624.0 with 2 threads"
+    ]
+    assert terminal.items(sweep()) == []
