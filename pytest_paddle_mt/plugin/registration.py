@@ -45,17 +45,16 @@ def take_share(config: pytest.Config) -> None:
 
 def _measure_in_workers(config: pytest.Config) -> None:
     """Let workers of pytest-xdist measure, and this process report, where that was asked for."""
-    share = config.stash.get(_SHARE, None)
-    if share is None and not anything_given(config):
+    share, session = config.stash.get(_SHARE, None), session_of(config)
+    wanted = session.settings().xdist if anything_given(config) else None
+    if wanted is None:
         return
     from pytest_paddle_mt.plugin import smoke, xdist
 
-    session = session_of(config)
-    wanted = session.settings().xdist
     if share is not None:
         session.xdist_worker = xdist.Worker(config, share)
         config.pluginmanager.register(session.xdist_worker, "paddle_mt_xdist")
-    elif wanted is not None and smoke.distributes(config):
+    elif smoke.distributes(config):
         config.pluginmanager.register(xdist.Controller(session, wanted), "paddle_mt_xdist")
 
 
