@@ -182,7 +182,7 @@ def _make_runner(
         session.checks()
         session.reporters()
         if session.xdist_worker is not None:
-            session.xdist_worker.alone()
+            session.xdist_worker.will_measure(settings.device)
     except PaddleMtError as error:
         raise _failure(error) from None
     announcer = Announcer(request.config)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_paddle_mt.errors import PaddleMtError
+from pytest_paddle_mt.errors import PaddleMtError, UsageError
 from pytest_paddle_mt.plugin import shares
 from pytest_paddle_mt.plugin.taking_turns import Machine
 
@@ -110,8 +110,17 @@ class Worker:
         """Keep a finished sweep until the next report of its test."""
         self._unsent.append((sweep, measured))
 
-    def alone(self) -> None:
-        """Wait until no other test of this session runs, where workers measure one at a time."""
+    def will_measure(self, device: str) -> None:
+        """Wait until no other test of this session runs, where workers measure one at a time.
+
+        Raises:
+            UsageError: the device is a GPU that this worker does not see.
+        """
+        if self.share.gpu is not None and device not in ("cpu", "gpu:0"):
+            raise UsageError(
+                f"the device of this test is {device}, and with --paddle-xdist=devices each worker sees one GPU, which "
+                "is gpu:0 in all of them; write config.enable_use_gpu(256, 0) and --paddle-device=gpu:0"
+            )
         if self._machine is not None:
             self._machine.use_alone()
 

@@ -6,6 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from pytest_paddle_mt.errors import UsageError
 from pytest_paddle_mt.plugin.baseline_update import BaselineAcceptance
 from pytest_paddle_mt.plugin.session import session_of
 from pytest_paddle_mt.plugin.shares import Share
@@ -143,3 +144,26 @@ def test_a_worker_says_what_it_deselected(config):
     ended = SimpleNamespace(config=SimpleNamespace(workeroutput={}))
     worker.pytest_sessionfinish(ended)
     assert ended.config.workeroutput == {"paddle_mt": 2}
+
+
+def test_a_worker_with_one_gpu_refuses_another_number(config):
+    worker = Worker(config, Share(mode="devices", workers=2, cpus=(0,), gpu="fake4"))
+    for device in ("cpu", "gpu:0"):
+        worker.will_measure(device)
+    with pytest.raises(UsageError, match="is gpu:1, and with --paddle-xdist=devices each worker sees one GPU"):
+        worker.will_measure("gpu:1")
+
+
+def test_where_workers_take_turns_a_test_that_measures_has_the_machine_alone(config, tmp_path, monkeypatch):
+    monkeypatch.setattr(config.option, "basetemp", str(tmp_path / "popen-gw0"))
+    worker = Worker(config, Share(mode="serial", workers=2))
+    asked = []
+    for name in ("use", "use_alone", "leave"):
+        monkeypatch.setattr(worker._machine, name, lambda name=name: asked.append(name))
+    for fixtures in (["tmp_path"], ["concurrent_runner"]):
+        running = worker.pytest_runtest_protocol(SimpleNamespace(fixturenames=fixtures))
+        next(running)
+        with pytest.raises(StopIteration):
+            running.send(None)
+    worker.will_measure("cpu")  # by a test that requests concurrent_runner by its name
+    assert asked == ["use", "leave", "use_alone", "leave", "use_alone"]
