@@ -45,8 +45,11 @@ def take_share(config: pytest.Config) -> None:
 
 def _measure_in_workers(config: pytest.Config) -> None:
     """Let workers of pytest-xdist measure, and this process report, where that was asked for."""
-    share, session = config.stash.get(_SHARE, None), session_of(config)
-    wanted = session.settings().xdist if anything_given(config) else None
+    share = config.stash.get(_SHARE, None)
+    if (share is None and config.getoption("dist", "no") == "no") or not anything_given(config):
+        return
+    session = session_of(config)
+    wanted = session.settings().xdist
     if wanted is None:
         return
     from pytest_paddle_mt.plugin import smoke, xdist
