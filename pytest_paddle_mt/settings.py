@@ -12,6 +12,16 @@ if TYPE_CHECKING:
 
 BaselineUpdate = Literal["none", "new", "all"]  #: Whose baselines are updated.
 
+XdistMode = Literal["serial", "cores", "devices"]  #: What a worker of pytest-xdist measures with.
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class Xdist:
+    """How workers of pytest-xdist measure."""
+
+    mode: XdistMode
+    gpus: tuple[int, ...]  #: Of ``devices``: the GPUs to share out, by their numbers; none: all that are visible.
+
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class Settings:
@@ -28,7 +38,8 @@ class Settings:
     forks: int  #: Fresh processes that measure in turn; 0: this process does.
     budget_s: float  #: Wall time that one sweep may take, in seconds.
     budget_two_sides_s: float  #: Wall time that one comparison of two sides may take, in seconds.
-    batch_size: int  #: First dimension of inputs made from the model's own specification.
+    batch_sizes: tuple[int, ...]  #: Batch sizes, in the order given, none twice; the test runs once with each.
+    batch_size: int  #: First dimension of inputs made from the model's own specification: the one of this test.
     pin: tuple[int, ...]  #: CPUs that the threads are placed on, ascending; none: the scheduler places them.
     device: str  #: ``cpu``, or ``gpu:`` and the number of the GPU.
     streams: str  #: ``own``: each predictor of ``paddle_config`` has a CUDA stream; ``shared``: all have one.
@@ -52,5 +63,6 @@ class Settings:
     baselines: Path  #: Where baselines are stored, absolute.
     baseline_update: BaselineUpdate
     baseline_required: bool  #: Whether a test without a stored baseline fails.
+    xdist: Xdist | None  #: How workers of pytest-xdist measure; None: they run smoke runs.
     #: Where each value that was given came from, as the user wrote it, by marker argument (``strict``, ``json`` too).
     sources: dict[str, str]

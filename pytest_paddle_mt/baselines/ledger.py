@@ -69,6 +69,17 @@ class Accepted:
     after: Baseline
 
 
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class Part:
+    """What a ledger knows of one test, on its way to the ledger of another process."""
+
+    nodeid: str
+    looked_up: Stored | None
+    offer: Offer | None
+    refused: tuple[str, ...]  #: Why it has nothing to accept, human-readable.
+    kept: bool
+
+
 class Ledger:
     """The baselines of one session."""
 
@@ -152,6 +163,27 @@ class Ledger:
         self._offers.pop(nodeid, None)
         self._refused = [one for one in self._refused if one[0] != nodeid]
         self._kept = [one for one in self._kept if one != nodeid]
+
+    def take(self, nodeid: str) -> Part | None:
+        """What is known of a test, which this ledger then forgets; None if it knows nothing."""
+        part = Part(
+            nodeid=nodeid,
+            looked_up=self._looked_up.pop(nodeid, None),
+            offer=self._offers.get(nodeid),
+            refused=tuple(reason for refused, reason in self._refused if refused == nodeid),
+            kept=nodeid in self._kept,
+        )
+        self.again(nodeid)
+        return part if part.looked_up or part.offer or part.refused or part.kept else None
+
+    def add(self, part: Part) -> None:
+        """Know what another ledger knew of a test."""
+        if part.looked_up is not None:
+            self._looked_up[part.nodeid] = part.looked_up
+        if part.offer is not None:
+            self._offers[part.nodeid] = part.offer
+        self._refused += [(part.nodeid, reason) for reason in part.refused]
+        self._kept += [part.nodeid] if part.kept else []
 
     def accept_offers(self, reason: str | None, failure_of: Callable[[str], str | None]) -> bool:
         """Accepts every offered run that may be accepted; returns whether every file could be written.
@@ -279,7 +311,12 @@ class Ledger:
 
 def setting_of(subject: Subject) -> dict[str, Fact]:
     """The facts, by name, that must be the same for two runs of a test to be compared."""
-    stated_only = {"math_libraries": "math libraries", "pinned_to": "pinned to", "streams": "streams"}
+    stated_only = {
+        "math_libraries": "math libraries",
+        "pinned_to": "pinned to",
+        "streams": "streams",
+        "xdist": "xdist",
+    }
     return {
         "device": subject.device,
         "batch_size": subject.batch_size,

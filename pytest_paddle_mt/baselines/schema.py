@@ -347,6 +347,7 @@ SERIES: _Table = {
         ("math_libraries",),
         ("pinned_to",),
         ("streams",),
+        ("xdist",),
     ),
     "anchor": _record(Anchor, ANCHOR),
     "runs": _list_of(_record(Run, RUN)),

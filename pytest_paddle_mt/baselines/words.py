@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 _FACT_NAMES: Mapping[str, str] = {
     "pool": "pool method",
     "onednn": "oneDNN",
+    "xdist": "pytest-xdist",
     "cpu_model": "CPU",
     "quota_cores": "CPU quota",
     "smt": "SMT",
@@ -24,7 +25,12 @@ _FACT_NAMES: Mapping[str, str] = {
     "cudnn": "cuDNN",
 }
 #: What a fact that is not there means, where that is known.
-_LEFT_OPEN = {"math_libraries": "as they choose", "pinned_to": "no CPU", "streams": "shared"}
+_LEFT_OPEN = {
+    "math_libraries": "as they choose",
+    "pinned_to": "no CPU",
+    "streams": "shared",
+    "xdist": "one test at a time",
+}
 
 
 def percent(ratio: float) -> str:

@@ -23,8 +23,7 @@ def in_order_of_use(cpus: Iterable[int], root: Path = _CPU_ROOT) -> tuple[tuple[
     """
     cores: dict[object, list[int]] = {}
     for cpu in sorted(cpus):
-        siblings = tuple(lines_of(root / f"cpu{cpu}" / "topology" / "thread_siblings_list"))
-        cores.setdefault(siblings or cpu, []).append(cpu)
+        cores.setdefault(_core(cpu, root), []).append(cpu)
     nodes = {cpu: _node(cpu, root) for core in cores.values() for cpu in core}
     members = collections.Counter(nodes.values())
 
@@ -34,6 +33,32 @@ def in_order_of_use(cpus: Iterable[int], root: Path = _CPU_ROOT) -> tuple[tuple[
 
     ranked = sorted(((rank, cpu) for core in cores.values() for rank, cpu in enumerate(core)), key=place)
     return tuple(cpu for _, cpu in ranked), len(cores)
+
+
+def shares(cpus: Iterable[int], count: int, usable: int, root: Path = _CPU_ROOT) -> list[tuple[int, ...]]:
+    """Disjoint shares of these CPUs, all with as many whole cores, so that it does not matter which one measures.
+
+    Args:
+        cpus: to share out.
+        count: how many shares there are.
+        usable: how many cores may be busy at once, all shares together.
+        root: where the kernel reports CPUs.
+
+    Returns:
+        The CPUs of each share, ascending; all of them empty where there are fewer cores than shares.
+    """
+    order, cores = in_order_of_use(cpus, root)
+    core_of = {cpu: _core(cpu, root) for cpu in order}
+    each = usable // count
+    firsts = [order[index * each : (index + 1) * each] for index in range(count)] if each else [()] * count
+    assert each * count <= cores, "no more cores are usable than there are"
+    owned = [{core_of[cpu] for cpu in first} for first in firsts]
+    return [tuple(sorted(cpu for cpu in order if core_of[cpu] in own)) for own in owned]
+
+
+def _core(cpu: int, root: Path) -> object:
+    """What the hardware threads of one core have in common."""
+    return tuple(lines_of(root / f"cpu{cpu}" / "topology" / "thread_siblings_list")) or cpu
 
 
 def _node(cpu: int, root: Path) -> int:

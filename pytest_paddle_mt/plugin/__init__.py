@@ -27,6 +27,7 @@ def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_load_initial_conftests(early_config: pytest.Config) -> Generator[None, Any, Any]:
+    registration.take_share(early_config)
     registration.ignore_warning_of_paddle(early_config)
     return (yield)
 
@@ -36,7 +37,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    registration.parametrize_engines(metafunc)
+    registration.parametrize(metafunc)
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from pytest_paddle_mt.plugin.session import session_of
+from pytest_paddle_mt.plugin.xdist import deselected
 from pytest_paddle_mt.units import counted
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ class BaselineAcceptance:
     def __init__(self, config: pytest.Config) -> None:
         self._session = session_of(config)
         self._deselected = 0
+        self._of_workers: list[int | None] = []  #: What each worker of pytest-xdist deselected; None: it crashed.
         #: By node id, why the latest attempt of a test did not pass, human-readable; None: nothing failed so far.
         self._failures: dict[str, str | None] = {}
 
@@ -29,12 +31,18 @@ class BaselineAcceptance:
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_setup(self, item: pytest.Item) -> None:
         """Forget an earlier attempt of this test."""
-        self._session.test_begins(item)
-        self._failures[item.nodeid] = None
+        self._session.test_begins(item.nodeid)
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_testnodedown(self, node: Any) -> None:
+        """Note how many tests a worker of pytest-xdist deselected: all of them collect the same."""
+        self._of_workers.append(deselected(node))
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """Note the first phase of a test that did not pass."""
+        """Note the first phase of a test that did not pass, of its latest attempt."""
         failure = None
+        if report.when == "setup":
+            self._failures[report.nodeid] = None
         if hasattr(report, "wasxfail"):
             failure = "the test is marked xfail"
         elif report.outcome != "passed":
@@ -66,9 +74,13 @@ class BaselineAcceptance:
             return f"the session was interrupted{f' ({why})' if isinstance(why, str) else ''}"
         if session.exitstatus == pytest.ExitCode.INTERNAL_ERROR:
             return "pytest failed"
-        if self._deselected:
+        of_workers = [count for count in self._of_workers if count is not None]
+        if self._of_workers and not of_workers:
+            return "every worker of pytest-xdist crashed, so it is unknown which tests were deselected"
+        left_out = max(self._deselected, *of_workers, 0)
+        if left_out:
             return (
-                f"{counted(self._deselected, 'test')} deselected; to update some tests only, name them by their path, "
+                f"{counted(left_out, 'test')} deselected; to update some tests only, name them by their path, "
                 "such as test_file.py::test_name"
             )
         return None

@@ -111,12 +111,24 @@ def predictor_pool(
 @pytest.fixture
 def paddle_engine(request: pytest.FixtureRequest) -> str:
     """Name of the engine that measures this test; parametrized if ``--paddle-engine`` names several."""
-    from pytest_paddle_mt.plugin.parameters import refuse_lost_engines
+    return str(_only_one(request, "engine", "engines"))
+
+
+@pytest.fixture
+def paddle_batch_size(request: pytest.FixtureRequest) -> int:
+    """The batch size of this test, for inputs of your own; parametrized if ``--paddle-batch-size`` names several."""
+    return int(_only_one(request, "batch_size", "batch_sizes"))
+
+
+def _only_one(request: pytest.FixtureRequest, key: str, field: str) -> Any:
+    """What was chosen by the option of this key, where it is one."""
+    from pytest_paddle_mt.plugin.parameters import refuse_lost_runs
 
     try:
         settings = session_of(request.config).settings(request.node)
-        refuse_lost_engines(request.node, settings.engines, settings.sources.get("engine", ""))
-        return settings.engines[0]
+        values = getattr(settings, field)
+        refuse_lost_runs(request.node, key, values, settings.sources.get(key, ""))
+        return values[0]
     except PaddleMtError as error:
         raise _failure(error) from None
 
@@ -131,6 +143,7 @@ class WithBenchmark:
         _parameters_of_runner: None,
         paddle_inputs: Any,
         paddle_engine: str,
+        paddle_batch_size: int,
         benchmark: Any,
     ) -> ConcurrentRunner:
         """Sweeps thread counts, judges and records: ``result = concurrent_runner(predictor_pool)``."""
@@ -142,7 +155,12 @@ class WithoutBenchmark:
 
     @pytest.fixture
     def concurrent_runner(
-        self, request: pytest.FixtureRequest, _parameters_of_runner: None, paddle_inputs: Any, paddle_engine: str
+        self,
+        request: pytest.FixtureRequest,
+        _parameters_of_runner: None,
+        paddle_inputs: Any,
+        paddle_engine: str,
+        paddle_batch_size: int,
     ) -> ConcurrentRunner:
         """Sweeps thread counts, judges and records: ``result = concurrent_runner(predictor_pool)``."""
         return _make_runner(request, paddle_inputs, paddle_engine, None)
@@ -163,6 +181,8 @@ def _make_runner(
         # Asked for before anything is measured: a name that is registered twice must not cost a sweep.
         session.checks()
         session.reporters()
+        if session.xdist_worker is not None:
+            session.xdist_worker.will_measure(settings.device)
     except PaddleMtError as error:
         raise _failure(error) from None
     announcer = Announcer(request.config)

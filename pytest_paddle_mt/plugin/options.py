@@ -105,8 +105,8 @@ OPTIONS: tuple[Option, ...] = (
     Option("--paddle-budget", "SECONDS", "budget", "60", default_two_sides="120").means(
         "How long one sweep (one test with one engine) may take"
     ),
-    Option("--paddle-batch-size", "N", "batch_size", "1").means(
-        "Batch size of inputs made from the model's own input shapes"
+    Option("--paddle-batch-size", "N,...", "batch_sizes", "1").means(
+        "Batch size of inputs made from the model's own input shapes; with several, the test runs once with each"
     ),
     Option("--paddle-pool", "clone|shared|predictor_pool", "pool", "clone").means(
         "How the predictors of the threads are made: by `clone()` of the first one, or by a "
@@ -120,6 +120,10 @@ OPTIONS: tuple[Option, ...] = (
     Option("--paddle-pin", "auto|none|CPU,A-B,...", "pin", "auto").means(
         "Where threads run: each one on a core of its own among these CPUs, in turn; auto and none leave it to the "
         "scheduler"
+    ),
+    Option("--paddle-xdist", "serial|cores|devices[:N,...]", "xdist", unset="smoke runs only", per_test=False).means(
+        "How workers of pytest-xdist measure: serial, one at a time with the whole machine; cores, each on a share of "
+        "the cores; devices, each with a GPU and a share of the cores"
     ),
     Option("--paddle-min-efficiency", "SHARE", "min_efficiency", "0.85").means(
         "Smallest scaling efficiency (speedup over threads) that passes, above 0 and up to 1"

@@ -1,4 +1,4 @@
-"""Refuses a test that pytest cannot run once for each parameter of a fixture, or once with each engine.
+"""Refuses a test that pytest cannot run once for each parameter of a fixture, or once with each engine or batch size.
 
 pytest makes such tests at collection, from the fixtures that a test requests by its arguments. So it cannot do that for
 a fixture that a test requests later by its name, nor for a method of ``unittest.TestCase``.
@@ -31,16 +31,19 @@ def refuse_lost_parameters(item: pytest.Item, fixture: str) -> None:
             )
 
 
-def refuse_lost_engines(item: pytest.Item, engines: tuple[str, ...], source: str) -> None:
-    """Refuse a test that was to run with several engines and was made only once.
+def refuse_lost_runs(item: pytest.Item, key: str, values: tuple[object, ...], source: str) -> None:
+    """Refuse a test that was to run once with each of ``values`` and was made only once.
+
+    ``key`` is the marker argument that chooses one: ``engine``, ``batch_size``.
 
     Raises:
-        UsageError: pytest did not make one test for each engine.
+        UsageError: pytest did not make one test for each.
     """
-    if len(engines) > 1 and "paddle_engine" not in parameters_of(item):
+    if len(values) > 1 and f"paddle_{key}" not in parameters_of(item):
+        name, chosen = key.replace("_", " "), repr(values[0]).replace("'", '"')
         raise UsageError(
-            f"{source} asks for {len(engines)} engines, and {_why_lost(item, 'concurrent_runner')}. Or choose the "
-            f'engine of this test: @pytest.mark.paddle_scaling(engine="{engines[0]}")'
+            f"{source} asks for {len(values)} {name}s, and {_why_lost(item, 'concurrent_runner')}. Or choose the "
+            f"{name} of this test: @pytest.mark.paddle_scaling({key}={chosen})"
         )
 
 

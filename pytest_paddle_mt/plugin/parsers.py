@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_paddle_mt.records import POOL_METHODS
+from pytest_paddle_mt.settings import Xdist
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -192,9 +193,13 @@ def budget(value: object) -> float:
     return seconds
 
 
-def batch_size(value: object) -> int:
-    """A whole number, 1 or more."""
-    return _at_least(1, value, "give the number of items in a batch, 1 or more")
+def batch_sizes(value: object) -> tuple[int, ...]:
+    """Whole numbers, 1 or more, in the order given, none twice, of ``8`` or ``1,4,8``."""
+    step = "give the number of items in a batch, 1 or more, or several with commas between them"
+    parts = value.split(",") if isinstance(value, str) else value if isinstance(value, (list, tuple)) else [value]
+    if not parts:
+        raise Refused(f"the list is empty; {step}")
+    return tuple(dict.fromkeys(_at_least(1, part, step) for part in parts))
 
 
 def device(value: object) -> str:
@@ -233,6 +238,18 @@ def pin(value: object) -> tuple[int, ...]:
     if not cpus:
         raise Refused(f"the list is empty; {step}")
     return tuple(sorted(cpus))
+
+
+def xdist(value: object) -> Xdist:
+    """How workers of pytest-xdist measure: ``serial``, ``cores``, ``devices``, or ``devices:0,2``."""
+    step = "give serial, cores, devices, or devices and the numbers of the GPUs, such as devices:0,2"
+    mode, colon, listed = str(value).strip().partition(":")
+    if mode not in ("serial", "cores", "devices") or (colon and mode != "devices"):
+        raise Refused(f"{value!r} is no way to measure under pytest-xdist; {step}")
+    if colon and not re.fullmatch(r"[0-9]{1,4}(,[0-9]{1,4})*", listed):
+        raise Refused(f"{listed!r} is no list of GPUs; {step}")
+    gpus = tuple(dict.fromkeys(int(one) for one in listed.split(",") if one))
+    return Xdist(mode=mode, gpus=gpus)  # type: ignore[arg-type]
 
 
 def min_efficiency(value: object) -> float:

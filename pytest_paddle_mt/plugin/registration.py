@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +11,7 @@ import pytest
 from pytest_paddle_mt.errors import PaddleMtError, UsageError
 from pytest_paddle_mt.plugin import fixtures, hookspec
 from pytest_paddle_mt.plugin.identity import refuse_shared_id
-from pytest_paddle_mt.plugin.options import MARKER
+from pytest_paddle_mt.plugin.options import MARKER, anything_given
 from pytest_paddle_mt.plugin.session import checked_settings, session_of, updates_baselines
 
 if TYPE_CHECKING:
@@ -18,7 +19,10 @@ if TYPE_CHECKING:
 
     from pytest_paddle_mt.checks import Check
     from pytest_paddle_mt.engines import Engine
+    from pytest_paddle_mt.plugin.shares import Share
     from pytest_paddle_mt.reporters import Reporter
+
+_SHARE: pytest.StashKey[Share] = pytest.StashKey()  #: What a worker of pytest-xdist measures with.
 
 
 def add_hooks(pluginmanager: pytest.PytestPluginManager) -> None:
@@ -31,12 +35,39 @@ def ignore_warning_of_paddle(config: pytest.Config) -> None:
     config.addinivalue_line("filterwarnings", "ignore:No ccache found:UserWarning")
 
 
+def take_share(config: pytest.Config) -> None:
+    """Keep a worker of pytest-xdist to its share of the machine, before anything of the user's is imported."""
+    if "PYTEST_PADDLE_MT_SHARE" in os.environ:
+        from pytest_paddle_mt.plugin import shares
+
+        config.stash[_SHARE] = shares.take(os.environ)
+
+
+def _measure_in_workers(config: pytest.Config) -> None:
+    """Let workers of pytest-xdist measure, and this process report, where that was asked for."""
+    share = config.stash.get(_SHARE, None)
+    if (share is None and config.getoption("dist", "no") == "no") or not anything_given(config):
+        return
+    session = session_of(config)
+    wanted = session.settings().xdist
+    if wanted is None:
+        return
+    from pytest_paddle_mt.plugin import smoke, xdist
+
+    if share is not None:
+        session.xdist_worker = xdist.Worker(config, share)
+        config.pluginmanager.register(session.xdist_worker, "paddle_mt_xdist")
+    elif smoke.distributes(config):
+        config.pluginmanager.register(xdist.Controller(session, wanted), "paddle_mt_xdist")
+
+
 def configure(config: pytest.Config) -> None:
     """Declare the marker, refuse unusable options, and register the fixtures."""
     config.addinivalue_line(
         "markers", f"{MARKER}(threads=, min_efficiency=, ...): how this test's thread sweep is measured and judged"
     )
     checked_settings(config)
+    _measure_in_workers(config)
     config.pluginmanager.register(fixtures, "paddle_mt_fixtures")
     with_benchmark = config.pluginmanager.hasplugin("benchmark")
     runner = fixtures.WithBenchmark() if with_benchmark else fixtures.WithoutBenchmark()
@@ -51,16 +82,18 @@ def configure(config: pytest.Config) -> None:
         config.pluginmanager.register(BaselineAcceptance(config), "paddle_mt_baseline_acceptance")
 
 
-def parametrize_engines(metafunc: pytest.Metafunc) -> None:
-    """Let a test run once with each engine, if several were asked for."""
-    if "paddle_engine" not in metafunc.fixturenames:
+def parametrize(metafunc: pytest.Metafunc) -> None:
+    """Let a test run once with each engine and with each batch size, if several were asked for."""
+    if not {"paddle_engine", "paddle_batch_size"} & set(metafunc.fixturenames):
         return
     try:
-        engines = session_of(metafunc.config).settings(metafunc.definition).engines
+        settings = session_of(metafunc.config).settings(metafunc.definition)
     except PaddleMtError as error:
         raise pytest.Collector.CollectError(f"{metafunc.definition.nodeid}: {error}") from error
-    if len(engines) > 1:
-        metafunc.parametrize("paddle_engine", engines)
+    if len(settings.engines) > 1 and "paddle_engine" in metafunc.fixturenames:
+        metafunc.parametrize("paddle_engine", settings.engines)
+    if len(settings.batch_sizes) > 1 and "paddle_batch_size" in metafunc.fixturenames:
+        metafunc.parametrize("paddle_batch_size", settings.batch_sizes, ids="batch{}".format)
 
 
 def mark_thread_unsafe(item: pytest.Item) -> None:

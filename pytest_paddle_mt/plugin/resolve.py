@@ -72,6 +72,20 @@ def resolve(
     return _of_this_process(_settings(chosen, sources, config.rootpath), config)
 
 
+def with_batch_size(settings: Settings, size: object) -> Settings:
+    """``settings`` for a test whose parameter ``paddle_batch_size`` is ``size``.
+
+    Raises:
+        UsageError: it is no batch size.
+    """
+    source = f"paddle_batch_size={size!r}"
+    try:
+        (number,) = parsers.batch_sizes([size])
+    except parsers.Refused as refusal:
+        raise UsageError(f"{source}: {refusal}") from None
+    return dataclasses.replace(settings, batch_size=number, sources={"batch_size": source, **settings.sources})
+
+
 def _chosen(
     config: pytest.Config, marks: Iterable[pytest.Mark], environ: Mapping[str, str]
 ) -> tuple[dict[str, Any], dict[str, str]]:
@@ -130,6 +144,8 @@ def _settings(chosen: Mapping[str, Any], sources: dict[str, str], rootdir: Path)
         "thread_counts": thread_counts,
         "threads_note": threads_note,
         "engines": chosen["engine"],
+        "batch_sizes": chosen["batch_size"],
+        "batch_size": chosen["batch_size"][0],
         "window": WindowPlan(
             window_s=window_s,
             min_queries=min_queries,

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from pytest_paddle_mt.baselines.ledger import Ledger
     from pytest_paddle_mt.checks import Check
     from pytest_paddle_mt.engines import Engine
+    from pytest_paddle_mt.plugin.xdist import Worker
     from pytest_paddle_mt.records import Sweep
     from pytest_paddle_mt.reporters import Finished, Reporter
     from pytest_paddle_mt.settings import Settings
@@ -47,6 +48,8 @@ class Session:
         self.unwritten: dict[str, str] = {}
         #: The ledger; None until a test measures or baselines are updated.
         self.used_ledger: Ledger | None = None
+        #: Sends what was measured to the process that reports it; None unless this is a worker that measures.
+        self.xdist_worker: Worker | None = None
 
     @property
     def sweeps(self) -> list[Sweep]:
@@ -78,7 +81,8 @@ class Session:
         Raises:
             UsageError: something that the user wrote cannot be used.
         """
-        from pytest_paddle_mt.plugin.resolve import resolve, scaling_marks
+        from pytest_paddle_mt.plugin.parameters import parameters_of
+        from pytest_paddle_mt.plugin.resolve import resolve, scaling_marks, with_batch_size
 
         marks = [] if item is None else scaling_marks(item)
         key = tuple(id(mark) for mark in marks)  # kept below, so that none of these objects can become another
@@ -87,7 +91,9 @@ class Session:
             if "engine" in found.sources:  # only then are the engines loaded, to know their names
                 resolve(self.config, marks, known_engines=tuple(self.engines()))
             self._settings[key] = (marks, found)
-        return self._settings[key][1]
+        found = self._settings[key][1]
+        size = None if item is None else parameters_of(item).get("paddle_batch_size")
+        return found if size is None else with_batch_size(found, size)
 
     def engines(self) -> dict[str, Engine]:
         """Engines by name: our own, and those of other plugins."""
@@ -105,7 +111,10 @@ class Session:
         """Reporters: our own, and those of other plugins."""
         if self._reporters is None:
             registered = self.config.hook.pytest_paddle_mt_reporters(config=self.config)
-            self._reporters = list(_by_name("reporter", _flat(registered)).values())
+            reporters = list(_by_name("reporter", _flat(registered)).values())
+            # The controller has no fixtures, and pytest-xdist brings it the properties of the test.
+            only = reporters if self.xdist_worker is None else [one for one in reporters if one.name == "junit"]
+            self._reporters = only
         return self._reporters
 
     def ledger(self) -> Ledger:
@@ -120,7 +129,7 @@ class Session:
         """Why nothing can be measured in this session; None when it can."""
         from pytest_paddle_mt.plugin.smoke import smoke_reason
 
-        return smoke_reason(self.config)
+        return smoke_reason(self.config, self.xdist_worker)
 
     def forks(self, item: pytest.Item) -> int:
         """How many fresh processes measure ``item``; 0 when this process measures it."""
@@ -142,18 +151,28 @@ class Session:
         settings = self.settings()
         return elsewhere.place(settings.against, settings.against_rootdir, self.rootpath, settings.sources)
 
-    def test_begins(self, item: pytest.Item) -> None:
+    def test_begins(self, nodeid: str) -> None:
         """Discard what an earlier attempt of this test offered as a baseline."""
         if self.used_ledger is not None:
-            self.used_ledger.again(item.nodeid)
+            self.used_ledger.again(nodeid)
 
     def sweep_finished(self, finished: Finished) -> None:
-        """Keep a finished sweep in place of an earlier attempt of the same test, and pass it to reporters and hooks.
+        """Report a sweep that this process has measured, and pass it to the hooks of other plugins."""
+        if self.xdist_worker is not None:
+            self.xdist_worker.measured(finished.sweep, finished.measured)
+        self.report(finished)
+        self.config.hook.pytest_paddle_mt_sweep_finished(
+            sweep=finished.sweep, measured=finished.measured, config=self.config
+        )
+
+    def report(self, finished: Finished, *, elsewhere: bool = False) -> None:
+        """Keep a finished sweep in place of an earlier attempt of the same test, and pass it to the reporters.
 
         When a reporter fails, the others still get the sweep. A report that cannot be written fails the session and no
-        test: what was measured is the same.
+        test: what was measured is the same. So does any other error where the test ran ``elsewhere``.
         """
-        self.finished = [(item, sweep) for item, sweep in self.finished if item is not finished.item]
+        nodeid = finished.item.nodeid
+        self.finished = [(item, sweep) for item, sweep in self.finished if item.nodeid != nodeid]
         # What was measured is not kept: it has every latency, and a session of many sweeps would grow without end.
         self.finished.append((finished.item, finished.sweep))
         failures = []
@@ -162,15 +181,12 @@ class Session:
                 reporter.sweep_finished(finished)
                 self.unwritten.pop(reporter.name, None)
             except Exception as error:
-                if isinstance(error, OSError) and not hasattr(self.config, "workerinput"):
+                if not hasattr(self.config, "workerinput") and (isinstance(error, OSError) or elsewhere):
                     self.unwritten[reporter.name] = str(error)
                 else:  # a worker of pytest-xdist prints no summary, so there it fails the test
                     failures.append(error)
         if failures:
             raise failures[0]
-        self.config.hook.pytest_paddle_mt_sweep_finished(
-            sweep=finished.sweep, measured=finished.measured, config=self.config
-        )
 
     def decide_outcome(self, item: pytest.Item) -> None:
         """Skip or fail a test whose body passed although one of its sweeps was not gated."""
@@ -228,7 +244,7 @@ def updates_baselines(config: pytest.Config) -> bool:
     if not options.anything_given(config):
         return False
     session = session_of(config)
-    return session.settings().baseline_update != "none" and session.server is None
+    return session.settings().baseline_update != "none" and session.server is None and session.xdist_worker is None
 
 
 def _flat(nested: Iterable[Iterable[Any] | None]) -> list[Any]:

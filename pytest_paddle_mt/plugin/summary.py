@@ -8,6 +8,7 @@ import pytest
 
 from pytest_paddle_mt.plugin.identity import test_key
 from pytest_paddle_mt.plugin.outcome import NOT_GATED
+from pytest_paddle_mt.plugin.smoke import distributes
 from pytest_paddle_mt.units import counted, printable
 
 if TYPE_CHECKING:
@@ -73,6 +74,8 @@ def _write_unused_baselines(ledger: Ledger, config: pytest.Config, terminal: pyt
 def whole_run(config: pytest.Config, terminal: pytest.TerminalReporter) -> list[pytest.Item] | None:
     """Every test of the project; None unless all of them were collected and none was left out."""
     session: Any = config.pluginmanager.get_plugin("session")
+    if distributes(config):  # the workers have collected them
+        return None
     if session is None or session.shouldstop or session.shouldfail:
         return None
     named = config.args_source is pytest.Config.ArgsSource.ARGS

@@ -67,6 +67,8 @@ def facts(sweep: Sweep) -> list[str]:
     known += [subject.facts[name] for name in ("paddle", "runtime") if name in subject.facts]
     if subject.inputs and subject.inputs[0].made_up:
         known.append("made-up inputs")
+    if "measured by" in subject.facts:
+        known.append(f"by {subject.facts['measured by']}")
     if sweep.linear_until is not None:
         known.append(f"{counted(sweep.usable_cores, 'usable core')}, linear up to {sweep.linear_until}")
     if sweep.points:

@@ -89,6 +89,7 @@ def short(sweep: Sweep) -> list[str]:
         lines += text.wrapped(sweep.cause.line)
     if sweep.against is None:
         lines += text.wrapped(f"measured: {', '.join(facts(sweep))}")
+        lines += items(sweep)
     else:
         lines += sides.heading(sweep, sweep.against)
     lines += [line for one in sweep.warnings if one.kind not in _OF_THE_MACHINE for line in _note(one)]
@@ -101,7 +102,7 @@ def short(sweep: Sweep) -> list[str]:
 
 def long(sweep: Sweep) -> list[str]:
     """Below a table with ``-v``: everything that is known."""
-    return [*heading(sweep), *inputs(sweep), *memory(sweep), *gpu(sweep), *remarks(sweep)]
+    return [*heading(sweep), *items(sweep), *inputs(sweep), *memory(sweep), *gpu(sweep), *remarks(sweep)]
 
 
 def heading(sweep: Sweep) -> list[str]:
@@ -121,6 +122,15 @@ def heading(sweep: Sweep) -> list[str]:
     linear = f"linear up to {counted(sweep.linear_until, 'thread')}: {sweep.linear_until_reason}"
     effort = f"{counted(sweep.points[0].rounds, 'round')} in {sweep.elapsed_s:.0f} s, seed {sweep.seed}"
     return [*text.wrapped(", ".join(facts)), *text.wrapped(f"{linear}; {effort}")]
+
+
+def items(sweep: Sweep) -> list[str]:
+    """Items per second, where a query serves more than one."""
+    batch = sweep.subject.batch_size or 1
+    if batch == 1 or sweep.against is not None or not sweep.points:
+        return []
+    each = [f"{text.number(batch * point.qps)} with {counted(point.threads, 'thread')}" for point in sweep.points]
+    return text.wrapped(f"items per second (QPS x {batch}): {', '.join(each)}")
 
 
 _INPUTS_SHOWN = 4

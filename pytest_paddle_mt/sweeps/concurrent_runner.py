@@ -287,4 +287,5 @@ class ConcurrentRunner:
             progress=self._progress,
             sides=sides,
             pin=settings.pin,
+            facts={} if self._session.xdist_worker is None else self._session.xdist_worker.share.facts,
         )

@@ -12,7 +12,7 @@ from pytest_paddle_mt.records import Warning
 from pytest_paddle_mt.units import counted
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from pytest_paddle_mt.records import Round
     from pytest_paddle_mt.sweeps.terms import Terms
@@ -35,13 +35,13 @@ def refuse_other_cpus(pin: Sequence[int], source: str) -> None:
 
 
 def placed(opened: Opened, terms: Terms) -> Opened:
-    """The same workers, with a fact about where their threads run.
+    """The same workers, with the facts about where their threads run.
 
     Raises:
         UsageError: their predictors have several math threads, which no list places.
     """
     if not terms.pin:
-        return opened
+        return _stating(opened, terms.facts) if terms.facts else opened
     math_threads = terms.cpu_of(opened.subjects).math_threads
     if math_threads > 1:
         raise UsageError(
@@ -49,9 +49,12 @@ def placed(opened: Opened, terms: Terms) -> Opened:
             "that issues queries is placed; call config.set_cpu_math_library_num_threads(1), or give --paddle-pin=none "
             f"and start pytest with taskset -c {_listed(terms.pin)}"
         )
-    where = {"pinned to": f"CPU {_listed(terms.pin)}"}
+    return _stating(opened, {**terms.facts, "pinned to": f"CPU {_listed(terms.pin)}"})
+
+
+def _stating(opened: Opened, facts: Mapping[str, str]) -> Opened:
     subjects = {
-        side: dataclasses.replace(subject, facts={**subject.facts, **where})
+        side: dataclasses.replace(subject, facts={**subject.facts, **facts})
         for side, subject in opened.subjects.items()
     }
     return dataclasses.replace(opened, subjects=subjects)

@@ -169,6 +169,8 @@ class Serving:
             if query is not None:
                 refuse_unfinished(functools.partial(query, pool[0], inputs[0]), self._settings.device)
         subject = self._subject(engine, pool, inputs, query)
+        if subject.batch_size is not None and len(self._settings.batch_sizes) > 1:
+            _refuse_another_batch(inputs, self._settings.batch_size)
         shown = served_inputs(inputs, made_up=made_up, checked=query is None or made_up)
         workload = Workload(pool=pool, inputs=inputs, query=query, synthetic=work, seed=seed)
         if pool is not None and self._settings.answers is not None and getattr(engine, "checks_answers", False):
@@ -320,6 +322,21 @@ def described(served: object, pool: PredictorPool | None) -> str:
     if pool is None:
         return identity.name_of(served)
     return identity.name_of(pool[0]) if pool.noun in ("object", "callable") else pool.name
+
+
+def _refuse_another_batch(inputs: Sequence[InputSet], asked: int) -> None:
+    """Refuse inputs of the user's own that do not follow the batch size of the test.
+
+    Raises:
+        UsageError: there are such inputs.
+    """
+    for one in inputs:
+        sizes = [_batch_size(array) for array in one.values()]
+        if asked not in sizes:
+            raise UsageError(
+                f"this test is to be measured with a batch size of {asked}, and its inputs have {sizes[0]}: request "
+                "the fixture paddle_batch_size in paddle_inputs and make arrays of that size, or give one batch size"
+            )
 
 
 def _batch_size(array: Any) -> int | None:

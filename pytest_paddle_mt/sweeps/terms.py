@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from pytest_paddle_mt.machine.cores import available_cores
@@ -53,6 +53,7 @@ class Terms:
     progress: Callable[[Progress | None], None]  #: Shows progress before each window; None ends it.
     sides: Sides | None = None  #: The sides of a comparison; None: there is one side.
     pin: tuple[int, ...] = ()  #: CPUs that the threads are placed on; none: the scheduler places them.
+    facts: Mapping[str, str] = field(default_factory=dict)  #: What reporters print of the process that measures.
 
     @property
     def nodeid(self) -> str:

@@ -74,8 +74,9 @@ _REPLACED: dict[str, Any] = {
     **dict.fromkeys(("strict", "strict_config"), False),
 }
 
-#: Variables by which coverage.py and pytest-cov start in every Python process; a fork would measure them, too.
-_COVERAGE_VARIABLES = ("COV_CORE_", "COVERAGE_PROCESS_")
+#: How variables begin that only the parent may have: by those of coverage.py and pytest-cov they start in every Python
+#: process, and by those of pytest-xdist a fork would take itself for one of its workers.
+_PARENT_ONLY = ("COV_CORE_", "COVERAGE_PROCESS_", "PYTEST_XDIST_")
 
 #: Run by the fork's interpreter. It takes over the parent's module paths first, by which it then finds this plugin.
 _BOOTSTRAP = (
@@ -126,7 +127,7 @@ def command(descriptor: int, place: Place | None = None) -> list[str]:
 
 def environment_of(fork: int) -> dict[str, str]:
     """The environment variables of a fork."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(_COVERAGE_VARIABLES)}
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(_PARENT_ONLY)}
     kept.pop("PYTEST_CURRENT_TEST", None)
     kept[FORK_VARIABLE] = str(fork)
     return kept

@@ -210,3 +210,71 @@ def test_the_marker_chooses_the_engine_of_a_test_that_can_run_only_once(suite: S
     result = suite.run("--paddle-engine=scales,stays")
     result.assert_outcomes(passed=1)
     assert "stays engine" in text(result)
+
+
+# Batch sizes
+
+
+def sizes(suite: Suite) -> dict[str, int]:
+    """The batch size of each sweep of results.json, by its test."""
+    return {one["nodeid"].partition("::")[2]: one["batch_size"] for one in suite.results()}
+
+
+def test_several_batch_sizes_make_a_test_and_a_table_of_each(served):
+    suite = served()
+    suite.write(SERVES)
+    result = suite.run("--paddle-batch-size=1,4", "--paddle-json=results.json", "-k", "mlp")
+    result.assert_outcomes(passed=2, deselected=2)
+    assert sizes(suite) == {"test_serves[mlp-batch1]": 1, "test_serves[mlp-batch4]": 4}
+    assert text(result).count("threads QPS speedup") == 2
+    assert text(result).count("items per second (QPS x 4): ") == 1
+
+
+def test_inputs_of_one_s_own_follow_the_batch_size_or_are_refused(served):
+    suite = served(
+        more="""
+            import numpy
+
+            @pytest.fixture
+            def paddle_inputs(request):
+                asked = request.getfixturevalue("paddle_batch_size") if request.node.name.startswith("test_f") else 1
+                return {"x": numpy.ones((asked, 16), "float32")}
+        """,
+    )
+    suite.write(SERVES + SERVES.replace("test_serves", "test_follows"))
+    result = suite.run("--paddle-batch-size=1,4", "--paddle-json=results.json", "-k", "mlp")
+    result.assert_outcomes(passed=3, failed=1, deselected=4)
+    assert "to be measured with a batch size of 4, and its inputs have 1: request the fixture" in told(result)
+    assert sizes(suite)["test_follows[mlp-batch4]"] == 4
+
+
+def test_each_batch_size_has_a_baseline_of_its_own_with_whatever_engines(suite: Suite):
+    suite.write("def test_it(concurrent_runner):\n    concurrent_runner(None)\n")
+    many = ("--paddle-batch-size=1,4", "--paddle-engine=scales,stays", "--paddle-min-efficiency=0.4")
+    suite.run(*many, "--paddle-baseline-update").assert_outcomes(passed=4)
+    names = sorted(path.name for path in suite.path.glob("baselines/*/*.json"))
+    assert [name.split("-")[2:3] + name.split("-")[-1:] for name in names] == [
+        ["batch1", "scales.json"],
+        ["batch1", "stays.json"],
+        ["batch4", "scales.json"],
+        ["batch4", "stays.json"],
+    ]
+    result = suite.run("--paddle-batch-size=1,4", "--paddle-engine=scales", "--paddle-baseline-required")
+    result.assert_outcomes(passed=2)
+
+
+def test_the_marker_gives_one_test_several_batch_sizes(suite: Suite):
+    suite.write(
+        """
+        import pytest
+
+        @pytest.mark.paddle_scaling(engine="scales", batch_size=[2, 8])
+        def test_it(concurrent_runner, paddle_batch_size):
+            assert paddle_batch_size in (2, 8)
+
+        @pytest.mark.paddle_scaling(engine="scales", batch_size=2)
+        def test_one(concurrent_runner, paddle_batch_size):
+            assert paddle_batch_size == 2
+        """
+    )
+    assert passed(suite.run("-rp")) == ["test_it[batch2]", "test_it[batch8]", "test_one"]

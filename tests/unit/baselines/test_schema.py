@@ -71,7 +71,7 @@ def test_what_is_read_is_what_was_written():
 def test_a_setting_may_have_more_where_somebody_said_more():
     series = full().series
     libraries, cpus = {"math_libraries": "ONEDNN_MAX_CPU_ISA=AVX2"}, {"pinned_to": "CPU 0,2-5"}
-    for more in (libraries, cpus, libraries | cpus, {"streams": "own"}):
+    for more in (libraries, cpus, libraries | cpus, {"streams": "own"}, {"xdist": "cores (2 workers)"}):
         said = {**series.setting, **more}
         changed = dataclasses.replace(full(), series=dataclasses.replace(series, setting=said))
         assert schema.from_text(schema.to_text(changed)).series.setting == said

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from pytest_paddle_mt.machine.placement import Turns, in_order_of_use
+from pytest_paddle_mt.machine.placement import Turns, in_order_of_use, shares
 
 
 def machine(root: Path, *cores: str, nodes: dict[int, str] | None = None) -> Path:
@@ -76,3 +76,20 @@ def test_threads_beyond_the_cpus_may_use_all_of_them():
 @pytest.mark.parametrize("threads", [1, 2, 5])
 def test_without_cpus_nothing_is_placed(threads):
     assert Turns((), 0, (1, 2, 5)).next(threads) == ()
+
+
+# Shares of several processes
+
+
+def test_shares_are_of_whole_cores_on_one_node_and_equal(tmp_path):
+    root = machine(tmp_path, "0,6", "1,7", "2,8", "3,9", "4,10", nodes={0: "0,2,4,6,8,10", 1: "1,3,7,9"})
+    assert shares({*range(5), *range(6, 11)}, 2, 5, root) == [(0, 2, 6, 8), (1, 4, 7, 10)]
+
+
+def test_shares_are_no_larger_together_than_a_quota(tmp_path):
+    root = machine(tmp_path, *"01234567")
+    assert shares(range(8), 2, 5, root) == [(0, 1), (2, 3)]
+
+
+def test_fewer_cores_than_shares_are_not_shared(tmp_path):
+    assert shares({3, 5}, 3, 2, machine(tmp_path, *"35")) == [(), (), ()]

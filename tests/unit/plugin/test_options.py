@@ -36,6 +36,7 @@ def test_the_options_are_those_that_exist_today_and_no_others() -> None:
         "--paddle-pool",
         "--paddle-device",
         "--paddle-pin",
+        "--paddle-xdist",
         "--paddle-min-efficiency",
         "--paddle-linear-until",
         "--paddle-max-collapse",

@@ -225,7 +225,7 @@ SINGLE_NUMBERS = {
     "--paddle-budget": "give the seconds that one sweep may take, such as 60",
     "--paddle-seed": "give a whole number, 0 or more",
     "--paddle-forks": "give how many fresh processes measure in turn, 0 to 64",
-    "--paddle-batch-size": "give the number of items in a batch, 1 or more",
+    "--paddle-batch-size": "give the number of items in a batch, 1 or more, or several with commas between them",
     "--paddle-linear-until": "give auto, or the largest thread count to judge, 1 or more",
     "--paddle-min-efficiency": "give a share above 0 and up to 1, such as 0.85",
     "--paddle-max-collapse": "give the share of throughput that may be lost, above 0 and below 1, such as 0.15",
@@ -251,6 +251,8 @@ SINGLE_NUMBERS = {
         ("--paddle-forks", "some", "'some' is not a whole number"),
         ("--paddle-batch-size", "0", "0 is below 1"),
         ("--paddle-batch-size", "1.5", "'1.5' is not a whole number"),
+        ("--paddle-batch-size", "1,0", "0 is below 1"),
+        ("--paddle-batch-size", "1,", "the value is empty"),
         ("--paddle-linear-until", "0", "0 is below 1"),
         ("--paddle-linear-until", "never", "'never' is not a whole number"),
         ("--paddle-linear-until", "", "the value is empty"),
@@ -294,6 +296,37 @@ def test_numbers_inside_their_range_are_taken(read: Read) -> None:
     assert (settings.budget_s, settings.seed, settings.batch_size) == (5.5, 0, 8)
     assert (settings.limits.min_efficiency, settings.limits.max_collapse) == (1.0, 0.5)
     assert settings.limits.linear_until == 4
+
+
+@pytest.mark.parametrize("value", ["8,1,8", [8, 1], (8, 1, 1)])
+def test_batch_sizes_keep_their_order_and_come_once(read: Read, value: object) -> None:
+    settings = read(marks=(scaling(batch_size=value),))
+    assert (settings.batch_sizes, settings.batch_size) == ((8, 1), 8)
+
+
+@pytest.mark.parametrize(
+    ("value", "mode", "gpus"),
+    [("serial", "serial", ()), ("devices", "devices", ()), ("devices:3,0,3", "devices", (3, 0))],
+)
+def test_workers_of_xdist_measure_as_asked(read: Read, value: str, mode: str, gpus: tuple[int, ...]) -> None:
+    wanted = read(f"--paddle-xdist={value}").xdist
+    assert wanted is not None
+    assert (wanted.mode, wanted.gpus) == (mode, gpus)
+    assert read().xdist is None
+
+
+@pytest.mark.parametrize(
+    ("value", "fact"),
+    [
+        ("side", "'side' is no way to measure under pytest-xdist"),
+        ("cores:2", "'cores:2' is no way to measure under pytest-xdist"),
+        ("devices:", "'' is no list of GPUs"),
+        ("devices:gpu:1", "'gpu:1' is no list of GPUs"),
+    ],
+)
+def test_another_way_of_xdist_is_refused(refusal: Callable[..., str], value: str, fact: str) -> None:
+    step = "give serial, cores, devices, or devices and the numbers of the GPUs, such as devices:0,2"
+    assert refusal(f"--paddle-xdist={value}") == f"--paddle-xdist={value}: {fact}; {step}"
 
 
 @pytest.mark.parametrize("device", ["cpu", "gpu:0", "gpu:12"])

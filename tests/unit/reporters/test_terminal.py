@@ -296,3 +296,10 @@ def test_with_v_a_gpu_that_was_observed_has_a_line_for_each_thread_count():
     assert terminal.gpu(observed) == expected
     assert expected[0] in terminal.long(observed)
     assert expected[0] not in terminal.short(observed)
+
+
+def test_items_per_second_are_shown_where_a_query_serves_several():
+    assert terminal.items(sweep(subject=subject(batch_size=8))) == [
+        "  items per second (QPS x 8): 320.0 with 1 thread, 624.0 with 2 threads"
+    ]
+    assert terminal.items(sweep()) == []

@@ -28,9 +28,16 @@ def test_cpus_outside_the_affinity_are_refused_with_those_inside(monkeypatch):
     )
 
 
-def opened(pin, math_threads=1):
-    terms = SimpleNamespace(pin=pin, cpu_of=lambda _: Cpu(usable_cores=2, math_threads=math_threads))
+def opened(pin, math_threads=1, facts=()):
+    cpu = Cpu(usable_cores=2, math_threads=math_threads)
+    terms = SimpleNamespace(pin=pin, facts=dict(facts), cpu_of=lambda _: cpu)
     return placing.placed(Opened(workers=[], subjects={"this": subject(math_threads=math_threads)}), terms)
+
+
+@pytest.mark.parametrize("pin", [(), (0,)])
+def test_the_process_that_measures_is_a_fact_of_what_was_measured(pin):
+    facts = opened(pin, facts={"measured by": "gw0 on CPU 0"}).subjects["this"].facts
+    assert facts["measured by"] == "gw0 on CPU 0"
 
 
 def test_where_threads_are_placed_is_a_fact_of_what_was_measured():
