@@ -66,3 +66,28 @@ def sftp(folder: Path, keys: Path) -> Iterator[Server]:
         loop.call_soon_threadsafe(loop.stop)
         thread.join()
         loop.close()
+
+
+@contextlib.contextmanager
+def s3(bucket: str) -> Iterator[Server]:
+    """A server of S3 with one empty bucket."""
+    import s3fs
+    from moto.server import ThreadedMotoServer
+
+    server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
+    server.start()
+    try:
+        host, port = server.get_host_and_port()
+        environ = {
+            "AWS_ENDPOINT_URL": f"http://{host}:{port}",
+            "AWS_ACCESS_KEY_ID": USER,
+            "AWS_SECRET_ACCESS_KEY": PASSWORD,
+            "AWS_DEFAULT_REGION": "us-east-1",
+        }
+        known = s3fs.S3FileSystem(
+            key=USER, secret=PASSWORD, endpoint_url=environ["AWS_ENDPOINT_URL"], skip_instance_cache=True
+        )
+        known.mkdir(bucket)
+        yield Server(url=f"s3://{bucket}/stored", folder=Path(bucket), environ=environ)
+    finally:
+        server.stop()
