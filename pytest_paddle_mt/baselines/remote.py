@@ -32,7 +32,7 @@ from pytest_paddle_mt.errors import BaselineError, UsageError
 from pytest_paddle_mt.units import printable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
 DEADLINE_S = 30.0  #: A store that takes longer for one request is taken for one that cannot be reached.
 
@@ -105,7 +105,7 @@ class Store:
             BaselineError: an object in it cannot be read, or is something else.
         """
         if path not in self._known:
-            found = self._latest(path, test, engine)
+            found = self._latest(path)
             self._known[path] = None if found is None else found.baseline
         return self._known[path]
 
@@ -121,7 +121,7 @@ class Store:
             StoreFailed: the store cannot be used.
             BaselineError: what is there cannot be read, or what is new could not be read again; nothing was added.
         """
-        found = self._latest(path, test, engine)
+        found = self._latest(path)
         before = None if found is None else found.baseline
         after = changed(before)
         if after is before:
@@ -149,14 +149,33 @@ class Store:
             return sorted(self._list(directory))
         return []
 
-    def _latest(self, path: Address, test: str, engine: str) -> _Found | None:
+    def everything(self) -> Iterator[tuple[Address, Baseline | str]]:
+        """Every folder of a test, with its baseline, or why that cannot be read, human-readable.
+
+        Raises:
+            StoreFailed: the store cannot be used.
+        """
+        for machine in filter(store.MACHINE.fullmatch, sorted(self._list(self._address))):
+            for name in sorted(self._list(self._address / machine)):
+                path = self._address / machine / name
+                try:
+                    found = self._latest(path)
+                except StoreFailed:
+                    raise
+                except BaselineError as error:
+                    yield path, str(error)
+                else:
+                    if found is not None:
+                        yield path, found.baseline
+
+    def _latest(self, path: Address) -> _Found | None:
         numbers = {name: int(match[1]) for name in self._list(path, anew=True) if (match := _SERIES.fullmatch(name))}
         for number in sorted(set(numbers.values()), reverse=True):
             runs = {name: self._runs(path / name) for name, own in numbers.items() if own == number}
             # Of two that began at the same time with different settings, the one that has the newest run.
             folder = max(runs, key=lambda name: (max(runs[name], default=""), name))
             if runs[folder]:
-                baseline = self._together(path / folder, runs[folder], test, engine)
+                baseline = self._together(path / folder, runs[folder])
                 return _Found(folder=folder, number=number, baseline=baseline)
         return None
 
@@ -173,7 +192,7 @@ class Store:
                 self.left_out[f"{folder / name} has {size} bytes and not {match[1]}, or too many"] = None
         return found
 
-    def _together(self, folder: Address, sizes: Mapping[str, int], test: str, engine: str) -> Baseline:
+    def _together(self, folder: Address, sizes: Mapping[str, int]) -> Baseline:
         """The baseline made of the runs of a series: of those that its anchor is the mean of, and of the latest."""
         names = [
             name for number, name in enumerate(sizes) if number < ANCHOR_RUNS or number >= len(sizes) - WINDOW_RUNS
@@ -184,7 +203,7 @@ class Store:
                 [_below(root, path) for path in paths], [0] * len(paths), [sizes[name] for name in names]
             )
         )
-        each = [_one_run(path, data, test, engine) for path, data in zip(paths, contents, strict=True)]
+        each = [_one_run(path, data) for path, data in zip(paths, contents, strict=True)]
         runs = tuple(one.series.runs[0] for one in each)
         of_series = anchor.of_runs(runs)
         if of_series.runs == ANCHOR_RUNS:
@@ -290,7 +309,7 @@ def _alone(baseline: Baseline, run: Run) -> Baseline:
     return digests.sealed(dataclasses.replace(baseline, series=series, before=None))
 
 
-def _one_run(path: Address, data: bytes, test: str, engine: str) -> Baseline:
+def _one_run(path: Address, data: bytes) -> Baseline:
     """The baseline of one run in an object.
 
     Raises:
@@ -300,17 +319,17 @@ def _one_run(path: Address, data: bytes, test: str, engine: str) -> Baseline:
         found = schema.from_text(data.decode())
     except (UnicodeDecodeError, schema.Unreadable) as error:
         raise BaselineError(f"{path} is no baseline: {str(error).replace(schema.RESTORE, _RESTORE)}") from None
-    problem = _problem(found, path.parent.name, test, engine)
+    problem = _problem(found, path.parent)
     if problem is not None:
         raise BaselineError(f"{path} {problem}; {_RESTORE}")
     return found
 
 
-def _problem(found: Baseline, folder: str, test: str, engine: str) -> str | None:
+def _problem(found: Baseline, folder: Address) -> str | None:
     """Why a baseline is not one of these runs, human-readable; None where it is."""
-    if (found.test, found.engine) != (test, engine):
+    if file_name(found.test, found.engine) != f"{folder.parent.name}.json":
         return f"contains the baseline of {found.test!r} with the {found.engine} engine; was it copied there?"
-    if not folder.endswith(f"-{_digest(found)}"):
+    if not folder.name.endswith(f"-{_digest(found)}"):
         return "was measured on another machine or with another setting than its folder is for; was it copied there?"
     if len(found.series.runs) != 1 or found.series.runs[0].digest is None:
         return f"has {len(found.series.runs)} runs or no digest, not one run with its digest"

@@ -16,6 +16,7 @@ import pytest
 
 from pytest_paddle_mt.addresses import Address, without_secrets
 from pytest_paddle_mt.baselines import anchor, digests, remote, rule, schema, store
+from pytest_paddle_mt.baselines.__main__ import main
 from pytest_paddle_mt.errors import BaselineError, UsageError
 from tests import servers
 from tests.builders import baseline, limits
@@ -139,6 +140,34 @@ def test_names_and_other_machines_are_listed(address):
     assert found.names(folder.parent) == [folder.name]
     assert found.elsewhere(address, "another-4c", folder.name) == [folder]
     assert found.elsewhere(address, "fake-cpu-2c", folder.name) == []
+
+
+# The command.
+
+
+def test_the_command_writes_a_store_as_files_that_it_then_trusts(address, tmp_path, capsys):
+    record(address, 40, 40.1)
+    assert main(["check", address.url]) == 0
+    assert main(["pull", address.url, str(tmp_path / "pulled")]) == 0
+    assert capsys.readouterr().out == f"1 baseline written below {tmp_path}/pulled\n"
+    (path,) = objects(tmp_path / "pulled")
+    assert path.name == store.file_name(TEST, ENGINE)
+    assert sorted(throughputs(store.load(path, TEST, ENGINE))) == [40, 40.1]
+    assert digests.edited(store.load(path, TEST, ENGINE)) is None
+    before = path.read_text()
+    assert main(["pull", address.url, str(tmp_path / "pulled")]) == 1
+    assert f"{path} is there already; give another folder" in capsys.readouterr().out
+    assert path.read_text() == before
+
+
+def test_the_command_names_what_is_damaged_and_what_cannot_be_reached(address, tmp_path, capsys):
+    record(address, 40)
+    path = damaged(tmp_path, "{")
+    assert main(["check", address.url]) == 1
+    assert f"{path.name} is no baseline: it is not JSON" in capsys.readouterr().out
+    assert main(["check", "nosuch://ci:hunter2@host/x"]) == 2
+    assert main(["diff", "HEAD", address.url]) == 2
+    assert capsys.readouterr().err.startswith("nosuch://***@host/x cannot be reached: Protocol not known")
 
 
 # Several jobs at once.
