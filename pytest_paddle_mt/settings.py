@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from pytest_paddle_mt.addresses import Address
     from pytest_paddle_mt.records import Limits, PoolMethod, WindowPlan
 
 BaselineUpdate = Literal["none", "new", "all"]  #: Whose baselines are updated.
@@ -60,7 +61,7 @@ class Settings:
     exports: tuple[tuple[str, Path], ...]  #: Formats for other services, each with its file, absolute.
     markdown_path: Path | None  #: Where Markdown for a pull request goes, absolute; None: nowhere.
     github: bool  #: Whether GitHub Actions is told, where this runs in it.
-    baselines: Path  #: Where baselines are stored, absolute.
+    baselines: Path | Address  #: Where baselines are stored, absolute.
     baseline_update: BaselineUpdate
     baseline_required: bool  #: Whether a test without a stored baseline fails.
     xdist: Xdist | None  #: How workers of pytest-xdist measure; None: they run smoke runs.

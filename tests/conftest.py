@@ -22,6 +22,7 @@ def _imported_for_good():
     import numpy.fft
     import numpy.random  # noqa: F401
 
+    from pytest_paddle_mt import addresses  # noqa: F401
     from pytest_paddle_mt.sweeps import concurrent_runner  # noqa: F401
 
     with warnings.catch_warnings(), contextlib.suppress(ImportError):

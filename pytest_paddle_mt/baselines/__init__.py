@@ -2,8 +2,9 @@
 
 ``figures`` makes a run of a sweep, ``rule`` compares it with the accepted ones, ``schema`` and ``store`` write and read
 the files, ``digests`` finds what was edited in them, ``revisions`` compares them with another commit, and ``ledger``
-decides what a session reads, accepts and prints. A file contains the latest accepted runs and their ``anchor``, the
-mean of the first of them, so that many small drifts do not add up unseen.
+decides what a session reads, accepts and prints. ``remote`` stands in for ``store`` where the files are at a URL. A
+file contains the latest accepted runs and their ``anchor``, the mean of the first of them, so that many small drifts do
+not add up unseen.
 """
 
 from __future__ import annotations
@@ -14,6 +15,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
+
+    from pytest_paddle_mt.addresses import Address
 
 Fact = str | int | float | None  #: A fact about the machine or the setting, as in JSON.
 
@@ -125,7 +128,7 @@ class Stored:
     """What is stored for a test that is measured now, and how it may be used."""
 
     baseline: Baseline | None  #: None where nothing is stored for this machine.
-    path: Path  #: Its file, which may not exist yet.
+    path: Path | Address  #: Its file, or its folder in a remote store, which may not exist yet.
     #: Why this run cannot be compared with what is stored, human-readable; None where it can, or nothing is stored.
     objection: str | None
     accepting: bool  #: Whether this run is to be accepted whatever its figures, so that drift does not gate.

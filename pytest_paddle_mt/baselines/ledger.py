@@ -8,8 +8,9 @@ from __future__ import annotations
 import datetime
 import functools
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from pytest_paddle_mt.addresses import Address
 from pytest_paddle_mt.baselines import (
     Baseline,
     Figures,
@@ -20,6 +21,7 @@ from pytest_paddle_mt.baselines import (
     digests,
     figures,
     other_rootdirs,
+    remote,
     report,
     revisions,
     rule,
@@ -52,7 +54,7 @@ class Offer:
     nodeid: str
     test: str  #: The key of the test in the store: its node id without the engine.
     engine: str
-    path: Path
+    path: Path | Address
     machine: Mapping[str, Fact]
     setting: Mapping[str, Fact]
     limits: Limits
@@ -86,6 +88,8 @@ class Ledger:
     def __init__(self, settings: Settings, rootdir: Path) -> None:
         self._settings = settings
         self._rootdir = rootdir
+        folder = settings.baselines
+        self._store: Any = remote.Store(folder) if isinstance(folder, Address) else store
         self._looked_up: dict[str, Stored] = {}
         self._machine = functools.cache(machine_facts)
         self._offers: dict[str, Offer] = {}
@@ -110,17 +114,21 @@ class Ledger:
         update = self._settings.baseline_update
         machine = self._machine(subject.device)
         key = machine_key(machine)
-        path = self._settings.baselines / key / store.file_name(test, subject.engine)
-        baseline = store.load(path, test, subject.engine)
-        objection = edited = None
+        path = self._settings.baselines / key / self._store.file_name(test, subject.engine)
+        baseline = objection = edited = None
+        try:
+            baseline = self._store.load(path, test, subject.engine)
+        except remote.StoreFailed as error:  # the other checks need no store
+            self._failed(error)
+            objection = f"the store of baselines {self._settings.baselines} cannot be used; the summary has the reason"
         if baseline is not None:
             objection = _objection(baseline, machine, setting_of(subject))
             edited = digests.edited(baseline)
-        elif update == "none":
+        elif update == "none" and objection is None:
             objection = self._of_another_rootdir(path, test, subject.engine) or self._of_other_machines(
                 path, test, subject.engine, machine
             )
-        accepting = gate and (update == "all" or (update == "new" and baseline is None))
+        accepting = gate and (update == "all" or (update == "new" and baseline is None and objection is None))
         stored = Stored(baseline=baseline, path=path, objection=objection, accepting=accepting, edited=edited)
         if gate and self._settings.baseline_required and not accepting:
             _require(stored, test, key, thread_counts)
@@ -203,8 +211,12 @@ class Ledger:
             try:
                 self._accept(offer, Run(date=date, commit=commit, versions=measured_versions(), points=offer.points))
             except BaselineError as error:
-                self._errors.append(str(error))
+                self._failed(error)
         return not self._errors
+
+    def _failed(self, error: BaselineError) -> None:
+        if str(error) not in self._errors:  # a store that fails does so for every test
+            self._errors.append(str(error))
 
     def unused(self, tests: Sequence[str]) -> list[str]:
         """The names of baselines of this session's machines that belong to none of ``tests``."""
@@ -213,7 +225,7 @@ class Ledger:
         return [
             f"{directory.name}/{name}"
             for directory in sorted(machines)
-            for name in store.names(directory)
+            for name in self._store.names(directory)
             if not any(name.startswith(f"{stem}-") for stem in stems)
         ]
 
@@ -237,16 +249,21 @@ class Ledger:
             lines += [f"paddle-mt: baseline not updated: {nodeid}: {reason}" for nodeid, reason in self._refused]
             if self.updates and not (self._accepted or self._refused or self._kept or self._errors):
                 lines.append("paddle-mt: no baseline was updated: no test measured anything")
+        lines += [f"paddle-mt: left out of the baselines: {one}" for one in getattr(self._store, "left_out", ())]
         lines += [f"paddle-mt: ERROR: {error}" for error in self._errors]
         return lines
 
     def _edited(self) -> list[str]:
         """Which of the baselines that were looked up this change edits, in lines; those written just now left out."""
         written = {one.offer.path for one in self._accepted}
-        read = [one.path for one in self._looked_up.values() if one.baseline is not None and one.path not in written]
-        if not read:
-            return []
+        read = [
+            one.path
+            for one in self._looked_up.values()
+            if one.baseline is not None and one.path not in written and not isinstance(one.path, Address)
+        ]
         folder = self._settings.baselines
+        if not read or isinstance(folder, Address):  # git has none at an address
+            return []
         try:
             commit = revisions.base_of(folder)
             edits = [one for one in revisions.edits(folder, commit, read) if one.old or one.unreadable]
@@ -254,9 +271,9 @@ class Ledger:
             return []
         return [f"paddle-mt: {revisions.lines(edits, commit)[0]}", *revisions.lines(edits, commit)[1:]] if edits else []
 
-    def _of_another_rootdir(self, path: Path, test: str, engine: str) -> str | None:
+    def _of_another_rootdir(self, path: Path | Address, test: str, engine: str) -> str | None:
         """Why a baseline that was recorded with another rootdir is not used, human-readable; None without one."""
-        found = other_rootdirs.find(path, test, engine, self._rootdir)
+        found = None if isinstance(path, Address) else other_rootdirs.find(path, test, engine, self._rootdir)
         if found is None:
             return None
         rootdir, other = found
@@ -265,15 +282,17 @@ class Ledger:
             f"baseline, {other}: give --rootdir={rootdir}, or record one here with --paddle-baseline-update"
         )
 
-    def _of_other_machines(self, path: Path, test: str, engine: str, machine: Mapping[str, Fact]) -> str | None:
+    def _of_other_machines(
+        self, path: Path | Address, test: str, engine: str, machine: Mapping[str, Fact]
+    ) -> str | None:
         """Why baselines of other machines cannot be used, human-readable; None where there are none."""
-        others = store.elsewhere(self._settings.baselines, path.parent.name, path.name)
+        others = self._store.elsewhere(self._settings.baselines, path.parent.name, path.name)
         if not others:
             return None
         named = []
         for other in others[:_NAMED]:
             try:
-                baseline = store.load(other, test, engine)
+                baseline = self._store.load(other, test, engine)
             except BaselineError:  # sessions on that machine report it
                 baseline = None
             differing = "; ".join(differences(baseline.machine, machine)) if baseline else ""
@@ -289,7 +308,7 @@ class Ledger:
         """A line where the test's first run was accepted although it has a baseline with another rootdir."""
         offer = one.offer
         found = None
-        if one.before is None:
+        if one.before is None and not isinstance(offer.path, Address):
             found = other_rootdirs.find(offer.path, offer.test, offer.engine, self._rootdir)
         return [] if found is None else [f"  it has another one with --rootdir={found[0]}, {found[1]}"]
 
@@ -302,7 +321,7 @@ class Ledger:
                 return current
             return digests.sealed(rule.accepted(current, new, offer.limits))
 
-        before, after = store.change(offer.path, offer.test, offer.engine, changed)
+        before, after = self._store.change(offer.path, offer.test, offer.engine, changed)
         if after is before:
             self._kept.append(offer.nodeid)
         else:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from pytest_paddle_mt.baselines import Baseline
 
-_MACHINE = re.compile("[a-z0-9-]+")  #: The name of a folder for one machine: ``facts.machine_key``.
+MACHINE = re.compile("[a-z0-9-]+")  #: The name of a folder for one machine: ``facts.machine_key``.
 
 
 def load(path: Path, test: str, engine: str) -> Baseline | None:
@@ -83,7 +83,7 @@ def change(
         with _locked(folder):
             before = load(path, test, engine)
             after = changed(before)
-            write_atomically(path, _readable_text(after, path))
+            write_atomically(path, readable_text(after, path))
     except OSError as error:
         raise BaselineError(
             f"{path} could not be written: {error.strerror or error}; its previous content is unchanged. Check "
@@ -92,7 +92,7 @@ def change(
     return before, after
 
 
-def _readable_text(baseline: Baseline, path: Path) -> str:
+def readable_text(baseline: Baseline, path: object) -> str:
     """The text of a file that ``load`` accepts.
 
     Raises:
@@ -122,7 +122,7 @@ def names(directory: Path) -> list[str]:
 
 def _directories(directory: Path) -> list[Path]:
     with contextlib.suppress(OSError), os.scandir(directory) as entries:
-        return [directory / entry.name for entry in entries if _MACHINE.fullmatch(entry.name) and entry.is_dir()]
+        return [directory / entry.name for entry in entries if MACHINE.fullmatch(entry.name) and entry.is_dir()]
     return []
 
 

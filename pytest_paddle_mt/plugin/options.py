@@ -153,7 +153,7 @@ OPTIONS: tuple[Option, ...] = (
         "Where the other interpreter finds the tests, for instance another checkout"
     ),
     Option("--paddle-baselines", "DIR", "folder", "baselines", per_test=False).means(
-        "Where baselines are stored, relative to pytest's root directory"
+        "Where baselines are stored: a folder, relative to pytest's root directory, or a URL such as s3://bucket/prefix"
     ),
     Option("--paddle-baseline-update", None, "truth", "false", per_test=False).means(
         "Accept the new measurements of every test that passes as its baseline; drift does not fail tests"

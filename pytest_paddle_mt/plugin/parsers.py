@@ -14,6 +14,7 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pytest_paddle_mt.addresses import Address, is_address
 from pytest_paddle_mt.records import POOL_METHODS
 from pytest_paddle_mt.settings import Xdist
 
@@ -361,9 +362,13 @@ def directory(value: object) -> Path:
     return _path(value, "a directory", "give a directory, such as ../before")
 
 
-def folder(value: object) -> Path:
-    """The name of a folder for baselines."""
-    return _path(value, "a folder", "give the name of a folder, such as baselines")
+def folder(value: object) -> Path | Address:
+    """The name of a folder for baselines, or the URL of a remote one."""
+    if isinstance(value, str) and is_address(value):
+        return Address(value.strip())
+    return _path(
+        value, "a folder", "give the name of a folder, such as baselines, or a URL, such as s3://bucket/baselines"
+    )
 
 
 def pool(value: object) -> str:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from pytest_paddle_mt.addresses import Address, without_secrets
 from pytest_paddle_mt.errors import UsageError
 from pytest_paddle_mt.files import no_file
 from pytest_paddle_mt.plugin import parsers
@@ -101,7 +102,7 @@ def _chosen(
             chosen[row.key] = None if row.default is None else getattr(parsers, row.parser)(row.default)
         else:
             chosen[row.key] = _parsed(given, row.parser)
-            sources[row.key] = given.source
+            sources[row.key] = without_secrets(given.source)
     return chosen, sources
 
 
@@ -195,8 +196,10 @@ def _with_one_thread(
     return (1, *thread_counts), f"1 was added to {source}: efficiency is measured against one thread"
 
 
-def _baselines_in(rootdir: Path, name: Path, source: str | None) -> Path:
+def _baselines_in(rootdir: Path, name: Path | Address, source: str | None) -> Path | Address:
     """The folder of the baselines; a file in its place is refused."""
+    if isinstance(name, Address):
+        return name
     folder = rootdir / name
     where = source or "the default of --paddle-baselines"
     if folder.exists() and not folder.is_dir():
@@ -294,7 +297,9 @@ def _ini(config: pytest.Config, option: Option) -> _Given | None:
         return None
     if len({_as_written(value) for _, value in found}) > 1:
         both = " and ".join(_ini_source(config, name, value, name in overridden) for name, value in found)
-        raise UsageError(f"{both}: two spellings of one option contradict each other; keep {option.ini_names[0]}")
+        raise UsageError(
+            f"{without_secrets(both)}: two spellings of one option contradict each other; keep {option.ini_names[0]}"
+        )
     name, value = found[0]
     from_file = name not in overridden and config.inipath is not None
     return _Given(

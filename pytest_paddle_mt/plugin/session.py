@@ -226,6 +226,7 @@ def checked_settings(config: pytest.Config) -> None:
     try:
         session = session_of(config)
         _refuse_report_without_jinja2(session)
+        _refuse_store_without_fsspec(session)
         if session.settings().against is not None or session.settings().against_rootdir is not None:
             session.against()
     except PaddleMtError as error:
@@ -237,6 +238,20 @@ def _refuse_report_without_jinja2(session: Session) -> None:
     settings = session.settings()
     if settings.html_path is not None and session.server is None and importlib.util.find_spec("jinja2") is None:
         raise UsageError(f"{settings.sources['html']}: the report needs Jinja2; pip install 'pytest-paddle-mt[report]'")
+
+
+def _refuse_store_without_fsspec(session: Session) -> None:
+    """Refuse a remote store of baselines that nothing installed can reach; a fork reads none."""
+    from pytest_paddle_mt.addresses import Address
+
+    settings = session.settings()
+    if isinstance(settings.baselines, Address) and session.server is None:
+        from pytest_paddle_mt.baselines import remote
+
+        try:
+            remote.fsspec_class(settings.baselines)
+        except UsageError as error:
+            raise UsageError(f"{settings.sources['baselines']}: {error}") from None
 
 
 def updates_baselines(config: pytest.Config) -> bool:

@@ -31,7 +31,7 @@ RANKS = (
     ("predictors",),
     ("machine", "statistics"),
     ("records", "settings"),
-    ("cause", "gpu", "errors", "units", "files", "interrupts", "_native"),
+    ("addresses", "cause", "gpu", "errors", "units", "files", "interrupts", "_native"),
 )
 RANK_OF = {part: rank for rank, parts in enumerate(RANKS) for part in parts}
 
