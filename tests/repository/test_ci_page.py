@@ -13,6 +13,7 @@ from tests.builders import measured, sweep
 
 PAGE = (Path(__file__).parents[2] / "docs" / "ci.md").read_text(encoding="utf-8")
 
+
 def test_the_metrics_report_of_gitlab_has_the_throughput_of_each_thread_count(tmp_path):
     nodeid = 'test_x.py::test_a["\\]'
     JsonReporter(tmp_path / "results.json").sweep_finished(

@@ -18,7 +18,7 @@ from tests.repository.test_docs import ROOT
 ACTION = (ROOT / ".github/actions/gate/action.yml").read_text()
 WORKFLOW = (ROOT / ".github/workflows/gate.yml").read_text()
 
-#: Stands for pip and pytest: writes its arguments down, one a line and each call with an end, and fails where it should.
+#: Stands for pip and pytest: writes its arguments down, one a line, and fails where it should.
 STUB = """#!/bin/sh
 printf '%s\\n' "$(basename "$0")" "$@" --- >> called
 test ! -e "$(basename "$0")-fails"
@@ -65,7 +65,13 @@ def test_a_run_that_records_takes_new_baselines_first_and_accepts_another_run(ch
     checkout.run("run", TESTS="t", OPTIONS="", MAY_RECORD="true", ACCEPT_DRIFT="false")
     first, second = checkout.calls()
     assert first == ["pytest", "t", *REPORTS, "--paddle-baseline-update-new-only"]
-    assert second == ["pytest", "t", "--paddle-baseline-update", "--paddle-json=out/accepted.json", "--paddle-github=off"]
+    assert second == [
+        "pytest",
+        "t",
+        "--paddle-baseline-update",
+        "--paddle-json=out/accepted.json",
+        "--paddle-github=off",
+    ]
 
 
 def test_what_did_not_pass_is_not_recorded_and_fails_the_step(checkout):
