@@ -6,6 +6,7 @@ A mark has three texts: the part of the plugin, what happens, and what a user th
 from __future__ import annotations
 
 import ast
+import functools
 import re
 from pathlib import Path
 from typing import NamedTuple
@@ -23,11 +24,13 @@ class Row(NamedTuple):
     test: str
 
 
+@functools.cache
 def rows() -> list[Row]:
     """Every mark, in the order of the files."""
     found = []
     for path in sorted((ROOT / "tests").rglob("test_*.py")):
-        for function in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        text = path.read_text(encoding="utf-8")
+        for function in ast.walk(ast.parse(text)) if "pytest.mark.fault(" in text else ():
             if isinstance(function, ast.FunctionDef):
                 test = f"{path.relative_to(ROOT / 'tests')}::{function.name}"
                 marks = [one for one in function.decorator_list if ast.unparse(one).startswith("pytest.mark.fault(")]
