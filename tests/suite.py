@@ -8,6 +8,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 import uuid
 from collections.abc import Callable, Mapping
@@ -17,7 +18,10 @@ from typing import Any
 
 import pytest
 
+from pytest_paddle_mt.records import Verdict
+from pytest_paddle_mt.sweeps import one_side
 from pytest_paddle_mt.testing import known_machine
+from pytest_paddle_mt.workers import crew, fork
 
 #: Engines whose throughput is known: it doubles with two threads; it stays; it swings around the default limit.
 _KNOWN = """
@@ -121,7 +125,8 @@ def pytest_runtest_protocol(item):
 """
 
 #: Plugins that have no part in this and take their time at each start.
-_WITHOUT = ("-p", "no:cacheprovider", "-p", "no:hypothesispytest", "-p", "no:anyio", "-p", "no:codspeed")
+_NAMES = ("cacheprovider", "doctest", "legacypath", "pastebin", "hypothesispytest", "anyio", "codspeed")
+_WITHOUT = tuple(part for name in _NAMES for part in ("-p", f"no:{name}"))
 
 #: And where each start imports it anew.
 _WITHOUT_APART = (*_WITHOUT, "-p", "no:html", "-p", "no:metadata")
@@ -148,6 +153,21 @@ def forget_this_run(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.delenv("PYTHONDONTWRITEBYTECODE", raising=False)  # else every start compiles every plugin anew
 
 
+class _Here(contextlib.nullcontext[one_side._OneSide]):
+    """In place of fresh processes: what found a failure measures it again, which takes a tenth of the time."""
+
+    notes = ()
+
+
+def _confirm_here(
+    side: one_side._OneSide, first: tuple[Verdict, ...], confirm: Any = one_side._OneSide.confirm
+) -> one_side._Again:
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(one_side, "in_forks", lambda terms, places: _Here(side))
+        again: one_side._Again = confirm(side, first)
+        return again
+
+
 class Suite:
     """Files of a user's, and pytest on them. Close it to let the machine show its own throughput again.
 
@@ -165,15 +185,21 @@ class Suite:
         monkeypatch.setenv("SUITE_TOKEN", self._token)
         self._ends = contextlib.ExitStack()
         self._conftest = _CONFTESTS[engine]
+        pytester.syspathinsert()
         self.conftest("")
         self.write(_QUIET_MACHINE, "quiet_machine")
         if engine == "known":
             self.machine({1: 500.0, 2: 1000.0, 3: 1500.0, 4: 2000.0})
-            pytester.syspathinsert()
+            self._confirming = self._ends.enter_context(pytest.MonkeyPatch.context())
+            self._confirming.setattr(one_side._OneSide, "confirm", _confirm_here)
             self.ini()
         else:
             self.temporary = pytester.mkdir("temporary")
             monkeypatch.setenv("TMPDIR", str(self.temporary))
+            monkeypatch.setattr(tempfile, "tempdir", None)  # it is looked up anew
+            for module in (crew, fork):  # a conftest.py shortens their deadlines; the next test has them as they were
+                for name in [name for name in vars(module) if name.isupper()]:
+                    monkeypatch.setattr(module, name, getattr(module, name))
             self.ini("paddle-engine = watched", "paddle-rounds = 2")
             self.write(_WATCHED_TEST)
 
@@ -211,6 +237,10 @@ class Suite:
         kept = [line for line in _INI.splitlines() if line.partition("=")[0].strip() not in given]
         (self.path / "pytest.ini").write_text("\n".join([*kept, *lines, ""]), encoding="utf-8")
 
+    def confirm_in_fresh_processes(self):
+        """Let failures of ``run`` be measured again as they are for users."""
+        self._confirming.undo()
+
     def machine(self, qps: Mapping[int, float]):
         """Let the probe and the control workload show this throughput in this process, whatever else runs."""
         self._ends.enter_context(known_machine(qps))
@@ -225,16 +255,20 @@ class Suite:
             *_WITHOUT_APART, "-p", "quiet_machine", *_with_reasons(arguments), *arguments
         )
 
-    def run_forked(self, *arguments: Any, forks: int = 1) -> pytest.RunResult:
-        """Run it in a fresh process with so many forks; nothing of them may be left."""
-        result = self.pytester.runpytest_subprocess(
-            *_WITHOUT_APART, f"--paddle-forks={forks}", *_with_reasons(arguments), *arguments
-        )
+    def run_forked(self, *arguments: Any, forks: int | None = 1, apart: bool = False) -> pytest.RunResult:
+        """Run it in this process, or ``apart`` in a fresh one, with so many forks; nothing of them may be left.
+
+        Without ``forks``, the suite itself asks for them.
+        """
+        asked = [] if forks is None else [f"--paddle-forks={forks}"]
+        run = self.pytester.runpytest_subprocess if apart else self.pytester.runpytest_inprocess
+        without = _WITHOUT_APART if apart else _WITHOUT
+        result = run(*without, *asked, *_with_reasons(arguments), *arguments)
         assert self.processes() == []
         assert [path.name for path in self.temporary.iterdir() if "paddle" in path.name] == []
         return result
 
-    def start(self, *arguments: str, forks: int = 2) -> subprocess.Popen[bytes]:
+    def start(self, *arguments: str, forks: int = 1) -> subprocess.Popen[bytes]:
         """Start it with so many forks, in a session of its own."""
         return self.pytester.popen(
             [sys.executable, "-m", "pytest", *_WITHOUT_APART, f"--paddle-forks={forks}", *arguments],

@@ -37,7 +37,7 @@ THREADS = 64
 TOTAL_S = 60.0
 RATE_QPS = 100_000
 WINDOWS = {"one long window": 1, "many windows": 60}
-QUICK_WINDOWS = {"one long window": 1, "many windows": 4}
+QUICK_WINDOWS = {"one long window": 1, "many windows": 2}
 
 _MB_LIMIT = 150
 _PERCENTILE_LIMIT = 0.01
@@ -189,11 +189,11 @@ def main() -> int:
         print(json.dumps(run_comparison(chosen.seconds) if compares else run_part(chosen.windows, chosen.seconds)))
         return 0
     load = load_average()
-    total_s, windows = (1.0, QUICK_WINDOWS) if chosen.quick else (TOTAL_S, WINDOWS)
+    total_s, windows = (0.2, QUICK_WINDOWS) if chosen.quick else (TOTAL_S, WINDOWS)
     figures = [
         memory_figure(name, in_its_own_process("measurement", count, total_s)) for name, count in windows.items()
     ]
-    figures.append(percentile_figure(in_its_own_process("comparison", 1, 0.5 if chosen.quick else 5.0)))
+    figures.append(percentile_figure(in_its_own_process("comparison", 1, 0.1 if chosen.quick else 5.0)))
     title = f"Peak memory of {total_s:g} s with {THREADS} threads, throttled to about {RATE_QPS:,} queries a second"
     return report(title, figures, quick=chosen.quick, load_before=load)
 

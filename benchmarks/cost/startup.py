@@ -39,7 +39,7 @@ BARE = "bare pytest"
 #: What is started, by name: the plugin that ``-p`` names.
 PLUGINS = {BARE: "startup_empty", "paddle-mt": "paddle_mt", "xdist": "xdist", "pytest-benchmark": "benchmark"}
 RUNS = 80
-QUICK_RUNS = 2
+QUICK_RUNS = 1
 
 _LIMIT_MS = 3.0
 

@@ -45,6 +45,7 @@ SPIN_NS = 2e6
 #: Floors under the autocorrelation that the report compares; the one that ships is among them.
 FLOORS = (0.0, 0.3, 0.5)
 PLAN = WindowPlan(window_s=0.1, min_queries=20, warmup_s=0.02, warmup_queries=3)
+QUICK_PLAN = WindowPlan(window_s=0.02, min_queries=2, warmup_s=0.0, warmup_queries=1)
 #: By ``max_drift``, and beside a neighbour: how long a trial may take, in seconds, which is what a target allows,
 #: and fewest and most rounds.
 EFFORT = {"0.05": (120.0, (12, 120)), "0.02": (300.0, (24, 300)), "neighbour": (300.0, (24, 300))}
@@ -110,10 +111,17 @@ def seconds_per_query(one: Any, threads: int) -> list[float]:
     return [1 / visit.window.qps for visit in one.at(threads)]
 
 
-def trial(scenario: Scenario, directory: Path, seed: int, budget_s: float, rounds: tuple[int, int]) -> dict[str, Any]:
+def trial(
+    scenario: Scenario,
+    directory: Path,
+    seed: int,
+    budget_s: float,
+    rounds: tuple[int, int],
+    plan: WindowPlan = PLAN,
+) -> dict[str, Any]:
     """One comparison, as plain data."""
     looks = scaling.looks(*rounds)
-    comparison = internals.Comparison(THREADS, PLAN, looks, budget_s)
+    comparison = internals.Comparison(THREADS, plan, looks, budget_s)
     this, other = scenario.opened(directory)
     try:
         began_s = time.monotonic()
@@ -278,7 +286,7 @@ def main() -> int:
     if options.quick:
         with tempfile.TemporaryDirectory() as directory:
             made = [
-                {**trial(scenario, Path(directory), seed, 1.0, (4, 4)), "condition": "quiet"}
+                {**trial(scenario, Path(directory), seed, 1.0, (2, 2), QUICK_PLAN), "condition": "quiet"}
                 for seed, scenario in enumerate(SCENARIOS)
                 if internals.paddle_version() is not None or not scenario.name.startswith("model")
             ]

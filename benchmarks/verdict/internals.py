@@ -159,7 +159,7 @@ def linear_verdicts(
     cpu = _cpu(threads)
     evidence = Evidence(
         rounds=tuple(rounds),
-        points=points_of(rounds, (1, threads), cpu, confidence),
+        points=(),  # the check reads the rounds
         thread_counts=(1, threads),
         limits=dataclasses.replace(LIMITS, min_efficiency=limit),
         linear_until=threads,

@@ -95,7 +95,7 @@ def test_paddle_is_compared_with_onnx_runtime_on_the_model_that_was_converted(ne
 
 
 def test_drift_is_simulated_for_every_setting():
-    done = run("verdict/drift_simulated", "--builds=2")
+    done = run("verdict/drift_simulated", "--builds=1")
     assert done.returncode == 0, done.stderr
     rows = [line.split() for line in done.stdout.splitlines() if line.strip()[:1].isdigit()]
     alone = [("1", "1"), ("8", "1"), ("9", "1"), ("30", "1")]

@@ -158,6 +158,7 @@ def test_after_eight_runs_a_drift_that_passed_before_fails(store: Stored):
 
 def test_a_drift_that_a_fresh_process_does_not_show_is_not_believed(store: Stored):
     store.record(8)
+    store.suite.confirm_in_fresh_processes()
     store.suite.write(
         _CONFTEST.replace(
             "factor = float(", "import os; factor = 1.0 if 'PYTEST_PADDLE_MT_FORK' in os.environ else float("

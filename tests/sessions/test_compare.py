@@ -211,7 +211,7 @@ def test_more_work_shows_and_never_passes(suite: Suite):
 
 def test_in_forks_each_process_serves_its_own_side(suite: Suite):
     suite.write(MORE_WORK.replace("WHERE", "{('other', 2), ('this', 1)}"))
-    suite.run_apart("--paddle-forks=1").assert_outcomes(passed=1)
+    suite.run("--paddle-forks=1").assert_outcomes(passed=1)
 
 
 def model(models, name):
@@ -252,7 +252,7 @@ def test_a_real_model_with_more_work_never_passes(two_models, forks):
         assert any(one.startswith("model program sha256 ") for one in result.sweep.against.differences)
     """.replace("FORKS", str(forks))
     )
-    suite.run_apart(f"--paddle-forks={forks}").assert_outcomes(passed=1)
+    suite.run(f"--paddle-forks={forks}").assert_outcomes(passed=1)
 
 
 def test_one_model_against_itself_has_the_same_files_and_inputs(two_models):
@@ -268,7 +268,7 @@ def test_one_model_against_itself_has_the_same_files_and_inputs(two_models):
         assert identity == result.sweep.against.subject.identity
     """
     )
-    suite.run_apart().assert_outcomes(passed=1)
+    suite.run().assert_outcomes(passed=1)
 
 
 def test_models_that_take_different_inputs_are_not_comparable(two_models):
@@ -280,6 +280,6 @@ def test_models_that_take_different_inputs_are_not_comparable(two_models):
             result.ratio(threads=1)
     """
     )
-    result = suite.run_apart("-rs")
+    result = suite.run("-rs")
     result.assert_outcomes(skipped=1)
     assert "not_comparable: the two sides differ in inputs" in text(result)

@@ -55,6 +55,7 @@ class Confirming:
 
     def __init__(self, suite: Suite):
         self.suite = suite
+        suite.confirm_in_fresh_processes()
         suite.write(CONFTEST, "conftest")
         suite.write(TEST)
 

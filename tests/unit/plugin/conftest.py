@@ -23,8 +23,9 @@ class OptionsPlugin:
 
 
 @pytest.fixture
-def parse(pytester: pytest.Pytester) -> Callable[..., pytest.Config]:
+def parse(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Callable[..., pytest.Config]:
     """A real pytest configuration to which our options, and only they, were added."""
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")  # this is done hundreds of times
     pytester.plugins.append(OptionsPlugin())
     return lambda *arguments: pytester.parseconfig("-p", "no:paddle_mt", *arguments)
 
