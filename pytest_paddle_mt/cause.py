@@ -48,7 +48,7 @@ CAUSE_NAMES: dict[CauseKind, str] = {
 #: What to do about a cause, as docs/why.md has it.
 CAUSE_ADVICE: dict[CauseKind, str] = {
     "gil": "Use a Paddle that releases it (3.2.2 does), or serve from C++.",
-    "math_threads": "config.set_cpu_math_library_num_threads(1)",
+    "math_threads": "Call config.set_cpu_math_library_num_threads(1).",
     "helper_threads": "Export the model as .pdmodel, or use fewer threads than cores.",
     "lock": "Look for what the predictors share: a queue, a cache, a lock of your own query.",
     "memory_bandwidth": "Larger batches reuse what was read. Smaller weights (int8, float16) read less.",
@@ -58,7 +58,7 @@ CAUSE_ADVICE: dict[CauseKind, str] = {
     "shared_core": "Take away what binds them; use a machine with a core for each thread.",
     "clocks": "Lower min_efficiency to what the machine can do, or fix the clock.",
     "slow_thread": "Compare what that thread serves, and with which predictor.",
-    "cores": "--paddle-linear-until",
+    "cores": "Say up to where it must scale, with --paddle-linear-until.",
     "contended_machine": "Use a quieter machine.",
     "unknown": "Profile the process, for instance with perf.",
 }

@@ -23,7 +23,7 @@ def view(sweep: Sweep, anchor: str, figures: Sequence[Figure]) -> dict[str, Any]
     """What the template needs of one sweep."""
     return {
         "anchor": anchor,
-        "name": sweep["nodeid"].rpartition("::")[2] or sweep["nodeid"],
+        "name": _name(sweep["nodeid"]),
         "nodeid": sweep["nodeid"],
         "engine": sweep["engine"],
         "status": _status(sweep["status"]),
@@ -56,6 +56,14 @@ def totals(sweeps: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     return [{**status, "count": sum(one["key"] == status["key"] for one in found)} for status in unique]
 
 
+def _name(nodeid: str) -> str:
+    """What a sweep is called where there is little room: its test, or the model that ``paddle-mt sweep`` measured."""
+    path, _, test = nodeid.rpartition("::")
+    if path.endswith((".json", ".pdmodel")):
+        return path.rpartition("/")[2] + test.removeprefix("test_scales")
+    return test or nodeid
+
+
 def answer(sweep: Sweep) -> str:
     """Whether the model scales, and where it stops; empty where that was not judged."""
     linear = [one for one in sweep["verdicts"] if one["check"] == "linear"]
@@ -83,7 +91,9 @@ def _cause(sweep: Sweep) -> dict[str, Any] | None:
     if not cause:
         return None
     kind = cause["kind"]
-    return {**cause, "name": CAUSE_NAMES.get(kind, kind), "advice": CAUSE_ADVICE.get(kind, "")}
+    advice = CAUSE_ADVICE.get(kind, "")
+    told = advice.rstrip(".").lower() in cause["text"].lower()
+    return {**cause, "name": CAUSE_NAMES.get(kind, kind), "advice": "" if told else advice}
 
 
 def summary(sweep: Sweep) -> str:

@@ -21,6 +21,7 @@ from pytest_paddle_mt.html_report.charts import figures
 from tests.unit.html_report.samples import HOSTILE, compared, document, everything, failed, sweep, unmeasured
 
 webdriver = pytest.importorskip("selenium.webdriver")
+waiting = pytest.importorskip("selenium.webdriver.support.wait")
 CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
 pytestmark = pytest.mark.skipif(CHROMIUM is None or DRIVER is None, reason="needs chromium and chromedriver")
 
@@ -101,7 +102,7 @@ def show(browser: Any, url: str, *, width: int = 1200, dark: bool = False) -> No
     browser.get_log("browser")  # what was printed before
     browser.get(url)
     complete = "return document.readyState == 'complete'"  # on a busy machine the driver may be early
-    webdriver.support.ui.WebDriverWait(browser, 60).until(lambda _: browser.execute_script(complete))
+    waiting.WebDriverWait(browser, 60).until(lambda _: browser.execute_script(complete))
 
 
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])

@@ -180,6 +180,18 @@ def test_the_summary_begins_with_the_answer(swept, answer):
     assert text_of(tree.find(".//p[@class='summary']")).startswith(answer)
 
 
+@pytest.mark.parametrize(
+    ("nodeid", "name"),
+    [
+        ("tests/test_a.py::TestA::test_b[c]", "test_b[c]"),
+        ("model/rec/inference.json::test_scales[x=1,3]", "inference.json[x=1,3]"),
+    ],
+)
+def test_a_sweep_is_called_by_its_test_or_by_the_model_that_the_command_measured(nodeid, name):
+    heading = parsed(page({"x": document(sweep(nodeid=nodeid))})).find(".//article/h2")
+    assert heading.text.strip() == name
+
+
 def test_why_it_does_not_scale_stands_above_the_charts_with_what_to_do():
     text = " ".join(text_of(parsed(page({"x": document(failed())}))).split())
     assert "Likely cause With 8 threads: a lock: threads waited 62% of the time. What to do: Look for what" in text
