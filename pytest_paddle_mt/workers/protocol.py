@@ -38,6 +38,8 @@ _HEADER = struct.Struct(">4sQQ")
 #: A greater length is an accident. A window of a million queries, the most that are kept, has 8 MB.
 _MOST_BYTES = 1 << 32
 _LOOK_S = 0.25  #: How often a wait checks whether the other end still lives.
+#: A look that ends so much too late was suspended, with the other end as well: it counts towards no deadline.
+_SUSPENDED_S = 1.0
 #: If the other end does not take a message for this long, it never will: it reads whenever it is idle.
 _SEND_S = 60.0
 
@@ -261,7 +263,13 @@ class Channel:
             left_s = _LOOK_S if deadline_s is None else deadline_s - time.monotonic()
             lived = self._alive()  # before the poll: what it sent before it died is then readable
             wait_s = max(0.0, min(left_s, _LOOK_S)) if lived else 0.0
-            if self._readable.poll(math.ceil(wait_s * 1e3)):
+            looked_s = time.monotonic()
+            readable = self._readable.poll(math.ceil(wait_s * 1e3))
+            late_s = time.monotonic() - looked_s - wait_s
+            if late_s > _SUSPENDED_S and deadline_s is not None:
+                deadline_s += late_s
+                continue
+            if readable:
                 try:
                     return self._connection.recv(most)
                 except OSError:

@@ -8,6 +8,7 @@ import socket
 import struct
 import threading
 from decimal import Decimal
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -174,6 +175,27 @@ def test_a_message_that_does_not_come_in_time_is_missed(ends):
     ends[0].sendall(sent(Prepared())[:30])
     with pytest.raises(Missed):
         Channel(ends[1]).receive(0.01)
+
+
+@pytest.mark.fault("processes", "the job is suspended and goes on (a paused container)", "no deadline passes meanwhile")
+def test_a_deadline_does_not_pass_while_this_process_is_suspended(ends, monkeypatch):
+    now_s = 0.0
+    channel = Channel(ends[1])
+    looks = channel._readable
+
+    class Suspended:
+        @staticmethod
+        def poll(milliseconds):
+            nonlocal now_s
+            if now_s > 0:  # the other end goes on a moment later
+                channel._readable = looks
+                ends[0].sendall(sent(Prepared()))
+            now_s = 100.0  # far beyond the deadline
+            return []
+
+    monkeypatch.setattr(protocol, "time", SimpleNamespace(monotonic=lambda: now_s))
+    channel._readable = Suspended
+    assert isinstance(channel.receive(60), Prepared)
 
 
 def test_a_dead_end_is_noticed_although_a_process_that_it_started_holds_the_socket(ends):
