@@ -216,14 +216,12 @@ def _gil(seen: Observed) -> Cause | None:
     if subject.engine not in ON_PYTHON_THREADS or subject.gil != "held" or seen.share("waiting_ns") < _MOST:
         return None
     paddle = subject.facts.get("paddle")
-    holder = f"Predictor.run() of {paddle}" if subject.gil_of == "run()" else subject.gil_of
-    if paddle is not None and subject.gil_of != "run()":
-        holder += f" (with {paddle})"
-    step = (
-        "serve from several processes, or by code that releases it"
-        if paddle is None
-        else "use a Paddle that releases it (3.2.2 does), or serve from C++ (the native engine)"
-    )
+    if paddle is None:
+        holder = f"{subject.facts.get('runtime', 'its')} run()" if subject.gil_of == "run()" else subject.gil_of
+        step = "serve from several processes, or by code that releases it"
+    else:
+        holder = f"Predictor.run() of {paddle}" if subject.gil_of == "run()" else f"{subject.gil_of} (with {paddle})"
+        step = "use a Paddle that releases it (3.2.2 does), or serve from C++ (the native engine)"
     text = f"{holder} holds the GIL, so Python threads take turns: they waited {_waited(seen):.0%} of the time; {step}"
     return _cause(seen, "gil", text, waiting_share=_waited(seen))
 

@@ -123,7 +123,7 @@ class Serving:
             assert pool is not None, "an engine that needs none is not compared with another"
             self._choose(pool)
             asked.append(self._inputs_for(pool, query)[0])
-            own = callables.call if isinstance(pool, CallablePool) else query
+            own = _query_of(pool, query, asked[-1])
             given.append(pool.answer(0, asked[-1]) if own is None else own(pool[0], asked[-1]))
         if len({identity.inputs_digest([one]) for one in asked}) > 1:
             return "the two sides take other inputs, so their answers were not compared with each other"
@@ -149,10 +149,8 @@ class Serving:
         __tracebackhide__ = True
         self._choose(pool)
         inputs: Sequence[InputSet] = () if pool is None else self._inputs_for(pool, query)
-        if isinstance(pool, CallablePool):
-            query = callables.call
-            for index in range(len(pool)):
-                callables.refuse_arguments(pool[index], inputs[0])
+        if pool is not None:
+            query = _query_of(pool, query, inputs[0])
         made_up = isinstance(self._inputs, (DefaultInputs, InputsOnDemand))
         work = served if isinstance(served, SyntheticWork) else None
         query_s = None if work is None else work.spin_ns / NS_PER_S
@@ -248,6 +246,19 @@ def _engine_of(served: object, query: object) -> str | None:
     if query is None and isinstance(served, (list, tuple)) and served and callable(served[0]):
         return CallablePool.engine
     return None
+
+
+def _query_of(pool: PredictorPool, query: Query | None, inputs: InputSet) -> Query | None:
+    """What is called with an object of the pool; None: the predictor runs.
+
+    Raises:
+        UsageError: a callable does not take what it is to be called with.
+    """
+    if not isinstance(pool, CallablePool):
+        return query
+    for index in range(len(pool)):
+        callables.refuse_arguments(pool[index], inputs)
+    return callables.call
 
 
 def _made_up(pool: PredictorPool, inputs: InputSet) -> Callable[[], str]:

@@ -83,6 +83,13 @@ def test_a_query_of_the_users_own_that_holds_the_gil_is_named():
     assert found.text.startswith("the query (with paddlepaddle 3.3.1) holds the GIL")
 
 
+def test_a_callable_that_holds_the_gil_is_named_without_a_word_of_paddle():
+    own = dataclasses.replace(HELD, engine="callable", gil_of="the callable", facts={})
+    found = likely(rounds_of({1: 40, 2: 40}, at=2, cpu_share=0.5, sleeps_per_query=1), of=own)
+    assert found.text.startswith("the callable holds the GIL, so Python threads take turns: they waited ")
+    assert found.text.endswith("; serve from several processes, or by code that releases it")
+
+
 def test_the_gil_is_not_blamed_for_what_the_native_engine_shows():
     native = subject(engine="native", gil="held")
     assert likely(rounds_of({1: 40, 2: 40}, at=2, cpu_share=0.5, sleeps_per_query=1), of=native).kind == "lock"
