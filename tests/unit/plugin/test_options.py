@@ -34,6 +34,7 @@ def test_the_options_are_those_that_exist_today_and_no_others() -> None:
         "--paddle-budget",
         "--paddle-batch-size",
         "--paddle-device",
+        "--paddle-streams",
         "--paddle-pin",
         "--paddle-min-efficiency",
         "--paddle-linear-until",
