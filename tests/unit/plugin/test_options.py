@@ -35,6 +35,7 @@ def test_the_options_are_those_that_exist_today_and_no_others() -> None:
         "--paddle-batch-size",
         "--paddle-pool",
         "--paddle-device",
+        "--paddle-streams",
         "--paddle-pin",
         "--paddle-xdist",
         "--paddle-min-efficiency",

@@ -46,8 +46,12 @@ class OnGpu(FakeEngine):
 
 
 @pytest.fixture
-def swept(request, pytester):
-    """A sweep on this device, of an engine that scales unless said otherwise; the probe is served by ``probing``."""
+def swept(request, pytester, monkeypatch):
+    """A sweep on this device, of an engine that scales unless said otherwise; the probe is served by ``probing``.
+
+    A failure is believed at once: a fresh process that confirms it would run the very same test.
+    """
+    monkeypatch.setattr(confirmation, "needed", lambda verdicts: False)
 
     def sweep(
         device: str,
@@ -149,13 +153,7 @@ def test_beyond_the_count_that_saturates_a_gpu_nothing_has_to_grow(swept):
     assert sweep.cause.kind == "gpu_saturated"
 
 
-@pytest.fixture
-def believed_at_once(monkeypatch):
-    """A failure is not measured again, which would take fresh processes."""
-    monkeypatch.setattr(confirmation, "needed", lambda verdicts: False)
-
-
-def test_a_gpu_that_waits_for_software_has_to_grow(swept, believed_at_once):
+def test_a_gpu_that_waits_for_software_has_to_grow(swept):
     sweep, _ = swept("gpu:0", throughput={1: 40.0, 2: 41.0, 4: 41.0}, load=load_of(dict.fromkeys((1, 2, 4), 0.3)))
     assert (sweep.status, sweep.linear_until, sweep.cause.kind) == ("fail", 4, "gpu_waits")
 
@@ -167,7 +165,7 @@ def test_a_gpu_that_one_thread_saturates_is_not_gated_and_says_what_to_do(swept)
     assert "busy 100% of the time with 1 thread, and 2 serve 1.01 times as much; record the curve" in reason
 
 
-def test_a_stored_curve_goes_before_a_saturation_that_is_seen_today(swept, believed_at_once):
+def test_a_stored_curve_goes_before_a_saturation_that_is_seen_today(swept):
     accepted = baseline(threads=4, series=series_of(run_of(*(run_figures(n, 40.0 * n) for n in (1, 2, 4)))))
     load = load_of({1: 0.5, 2: 1.0, 4: 1.0})
     sweep, _ = swept("gpu:0", throughput={1: 40.0, 2: 79.0, 4: 80.0}, load=load, look_up=stored(accepted))
