@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import re
+import runpy
 import shutil
 import subprocess
 import sys
+import warnings
 from pathlib import Path
 
 import pytest
@@ -23,7 +25,27 @@ def run(name: str, *options: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, capture_output=True, text=True, timeout=300, cwd=ROOT)
 
 
-def figures(name: str) -> list[str]:
+@pytest.fixture
+def run_here(monkeypatch, capfd):
+    """``run``, in this process, which has imported Paddle."""
+
+    def run(name: str, *options: str) -> subprocess.CompletedProcess[str]:
+        path = BENCHMARKS / f"{name}.py"
+        with monkeypatch.context() as patched, warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            patched.syspath_prepend(str(path.parent))
+            patched.setattr(sys, "argv", [str(path), *options])
+            status = 0
+            try:
+                runpy.run_path(str(path), run_name="__main__")
+            except SystemExit as ended:
+                status = ended.code or 0
+        return subprocess.CompletedProcess(path, status, *capfd.readouterr())
+
+    return run
+
+
+def figures(name: str, run=run) -> list[str]:
     """Names of the figures that a quick run prints."""
     done = run(f"cost/{name}", "--quick")
     assert done.returncode == 0, done.stdout + done.stderr
@@ -47,19 +69,19 @@ def test_overhead_compares_two_thread_counts(needs_paddle, needs_compiler):
     assert figures("overhead") == ["tiny MLP, oneDNN off, 1 thread", "tiny MLP, oneDNN off, 2 threads"]
 
 
-def test_null_target_gives_the_cost_of_a_query_and_how_it_scales():
+def test_null_target_gives_the_cost_of_a_query_and_how_it_scales(run_here):
     ways = [(f"1 thread, {way}", f"2 threads, {way}", f"QPS(2) / QPS(1), {way}") for way in ("kept", "binned")]
-    assert figures("null_target") == [name for way in ways for name in way]
+    assert figures("null_target", run_here) == [name for way in ways for name in way]
 
 
-def test_answers_compares_two_engines_at_two_thread_counts(needs_paddle):
-    assert figures("compared_answers") == [
+def test_answers_compares_two_engines_at_two_thread_counts(needs_paddle, run_here):
+    assert figures("compared_answers", run_here) == [
         f"{engine} engine, {threads}" for engine in ("native", "python") for threads in ("1 thread", "2 threads")
     ]
 
 
-def test_against_python_compares_the_engines_and_their_scaling(needs_paddle):
-    printed = figures("against_python")
+def test_against_python_compares_the_engines_and_their_scaling(needs_paddle, run_here):
+    printed = figures("against_python", run_here)
     assert printed[0] == "native QPS / python QPS, 2 threads"
     assert "python engine, QPS(2) / QPS(1)" in printed
 
@@ -94,8 +116,8 @@ def test_paddle_is_compared_with_onnx_runtime_on_the_model_that_was_converted(ne
     assert "they differ in: engine onnxruntime against python" in printed
 
 
-def test_drift_is_simulated_for_every_setting():
-    done = run("verdict/drift_simulated", "--builds=1")
+def test_drift_is_simulated_for_every_setting(run_here):
+    done = run_here("verdict/drift_simulated", "--builds=1")
     assert done.returncode == 0, done.stderr
     rows = [line.split() for line in done.stdout.splitlines() if line.strip()[:1].isdigit()]
     alone = [("1", "1"), ("8", "1"), ("9", "1"), ("30", "1")]
@@ -132,8 +154,8 @@ def test_a_build_passes_only_where_every_verdict_on_drift_does(monkeypatch, stat
     assert drift_verdicts.outcome({"verdicts": [*verdicts, {"check": "linear", "status": "fail"}]}) == came_of_it
 
 
-def test_against_prints_every_scenario_and_rule():
-    done = run("verdict/against_verdicts", "--quick")
+def test_against_prints_every_scenario_and_rule(run_here):
+    done = run_here("verdict/against_verdicts", "--quick")
     assert done.returncode == 0, done.stdout + done.stderr
     assert "nothing was judged" in done.stdout
     for scenario in ("A/A, 5 %", "A/A, 2 %", "+10 %, 5 %", "+5 %, 2 %"):
@@ -297,8 +319,8 @@ class TestVerdicts:
         assert module.median(np.arange(5.0))[1] is None
 
 
-def test_the_coverage_of_intervals_is_counted_for_each_noise_and_each_recording():
-    done = run("verdict/interval_coverage", "--quick")
+def test_the_coverage_of_intervals_is_counted_for_each_noise_and_each_recording(run_here):
+    done = run_here("verdict/interval_coverage", "--quick")
     assert done.returncode == 0, done.stderr
     rows = [line.split(" | ")[0].strip("| ") for line in done.stdout.splitlines() if line.startswith("| ")]
     kinds = ("normal", "t with 4 degrees of freedom", "rare drops")
@@ -306,7 +328,7 @@ def test_the_coverage_of_intervals_is_counted_for_each_noise_and_each_recording(
     assert rows == ["noise", *(kind for kind in kinds for _ in range(4)), "recording", *recordings]
 
 
-def test_builds_are_counted_for_each_aim_beside_what_the_first_rule_says_of_their_windows(tmp_path):
+def test_builds_are_counted_for_each_aim_beside_what_the_first_rule_says_of_their_windows(run_here, tmp_path):
     """Two threads reach 0.9 in every window: clear to both rules. Beside it 0.6 and 1.2: clear to neither."""
 
     def windows(efficiencies):
@@ -329,7 +351,7 @@ def test_builds_are_counted_for_each_aim_beside_what_the_first_rule_says_of_thei
         points = [{"threads": 1}, {"threads": 2}]
         made |= {"points": points, "windows": list(windows(efficiencies))}
         kept.write_text(json.dumps({"sweeps": [made]}))
-    done = run("verdict/gate", "--results", str(tmp_path), "report")
+    done = run_here("verdict/gate", "--results", str(tmp_path), "report")
     rows = [line.split(" | ")[1:3] for line in done.stdout.splitlines() if line.startswith("| ")]
     assert rows[1:] == [
         ["1 of 2 (at least 2.5%), 9, at most 9 s", "1 of 2 (at least 2.5%)"],
@@ -342,8 +364,8 @@ def test_builds_are_counted_for_each_aim_beside_what_the_first_rule_says_of_thei
     ], done.stdout + done.stderr
 
 
-def test_no_recording_is_judged_worse_than_it_was():
-    done = run("verdict/operating_characteristics", "replay", "--check")
+def test_no_recording_is_judged_worse_than_it_was(run_here):
+    done = run_here("verdict/operating_characteristics", "replay", "--check")
     assert done.returncode == 0, done.stdout + done.stderr
     assert "no worse than expected.json" in done.stdout
 

@@ -55,7 +55,6 @@ class Confirming:
 
     def __init__(self, suite: Suite):
         self.suite = suite
-        suite.confirm_in_fresh_processes()
         suite.write(CONFTEST, "conftest")
         suite.write(TEST)
 
@@ -75,6 +74,13 @@ class Confirming:
 
 @pytest.fixture
 def confirming(suite: Suite) -> Confirming:
+    suite.confirm_in_fresh_processes()
+    return Confirming(suite)
+
+
+@pytest.fixture
+def confirming_here(suite: Suite) -> Confirming:
+    """For what does not depend on where a failure is confirmed."""
     return Confirming(suite)
 
 
@@ -101,13 +107,9 @@ def test_the_windows_of_the_confirmation_are_stored_with_their_control(confirmin
     assert [one["probe"] for one in windows] == pytest.approx([500, 1000, 1000, 500] * 12)
 
 
-def test_the_points_are_those_of_the_sweep_and_not_of_its_confirmation(confirming: Confirming):
-    confirming.run("heals")
-    assert confirming.sweep()["points"][1]["qps"] == pytest.approx(41, rel=1e-3)
-    assert confirming.sweep()["points"][1]["rounds"] == 6
-
-
-def test_a_failure_that_passes_in_a_fresh_process_skips_the_test_with_both_figures(confirming: Confirming):
+def test_a_failure_that_passes_in_a_fresh_process_skips_the_test_with_both_figures_and_the_points_of_the_sweep(
+    confirming: Confirming,
+):
     result = confirming.run("heals")
     result.assert_outcomes(skipped=1)
     assert (
@@ -116,6 +118,8 @@ def test_a_failure_that_passes_in_a_fresh_process_skips_the_test_with_both_figur
     ) in text(result)
     assert "Run it again; was something else at work?" in text(result)
     assert confirming.sweep()["status"] == "inconclusive"
+    assert confirming.sweep()["points"][1]["qps"] == pytest.approx(41, rel=1e-3)
+    assert confirming.sweep()["points"][1]["rounds"] == 6
 
 
 def test_a_failure_that_passes_in_a_fresh_process_fails_under_strict(confirming: Confirming):
@@ -132,9 +136,9 @@ def test_a_failure_that_a_fresh_process_cannot_decide_is_inconclusive(confirming
     assert "the interval contains the limit 0.85" in text(result)
 
 
-def test_a_failure_on_a_machine_that_does_not_scale_itself_is_inconclusive(confirming: Confirming):
-    confirming.suite.machine({1: 500.0, 2: 750.0})
-    result = confirming.run("suffers")
+def test_a_failure_on_a_machine_that_does_not_scale_itself_is_inconclusive(confirming_here: Confirming):
+    confirming_here.suite.machine({1: 500.0, 2: 750.0})
+    result = confirming_here.run("suffers")
     result.assert_outcomes(skipped=1)
     assert "scaling efficiency with 2 threads is 0.75" in text(result)
     assert (
@@ -143,8 +147,8 @@ def test_a_failure_on_a_machine_that_does_not_scale_itself_is_inconclusive(confi
     ) in text(result)
 
 
-def test_a_collapse_is_confirmed_as_well(confirming: Confirming):
-    result = confirming.run("falls", "--paddle-threads=1,2,4")
+def test_a_collapse_is_confirmed_as_well(confirming_here: Confirming):
+    result = confirming_here.run("falls", "--paddle-threads=1,2,4")
     result.assert_outcomes(failed=1)
     assert "collapse: QPS with 4 threads over QPS with 2 threads is 0.51" in text(result)
     assert "Confirmed in a fresh process: 0.51, and 0.25 relative to a control workload" in text(result)
@@ -158,15 +162,15 @@ def test_as_many_fresh_processes_confirm_a_failure_as_measure_a_sweep(confirming
     assert [one["fork"] for one in confirming.confirmation()[::4]] == [1, 2] * 3
 
 
-def test_a_sweep_that_passes_is_not_measured_again(confirming: Confirming):
-    result = confirming.run("scales")
+def test_a_sweep_that_passes_is_not_measured_again(confirming_here: Confirming):
+    result = confirming_here.run("scales")
     result.assert_outcomes(passed=1)
     assert "measuring it again" not in text(result)
-    assert {one["stage"] for one in confirming.sweep()["windows"]} == {"sweep"}
+    assert {one["stage"] for one in confirming_here.sweep()["windows"]} == {"sweep"}
 
 
-def test_a_smoke_run_confirms_nothing(confirming: Confirming):
-    confirming.suite.write(
+def test_a_smoke_run_confirms_nothing(confirming_here: Confirming):
+    confirming_here.suite.write(
         CONFTEST
         + """
     from pytest_paddle_mt.records import Verdict
@@ -182,10 +186,10 @@ def test_a_smoke_run_confirms_nothing(confirming: Confirming):
         """,
         "conftest",
     )
-    result = confirming.run("stays", "--benchmark-disable")
+    result = confirming_here.run("stays", "--benchmark-disable")
     result.assert_outcomes(skipped=1)
     assert "measuring it again" not in text(result)
-    assert {one["stage"] for one in confirming.sweep()["windows"]} == {"sweep"}
+    assert {one["stage"] for one in confirming_here.sweep()["windows"]} == {"sweep"}
 
 
 @pytest.mark.parametrize(("engine", "status"), [("stays", "fail"), ("heals", "inconclusive")])
@@ -261,8 +265,8 @@ def test_the_control_is_real_work_in_as_many_threads(confirming: Confirming):
     assert min(one["control"] for one in windows) > 0
 
 
-def test_a_session_does_not_keep_the_rounds_of_a_confirmation(confirming: Confirming):
-    confirming.suite.write(
+def test_a_session_does_not_keep_the_rounds_of_a_confirmation(confirming_here: Confirming):
+    confirming_here.suite.write(
         TEST
         + """
     def test_next(request):
@@ -273,4 +277,4 @@ def test_a_session_does_not_keep_the_rounds_of_a_confirmation(confirming: Confir
         assert not hasattr(sweep, "rounds")
         """
     )
-    confirming.run("stays").assert_outcomes(failed=1, passed=1)
+    confirming_here.run("stays").assert_outcomes(failed=1, passed=1)

@@ -134,7 +134,7 @@ def test_a_fork_knows_its_number_and_nothing_of_coverage_or_of_the_test_that_sta
 
 @pytest.mark.parametrize(
     ("plugin", "mark"),
-    [("rerunfailures", "flaky(reruns=2)"), ("timeout", "timeout(300)"), ("pytest_cov", "skipif(False)")],
+    [("rerunfailures", "flaky(reruns=1)"), ("timeout", "timeout(300)"), ("pytest_cov", "skipif(False)")],
 )
 def test_plugins_that_repeat_or_end_tests_leave_a_fork_alone(forked, pytestconfig, plugin, mark):
     if not pytestconfig.pluginmanager.hasplugin(plugin):
@@ -159,7 +159,7 @@ def test_plugins_that_repeat_or_end_tests_leave_a_fork_alone(forked, pytestconfi
     )
     result = forked.run_forked(*(["--cov=."] if plugin == "pytest_cov" else []))
     assert "AssertionError: not twice" in result.stdout.str()
-    runs = 3 if plugin == "rerunfailures" else 1
+    runs = 2 if plugin == "rerunfailures" else 1
     assert [names for fork, *names in forked.notes("has") if fork == "1"] == [[]] * runs
 
 
