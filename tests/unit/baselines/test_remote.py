@@ -326,11 +326,33 @@ def test_a_host_that_nobody_knows_gets_no_password(sftp, tmp_path, monkeypatch):
         read(address)
 
 
+def test_a_host_is_known_by_the_file_in_the_home_folder(sftp, tmp_path, monkeypatch):
+    server, address = sftp
+    monkeypatch.setitem(fsspec.config.conf, "sftp", {})
+    monkeypatch.setenv("HOME", str(tmp_path))
+    with pytest.raises(remote.StoreFailed, match="Host key is not trusted"):
+        read(address)
+    (tmp_path / ".ssh").mkdir()
+    (tmp_path / ".ssh" / "known_hosts").write_text(Path(server.environ["FSSPEC_SFTP_KNOWN_HOSTS"]).read_text())
+    assert read(address) is None
+
+
 def test_a_wrong_password_is_refused_and_not_printed(sftp):
     _, address = sftp
     with pytest.raises(remote.StoreFailed, match="Permission denied") as caught:
         read(Address(address.url.replace(servers.PASSWORD, "s3cret")))
     assert "s3cret" not in str(caught.value)
+
+
+def test_a_failure_that_quotes_the_password_does_not_print_it(monkeypatch):
+    def fails(address):
+        raise OSError("p@ss p%40ss", address.url)
+
+    monkeypatch.setattr(remote, "_open", fails)
+    with pytest.raises(remote.StoreFailed, match=r"cannot be used: OSError: ") as caught:
+        read(Address("sftp://ci:p%40ss@host/x"))
+    assert "p@ss" not in str(caught.value)
+    assert "p%40ss" not in str(caught.value)
 
 
 # Addresses.
