@@ -131,6 +131,7 @@ def test_it_is_read_once_a_session_and_anew_before_a_change(address):
     assert first.load(folder_of(address), TEST, ENGINE) is None
     before, _ = first.change(folder_of(address), TEST, ENGINE, added(40.1))
     assert throughputs(before) == [40]
+    assert sorted(throughputs(first.load(folder_of(address), TEST, ENGINE))) == [40, 40.1]
 
 
 def test_names_and_other_machines_are_listed(address):
@@ -259,6 +260,14 @@ def test_an_object_that_was_edited_shows(address, tmp_path):
     (path,) = objects(tmp_path)
     damaged(tmp_path, path.read_text().replace('"queries": 2400', '"queries": 2500'))
     assert "runs[0]" in digests.edited(read(address))
+
+
+def test_an_edit_shows_also_in_a_run_that_only_the_anchor_is_made_of(address, tmp_path, monkeypatch):
+    record(address, *(40 + 0.01 * number for number in range(4)))
+    path = objects(tmp_path)[0]
+    path.write_text(path.read_text().replace('"queries": 2400', '"queries": 2500'))
+    monkeypatch.setattr(remote, "WINDOW_RUNS", 2)
+    assert "no digest" in digests.edited(read(address))
 
 
 @pytest.mark.fault("baselines", "a job dies while it writes to a remote store", "what it left is not read, and told")
