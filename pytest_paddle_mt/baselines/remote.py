@@ -24,6 +24,7 @@ import threading
 import uuid
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote, urlsplit
 
 from pytest_paddle_mt.addresses import Address, without_secrets
 from pytest_paddle_mt.baselines import ANCHOR_RUNS, WINDOW_RUNS, Baseline, Run, Series, anchor, digests, schema, store
@@ -277,6 +278,9 @@ class Store:
     def _reason(self, error: BaseException) -> str:
         """What a library says about a failure, on one line and without secrets."""
         said = " ".join(str(error).split()).replace(self._address.url, str(self._address))
+        password = urlsplit(self._address.url).password
+        for secret in {password, unquote(password)} if password else ():
+            said = said.replace(secret, "***")
         return printable(without_secrets(f"{type(error).__name__}: {said}")[:_LONGEST].rstrip(".: "))
 
 
@@ -286,9 +290,9 @@ def _open(address: Address) -> tuple[Any, str]:
     from fsspec.config import conf
 
     protocol = address.url.partition("://")[0].strip()
-    options = {"skip_instance_cache": True}
-    if protocol in ("sftp", "ssh"):
-        options["known_hosts"] = conf.get(protocol, {}).get("known_hosts", ())  # empty: those of ~/.ssh
+    options: dict[str, Any] = {"skip_instance_cache": True}
+    if protocol in ("sftp", "ssh"):  # sshfs trusts any host unless told otherwise, and does not read fsspec's settings
+        options |= {"known_hosts": (), **conf.get(protocol, {})}  # (): the file in ~/.ssh
     files, root = fsspec.core.url_to_fs(address.url.strip(), **options)
     return files, str(root)
 

@@ -131,6 +131,7 @@ def test_it_is_read_once_a_session_and_anew_before_a_change(address):
     assert first.load(folder_of(address), TEST, ENGINE) is None
     before, _ = first.change(folder_of(address), TEST, ENGINE, added(40.1))
     assert throughputs(before) == [40]
+    assert sorted(throughputs(first.load(folder_of(address), TEST, ENGINE))) == [40, 40.1]
 
 
 def test_names_and_other_machines_are_listed(address):
@@ -261,6 +262,14 @@ def test_an_object_that_was_edited_shows(address, tmp_path):
     assert "runs[0]" in digests.edited(read(address))
 
 
+def test_an_edit_shows_also_in_a_run_that_only_the_anchor_is_made_of(address, tmp_path, monkeypatch):
+    record(address, *(40 + 0.01 * number for number in range(4)))
+    path = objects(tmp_path)[0]
+    path.write_text(path.read_text().replace('"queries": 2400', '"queries": 2500'))
+    monkeypatch.setattr(remote, "WINDOW_RUNS", 2)
+    assert "no digest" in digests.edited(read(address))
+
+
 @pytest.mark.fault("baselines", "a job dies while it writes to a remote store", "what it left is not read, and told")
 def test_an_object_that_is_not_whole_is_left_out_and_told(address, tmp_path):
     record(address, 40, 40.1)
@@ -326,11 +335,33 @@ def test_a_host_that_nobody_knows_gets_no_password(sftp, tmp_path, monkeypatch):
         read(address)
 
 
+def test_a_host_is_known_by_the_file_in_the_home_folder(sftp, tmp_path, monkeypatch):
+    server, address = sftp
+    monkeypatch.setitem(fsspec.config.conf, "sftp", {})
+    monkeypatch.setenv("HOME", str(tmp_path))
+    with pytest.raises(remote.StoreFailed, match="Host key is not trusted"):
+        read(address)
+    (tmp_path / ".ssh").mkdir()
+    (tmp_path / ".ssh" / "known_hosts").write_text(Path(server.environ["FSSPEC_SFTP_KNOWN_HOSTS"]).read_text())
+    assert read(address) is None
+
+
 def test_a_wrong_password_is_refused_and_not_printed(sftp):
     _, address = sftp
     with pytest.raises(remote.StoreFailed, match="Permission denied") as caught:
         read(Address(address.url.replace(servers.PASSWORD, "s3cret")))
     assert "s3cret" not in str(caught.value)
+
+
+def test_a_failure_that_quotes_the_password_does_not_print_it(monkeypatch):
+    def fails(address):
+        raise OSError("p@ss p%40ss", address.url)
+
+    monkeypatch.setattr(remote, "_open", fails)
+    with pytest.raises(remote.StoreFailed, match=r"cannot be used: OSError: ") as caught:
+        read(Address("sftp://ci:p%40ss@host/x"))
+    assert "p@ss" not in str(caught.value)
+    assert "p%40ss" not in str(caught.value)
 
 
 # Addresses.

@@ -166,7 +166,10 @@ def test_an_absolute_folder_of_baselines_stays_where_it_is(read: Read, tmp_path:
 @pytest.mark.parametrize(
     ("written", "message"),
     [
-        ("", "the value is empty; give the name of a folder, such as baselines"),
+        (
+            "",
+            "the value is empty; give the name of a folder, such as baselines, or a URL, such as s3://bucket/baselines",
+        ),
         ("file/", "{path}/file is not a folder"),
     ],
 )
