@@ -28,16 +28,16 @@ enum class PaddleType : int {
 constexpr int kPaddleTypes = 9;
 
 // The functions of one loaded libpaddle, looked up by their mangled names and called without a header of Paddle's.
-// Three things make that sound, and all three belong to Linux on x86-64 with libstdc++:
+// Three things make that sound, and all three belong to Linux with libstdc++, on x86-64 and, untried, on AArch64:
 //   * Member functions are called through pointers to free functions, which C++ leaves undefined. In the Itanium C++
 //     ABI `this` is the first argument, after the hidden pointer to a result that is returned in memory, where there is
-//     one (shape, input_shapes, input_types).
+//     one (shape, input_shapes, input_types). On AArch64 that pointer has a register of its own, in both.
 //   * std::vector, std::map and std::string cross the border, so both sides must lay them out alike: the same
 //     libstdc++ with its C++11 ABI, which the symbols of Paddle's wheels name too (B5cxx11).
 //   * Exceptions cross it: Paddle's errors derive from std::exception, and both sides unwind with the same libgcc.
 // Before a predictor is measured it answers one query both ways (engines/native.py), which would show a mistake here.
-#if !defined(__linux__) || !defined(__x86_64__) || !defined(__GLIBCXX__)
-#error "PaddleApi calls libpaddle by the ABI of Linux on x86-64 with libstdc++; no other platform was tried"
+#if !defined(__linux__) || !(defined(__x86_64__) || defined(__aarch64__)) || !defined(__GLIBCXX__)
+#error "PaddleApi calls libpaddle by the ABI of Linux with libstdc++, on x86-64 or AArch64; on no other platform"
 #endif
 static_assert(_GLIBCXX_USE_CXX11_ABI == 1, "Paddle's wheels pass std::string by the C++11 ABI of libstdc++");
 static_assert(sizeof(int) == sizeof(PaddleType), "Tensor::type() returns an enum class, which travels as an int");
