@@ -165,7 +165,11 @@ class OnnxPool(PredictorPool):
 
         return call
 
-    def _make(self, index: int) -> Any:
+    def _maker(self, index: int) -> tuple[Callable[..., Any], tuple[Any, ...]]:
+        """What makes the session of thread ``index``, and its arguments."""
+        return self._session, (index,)
+
+    def _session(self, index: int) -> Any:
         self.method = self.method or "clone"
         if index and self.method == "shared":
             return self._predictors[0]

@@ -13,6 +13,7 @@ from pytest_paddle_mt.plugin.shares import Share
 from pytest_paddle_mt.plugin.xdist import Controller, Worker
 from pytest_paddle_mt.settings import Xdist
 from tests.builders import measured, sweep
+from tests.suite import forget_this_run
 
 NODEID = sweep().nodeid
 
@@ -23,8 +24,9 @@ def report(when="call", outcome="passed", **more):
 
 
 @pytest.fixture
-def config(pytester):
+def config(pytester, monkeypatch):
     """A configuration with a session, in which nothing runs."""
+    forget_this_run(monkeypatch)
     config = pytester.parseconfig("--paddle-baseline-update")
     pytest.Session.from_config(config)
     return config
