@@ -15,7 +15,8 @@ from pytest_paddle_mt.machine.math_threads import park_idle_math_threads
 from pytest_paddle_mt.machine.versions import paddle_version
 from pytest_paddle_mt.plugin.progress import Announcer
 from pytest_paddle_mt.plugin.session import session_of
-from pytest_paddle_mt.predictors.pool import PredictorPool, no_gpu_support, refusing_gpu_on_cpu_build
+from pytest_paddle_mt.predictors.cpu_build import no_gpu_support, refusing_gpu_on_cpu_build
+from pytest_paddle_mt.predictors.pool import PredictorPool
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -397,38 +397,6 @@ def _reference_counts(objects: list[Any]) -> list[int]:
 
 
 @contextlib.contextmanager
-def refusing_gpu_on_cpu_build() -> Iterator[None]:
-    """While this is held, ``Config.enable_use_gpu`` of a CPU build raises instead of being ignored."""
-    import paddle
-    from paddle import inference
-
-    if paddle.is_compiled_with_cuda():
-        yield
-        return
-
-    def refuse(*_: Any, **__: Any) -> None:
-        __tracebackhide__ = True
-        raise no_gpu_support("paddle_config calls enable_use_gpu()")
-
-    original = inference.Config.enable_use_gpu
-    inference.Config.enable_use_gpu = refuse
-    try:
-        yield
-    finally:
-        inference.Config.enable_use_gpu = original
-
-
-def no_gpu_support(what: str) -> ModelError:
-    """The error when ``what`` asks a CPU build for a GPU."""
-    import paddle
-
-    return ModelError(
-        f"{what}, but paddlepaddle {paddle.__version__} is a CPU build, which would silently run on the CPU. "
-        "Install paddlepaddle-gpu (its docs name the index), or drop the GPU"
-    )
-
-
-@contextlib.contextmanager
 def _paddle_errors(what: str, config: Any, suspicion: Callable[[], str] | None = None) -> Iterator[None]:
     """Turn what Paddle raises (RuntimeError, ValueError, MemoryError, ...) into a ModelError with a next step.
 

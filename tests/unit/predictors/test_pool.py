@@ -15,12 +15,7 @@ import pytest
 from pytest_paddle_mt.errors import ModelError, UsageError
 from pytest_paddle_mt.predictors import pool
 from pytest_paddle_mt.predictors.model_files import check_files, model_name
-from pytest_paddle_mt.predictors.pool import (
-    PredictorPool,
-    _kept_alive,
-    no_gpu_support,
-    refusing_gpu_on_cpu_build,
-)
+from pytest_paddle_mt.predictors.pool import PredictorPool, _kept_alive
 from tests.models import FORMATS, PADDLE, Model, config
 
 METHODS = ("clone", "predictor_pool")  #: Those of Paddle.
@@ -364,43 +359,6 @@ def test_an_answer_to_nan_or_inf_may_be_nan_or_inf(models, make_pool, value):
 def test_nan_and_inf_are_recognised_in_the_bits_of_bfloat16(bits):
     assert pool._is_finite(np.array([0x3F80, 0x7F7F], dtype=np.uint16))
     assert not pool._is_finite(np.array([0x3F80, bits], dtype=np.uint16))
-
-
-# The GPU
-
-
-@pytest.fixture
-def cpu_build(models):
-    import paddle
-
-    if paddle.is_compiled_with_cuda():
-        pytest.skip("this Paddle is a GPU build")
-
-
-def test_a_gpu_asked_of_a_cpu_build_is_refused(cpu_build, models):
-    import paddle
-
-    made = models.get("mlp").config()
-    with refusing_gpu_on_cpu_build(), pytest.raises(ModelError) as caught:
-        made.enable_use_gpu(256, 0)
-    assert f"calls enable_use_gpu(), but paddlepaddle {paddle.__version__} is a CPU build" in str(caught.value)
-    assert "Install paddlepaddle-gpu" in str(caught.value)
-
-
-def test_enable_use_gpu_is_paddles_own_again_afterwards(cpu_build, models):
-    from paddle import inference
-
-    original = inference.Config.enable_use_gpu
-    with contextlib.suppress(KeyError), refusing_gpu_on_cpu_build():
-        assert inference.Config.enable_use_gpu is not original
-        raise KeyError("of the user's")
-    assert inference.Config.enable_use_gpu is original
-
-
-def test_the_error_for_a_gpu_names_what_asked_for_it(cpu_build):
-    assert str(no_gpu_support("--paddle-device=gpu:0 asks for a GPU")).startswith(
-        "--paddle-device=gpu:0 asks for a GPU, but"
-    )
 
 
 # The end of a pool
