@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field, replace
 
-_USER = re.compile(r"(?<=://)[^/?#\s]*@")  #: User, password or token of a URL.
+#: User, password or token of a URL. A password may contain what ends the host of a URL: people paste them as they are.
+_USER = re.compile(r"(?<=://)(?:[^/\s@:]*:\S*|[^/?#\s]*)@")
 _QUERY = re.compile(r"(?<=://)(\S*?)\?\S+")  #: What may be a signature or a key.
 
 

@@ -80,6 +80,8 @@ class Part:
     offer: Offer | None
     refused: tuple[str, ...]  #: Why it has nothing to accept, human-readable.
     kept: bool
+    errors: tuple[str, ...]  #: Why a store could not be used, human-readable.
+    left_out: tuple[str, ...]  #: What was left out of what was read, human-readable.
 
 
 class Ledger:
@@ -97,6 +99,7 @@ class Ledger:
         self._refused: list[tuple[str, str]] = []
         self._kept: list[str] = []
         self._errors: list[str] = []
+        self._left_out: dict[str, None] = {}  # of other ledgers
         #: Why nothing is accepted in this session, human-readable; None where runs may be.
         self._closed: str | None = None
 
@@ -143,7 +146,7 @@ class Ledger:
         reached the first look.
         """
         if not self.updates or (stored is not None and sweep.gate and not stored.accepting):
-            if self.updates:
+            if self.updates and stored is not None and stored.baseline is not None:
                 self._kept.append(sweep.nodeid)
             return
         if stored is None:
@@ -180,9 +183,14 @@ class Ledger:
             offer=self._offers.get(nodeid),
             refused=tuple(reason for refused, reason in self._refused if refused == nodeid),
             kept=nodeid in self._kept,
+            errors=tuple(self._errors),
+            left_out=tuple(self._store_left_out()),
         )
         self.again(nodeid)
-        return part if part.looked_up or part.offer or part.refused or part.kept else None
+        self._errors.clear()
+        self._store_left_out().clear()
+        known = (part.looked_up, part.offer, part.refused, part.kept, part.errors, part.left_out)
+        return part if any(known) else None
 
     def add(self, part: Part) -> None:
         """Know what another ledger knew of a test."""
@@ -192,6 +200,8 @@ class Ledger:
             self._offers[part.nodeid] = part.offer
         self._refused += [(part.nodeid, reason) for reason in part.refused]
         self._kept += [part.nodeid] if part.kept else []
+        self._errors += [error for error in part.errors if error not in self._errors]
+        self._left_out |= dict.fromkeys(part.left_out)
 
     def accept_offers(self, reason: str | None, failure_of: Callable[[str], str | None]) -> bool:
         """Accepts every offered run that may be accepted; returns whether every file could be written.
@@ -213,6 +223,10 @@ class Ledger:
             except BaselineError as error:
                 self._failed(error)
         return not self._errors
+
+    def _store_left_out(self) -> dict[str, None]:
+        left_out: dict[str, None] = getattr(self._store, "left_out", {})  # files have nothing that they leave out
+        return left_out
 
     def _failed(self, error: BaselineError) -> None:
         if str(error) not in self._errors:  # a store that fails does so for every test
@@ -249,7 +263,8 @@ class Ledger:
             lines += [f"paddle-mt: baseline not updated: {nodeid}: {reason}" for nodeid, reason in self._refused]
             if self.updates and not (self._accepted or self._refused or self._kept or self._errors):
                 lines.append("paddle-mt: no baseline was updated: no test measured anything")
-        lines += [f"paddle-mt: left out of the baselines: {one}" for one in getattr(self._store, "left_out", ())]
+        left_out = self._left_out | self._store_left_out()
+        lines += [f"paddle-mt: left out of the baselines: {one}" for one in left_out]
         lines += [f"paddle-mt: ERROR: {error}" for error in self._errors]
         return lines
 

@@ -24,12 +24,13 @@ import threading
 import uuid
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
 from pytest_paddle_mt.addresses import Address, without_secrets
 from pytest_paddle_mt.baselines import ANCHOR_RUNS, WINDOW_RUNS, Baseline, Run, Series, anchor, digests, schema, store
 from pytest_paddle_mt.baselines.file_names import file_name
 from pytest_paddle_mt.errors import BaselineError, UsageError
+from pytest_paddle_mt.machine.facts import machine_key
 from pytest_paddle_mt.units import printable
 
 if TYPE_CHECKING:
@@ -132,6 +133,11 @@ class Store:
         if found is not None and len(after.series.runs) > 1:  # the run belongs to the series that is there
             of_series = found.folder
         data = text.encode()
+        if len(data) > MOST_BYTES:
+            raise BaselineError(
+                f"{path} was not written: the run has {len(data)} bytes, and at most {MOST_BYTES} are read again; give "
+                "fewer thread counts"
+            )
         date = re.sub("[:-]", "", after.series.runs[-1].date)
         self._add(path / of_series / f"{date}-{uuid.uuid4().hex[:16]}-{len(data)}.json", data)
         self._known.pop(path, None)
@@ -199,11 +205,16 @@ class Store:
             name for number, name in enumerate(sizes) if number < ANCHOR_RUNS or number >= len(sizes) - WINDOW_RUNS
         ]
         paths = [folder / name for name in names]
-        contents = self._ask(
-            lambda files, root: files.cat_ranges(
-                [_below(root, path) for path in paths], [0] * len(paths), [sizes[name] for name in names]
-            )
-        )
+
+        def read(files: Any, root: str) -> list[bytes]:
+            below = [_below(root, path) for path in paths]
+            found = files.cat_ranges(below, [0] * len(below), [sizes[name] for name in names])
+            for one in found:
+                if isinstance(one, BaseException):  # it returns what failed
+                    raise one
+            return list(found)
+
+        contents = self._ask(read)
         each = [_one_run(path, data) for path, data in zip(paths, contents, strict=True)]
         runs = tuple(one.series.runs[0] for one in each)
         of_series = anchor.of_runs(runs)
@@ -219,8 +230,8 @@ class Store:
         def add(files: Any, root: str) -> None:
             try:
                 files.pipe_file(_below(root, path), data)
-            except FileNotFoundError:  # there are folders, and this one has to be made; never a bucket
-                for depth in range(len(path.names)):
+            except FileNotFoundError:  # there are folders, and this one has to be made
+                for depth in range("/" not in root, len(path.names)):  # a root without a slash is a bucket
                     with contextlib.suppress(FileExistsError):
                         files.mkdir(
                             _below(root, dataclasses.replace(path, names=path.names[:depth])), create_parents=False
@@ -278,8 +289,8 @@ class Store:
     def _reason(self, error: BaseException) -> str:
         """What a library says about a failure, on one line and without secrets."""
         said = " ".join(str(error).split()).replace(self._address.url, str(self._address))
-        password = urlsplit(self._address.url).password
-        for secret in {password, unquote(password)} if password else ():
+        found = re.search(r"://[^/\s@:]*:(\S*)@", self._address.url)
+        for secret in {found[1], unquote(found[1])} if found and found[1] else ():
             said = said.replace(secret, "***")
         return printable(without_secrets(f"{type(error).__name__}: {said}")[:_LONGEST].rstrip(".: "))
 
@@ -331,6 +342,8 @@ def _one_run(path: Address, data: bytes) -> Baseline:
 
 def _problem(found: Baseline, folder: Address) -> str | None:
     """Why a baseline is not one of these runs, human-readable; None where it is."""
+    if machine_key(found.machine) != folder.parent.parent.name:
+        return "was measured on another machine than its folder is for; was it copied there?"
     if file_name(found.test, found.engine) != f"{folder.parent.name}.json":
         return f"contains the baseline of {found.test!r} with the {found.engine} engine; was it copied there?"
     if not folder.name.endswith(f"-{_digest(found)}"):

@@ -254,7 +254,7 @@ def _waiting(seen: Observed) -> Cause | None:
 def _lock(seen: Observed) -> Cause:
     waited, sleeps = _waited(seen), seen.together.sleeps_per_s
     text = f"threads waited {waited:.0%} of the time ({sleeps:,.0f} voluntary switches/s), while {_free(seen)}"
-    if seen.subject.engine == "python":
+    if seen.subject.engine in ON_PYTHON_THREADS:
         return _cause(seen, "unknown", f"{text}: the GIL, or a lock that they share", waiting_share=waited)
     if seen.together.sleeps - seen.alone.sleeps < validity.MIN_WAITS:
         return _cause(seen, "unknown", f"{text}, and went to sleep no more often than one thread does")

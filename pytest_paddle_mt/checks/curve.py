@@ -55,14 +55,17 @@ def linear_until(
 
 
 def in_words_of_a_gpu(verdicts: Sequence[Verdict], limits: Limits, survey: Sequence[Round]) -> tuple[Verdict, ...]:
-    """The verdicts, with a reason that fits where one thread saturates a GPU, so that no other is linear."""
+    """The verdicts, with a reason that fits where a GPU is saturated before any count that could be linear."""
     saturated = gpu_causes.saturated_at(survey) if limits.linear_until is None else None
     if saturated is None:
         return tuple(verdicts)
-    text = (
-        f"one thread saturates the GPU, so no thread count above one can be judged: {saturated[1]}; record the curve "
-        "with --paddle-baseline-update, and drift judges it from then on"
+    at, evidence = saturated
+    why = (
+        "one thread saturates the GPU, so no thread count above one can be judged"
+        if at == 1
+        else f"{at} threads saturate the GPU, and no count between one and that was measured, so none can be judged"
     )
+    text = f"{why}: {evidence}; record the curve with --paddle-baseline-update, and drift judges it from then on"
     return tuple(
         dataclasses.replace(one, reason=text) if one.check == "linear" and one.threads is None else one
         for one in verdicts

@@ -63,7 +63,8 @@ def _of_the_gil(subject: Subject) -> Iterator[Warning]:
             )
         yield Warning(kind="gil_held", text=text)
     if subject.gil == "unknown":
-        what = "Predictor.run()" if subject.gil_of == "run()" else subject.gil_of
+        run = "Predictor.run()" if "paddle" in subject.facts else f"{subject.facts.get('runtime', 'its')} run()"
+        what = run if subject.gil_of == "run()" else subject.gil_of
         yield Warning(kind="gil_unknown", text=f"the GIL probe could not tell whether {what} holds the GIL")
 
 

@@ -71,8 +71,8 @@ def throughput(sweep: Sweep) -> Figure | None:
     chart.dots(bad, svg.RED, "failed" if bad else None, size=11)
     return Figure(
         key="qps", title="Throughput",
-        note="Bars are confidence intervals; without one, too few rounds were measured. Below the limit a thread "
-        "count fails.",
+        note="Bars are confidence intervals; a point without one is known too badly for it: too few rounds, or too "
+        "much noise. Below the limit a thread count fails.",
         svg=chart.svg(),
     )  # fmt: skip
 

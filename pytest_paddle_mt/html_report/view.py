@@ -76,8 +76,10 @@ def answer(sweep: Sweep) -> str:
         text = f"It does not scale to {counted(threads, 'thread')}"
         if observed is None or limit is None:
             return f"{text}."
-        below = [one for one in sweep["points"] if 1 < one["threads"] < threads and (one["efficiency"] or 0) >= limit]
-        still = f" With {counted(below[-1]['threads'], 'thread')} it still does." if below else ""
+        below = [
+            one["threads"] for one in linear if one["status"] == "pass" and 1 < (one.get("threads") or 0) < threads
+        ]
+        still = f" With {counted(max(below), 'thread')} it still does." if below else ""
         return f"{text}: its efficiency is {fixed(observed)}, and the limit {fixed(limit)}.{still}"
     if worst == "pass":
         until = counted(max(one.get("threads") or 0 for one in linear), "thread")
@@ -92,7 +94,7 @@ def _cause(sweep: Sweep) -> dict[str, Any] | None:
         return None
     kind = cause["kind"]
     advice = CAUSE_ADVICE.get(kind, "")
-    told = advice.rstrip(".").lower() in cause["text"].lower()
+    told = kind == "gil" or advice.rstrip(".").lower() in cause["text"].lower()  # the GIL's text has its own
     return {**cause, "name": CAUSE_NAMES.get(kind, kind), "advice": "" if told else advice}
 
 

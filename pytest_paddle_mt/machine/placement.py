@@ -47,11 +47,10 @@ def shares(cpus: Iterable[int], count: int, usable: int, root: Path = _CPU_ROOT)
     Returns:
         The CPUs of each share, ascending; all of them empty where there are fewer cores than shares.
     """
-    order, cores = in_order_of_use(cpus, root)
+    order, _ = in_order_of_use(cpus, root)
     core_of = {cpu: _core(cpu, root) for cpu in order}
     each = usable // count
     firsts = [order[index * each : (index + 1) * each] for index in range(count)] if each else [()] * count
-    assert each * count <= cores, "no more cores are usable than there are"
     owned = [{core_of[cpu] for cpu in first} for first in firsts]
     return [tuple(sorted(cpu for cpu in order if core_of[cpu] in own)) for own in owned]
 

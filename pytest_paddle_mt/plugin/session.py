@@ -182,7 +182,8 @@ class Session:
                 self.unwritten.pop(reporter.name, None)
             except Exception as error:
                 if not hasattr(self.config, "workerinput") and (isinstance(error, OSError) or elsewhere):
-                    self.unwritten[reporter.name] = str(error)
+                    failed = f"the reporter {reporter.name!r} failed: {error!r}"
+                    self.unwritten[reporter.name] = str(error) if isinstance(error, OSError) else failed
                 else:  # a worker of pytest-xdist prints no summary, so there it fails the test
                     failures.append(error)
         if failures:

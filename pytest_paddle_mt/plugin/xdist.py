@@ -53,7 +53,7 @@ class Controller:
     @pytest.hookimpl(optionalhook=True)
     def pytest_xdist_setupnodes(self, config: pytest.Config, specs: Sequence[Any]) -> None:
         """Give each worker its share, before it is started."""
-        local = [bool(spec.popen) and not spec.python for spec in specs]
+        local = [bool(spec.popen) and not spec.python and not spec.via for spec in specs]
         try:
             given = shares.of_workers(self._wanted, local, config.getoption("dist"))
         except PaddleMtError as error:
@@ -102,7 +102,7 @@ class Worker:
         self._unsent: list[tuple[Any, Any]] = []
         self._deselected = 0
         self._machine: Machine | None = None
-        if share.mode == "serial" and share.missing is None:
+        if share.mode == "serial":
             own = Path(config.getoption("basetemp") or Path(tempfile.gettempdir()) / "own")
             self._machine = Machine(own.parent / f"paddle-mt-{os.environ.get('PYTEST_XDIST_TESTRUNUID', '')}")
 
@@ -121,7 +121,7 @@ class Worker:
                 f"the device of this test is {device}, and with --paddle-xdist=devices each worker sees one GPU, which "
                 "is gpu:0 in all of them; write config.enable_use_gpu(256, 0) and --paddle-device=gpu:0"
             )
-        if self._machine is not None:
+        if self._machine is not None and self.share.missing is None:
             self._machine.use_alone()
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)  # outside all others: waiting is no part of a time limit
@@ -131,7 +131,7 @@ class Worker:
             return (yield)
         with contextlib.ExitStack() as leaving:
             leaving.callback(self._machine.leave)
-            measures = "concurrent_runner" in getattr(item, "fixturenames", ())
+            measures = self.share.missing is None and "concurrent_runner" in getattr(item, "fixturenames", ())
             (self._machine.use_alone if measures else self._machine.use)()
             return (yield)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import glob
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -69,7 +70,7 @@ class OnnxPool(PredictorPool):
             raise ModelError(f"there is no model file {str(model)!r}; check the path, which starts from {Path.cwd()}")
         self._onnxruntime = _imported()
         self._set_up(None, method, size, allow_nonfinite, None)
-        self.files = tuple(sorted(path.parent.glob(f"{path.name}*")))  # large weights stand beside the model
+        self.files = tuple(_beside(path))
         self._path = path
         self._providers = list(providers)
         self._options = session_options or self._silent_options(intra_op_threads)
@@ -147,7 +148,9 @@ class OnnxPool(PredictorPool):
             self._answered[index] = session.run(None, dict(inputs))
         outputs = self.outputs(index)
         if not self.allow_nonfinite:
-            self._check_finite(inputs, outputs, suspicion)
+            # A classifier may answer with a list of dicts, too.
+            arrays = {name: one for name, one in outputs.items() if hasattr(one, "dtype")}
+            self._check_finite(inputs, arrays, suspicion)
         return outputs
 
     def outputs(self, index: int) -> dict[str, npt.NDArray[Any]]:
@@ -216,6 +219,11 @@ class OnnxPool(PredictorPool):
 
 
 _SPINNING = "session.intra_op.allow_spinning"
+
+
+def _beside(path: Path) -> Iterator[Path]:
+    """The model's file, and what stands beside it under a name that begins like it, as large weights do."""
+    yield from (one for one in sorted(path.parent.glob(f"{glob.escape(path.name)}*")) if one.is_file())
 
 
 def _imported() -> Any:

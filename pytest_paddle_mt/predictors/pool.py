@@ -335,9 +335,10 @@ class PredictorPool:
             retrieve = getattr(self._paddle_pool, "retrieve", None) or self._paddle_pool.retrive
             return retrieve, (index,)
         if self.streams is not None:
-            if index == 0:
-                return self.streams.first, (inference.create_predictor,)
-            return self.streams.clone, (self._predictors[0],)
+            stream = self.streams.new()
+            if index:
+                return self._predictors[0].clone, (stream,)
+            self.config.set_exec_stream(stream)
         return (inference.create_predictor, (self.config,)) if index == 0 else (self._predictors[0].clone, ())
 
     def _copies_in(self, handle: Any, array: npt.NDArray[Any]) -> list[Callable[[], None]]:

@@ -10,12 +10,9 @@ Guarantees
 from __future__ import annotations
 
 import ctypes
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from pytest_paddle_mt.errors import UsageError
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 _NORMAL_PRIORITY = 2  #: As the stream has that predictors share.
 
@@ -41,14 +38,10 @@ class OwnStreams:
         self._config = config
         self._streams: list[Any] = []
 
-    def first(self, create: Callable[[Any], Any]) -> Any:
-        """The first predictor, made by ``create(config)``."""
-        self._config.set_exec_stream(self._new())
-        return create(self._config)
-
-    def clone(self, predictor: Any) -> Any:
-        """Another predictor."""
-        return predictor.clone(self._new())
+    def new(self) -> Any:
+        """A stream for the next predictor."""
+        self._streams.append(new_stream(self._config.gpu_device_id()))
+        return self._streams[-1]
 
     def close(self) -> None:
         """Let every stream go; no predictor may be left."""
@@ -57,10 +50,6 @@ class OwnStreams:
     def keep(self) -> None:
         """Never let them go: one reference too many."""
         ctypes.pythonapi.Py_IncRef(ctypes.py_object(self._streams))
-
-    def _new(self) -> Any:
-        self._streams.append(new_stream(self._config.gpu_device_id()))
-        return self._streams[-1]
 
 
 def new_stream(device: int) -> Any:

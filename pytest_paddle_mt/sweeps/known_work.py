@@ -8,6 +8,7 @@ import functools
 from typing import TYPE_CHECKING
 
 from pytest_paddle_mt.engines import PROBE_WORK, SyntheticWork, Workload
+from pytest_paddle_mt.errors import PaddleMtError
 from pytest_paddle_mt.records import Visit, WindowPlan
 from pytest_paddle_mt.workers.in_process import InProcessWorker
 
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 
     #: Measures a window of known work: with so many threads, on these CPUs as in ``WindowPlan``.
     KnownWork = Callable[[int, tuple[int, ...]], Window]
+
+_TRIES = 10  #: So many windows in a row without a query are more than bad luck.
 
 #: Follows each window of a sweep.
 PROBE_WINDOW = WindowPlan(window_s=0.02, min_queries=20, warmup_s=0.0, warmup_queries=1)
@@ -63,8 +66,24 @@ def visit(
     return Visit(
         side=stop.side,
         fork=worker.fork,
-        window=worker.measure(stop.threads, plan),
+        window=_served(worker, stop.threads, plan),
         probe=None if probe is None else probe(stop.threads, plan.cpus),
         control=None if control is None else control(stop.threads, plan.cpus),
         cpus=plan.cpus,
+    )
+
+
+def _served(worker: Worker, threads: int, plan: WindowPlan) -> Window:
+    """A window in which something was served: one whose threads were off their cores throughout tells nothing.
+
+    Raises:
+        PaddleMtError: there is none.
+    """
+    for _ in range(_TRIES):
+        window = worker.measure(threads, plan)
+        if window.qps > 0:
+            return window
+    raise PaddleMtError(
+        f"in {_TRIES} windows of {plan.window_s:g} s no query was under way: other work had the cores throughout; run "
+        "it on a quieter machine, or give a longer --paddle-window"
     )

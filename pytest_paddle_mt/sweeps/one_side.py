@@ -130,12 +130,15 @@ class _OneSide(Measuring):
     def points(self, rounds: tuple[Round, ...]) -> tuple[Point, ...]:
         """What the rounds show, and how busy the survey found a GPU."""
         busy = {visit.window.threads: visit.window.gpu for one in self.survey for visit in one.visits}
-        return tuple(
-            dataclasses.replace(point, gpu=dataclasses.replace(point.gpu, utilisation=seen.utilisation))
-            if point.gpu is not None and (seen := busy.get(point.threads)) is not None
-            else point
-            for point in super().points(rounds)
-        )
+
+        def surveyed(point: Point) -> Point:
+            seen = busy.get(point.threads)
+            if point.gpu is None or seen is None:
+                return point
+            gpu = dataclasses.replace(point.gpu, utilisation=seen.utilisation, other_utilisation=seen.other_utilisation)
+            return dataclasses.replace(point, gpu=gpu)
+
+        return tuple(map(surveyed, super().points(rounds)))
 
     def concluded(
         self, judged: Judged, verdicts: tuple[Verdict, ...], cause: Cause | None, late: Sequence[str]

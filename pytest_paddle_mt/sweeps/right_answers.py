@@ -101,9 +101,12 @@ def _apart(one: npt.NDArray[Any], other: npt.NDArray[Any]) -> float:
     """The largest difference of an element over the largest element; infinite where only one is NaN, or no number."""
     if one.dtype.kind not in "fc":
         return 0.0 if np.array_equal(one, other) else math.inf
-    if not np.array_equal(np.isfinite(one), np.isfinite(other)):
+    finite = np.isfinite(one)
+    if not np.array_equal(finite, np.isfinite(other)) or not np.array_equal(
+        one[~finite], other[~finite], equal_nan=True
+    ):
         return math.inf
-    ours, theirs = one[np.isfinite(one)], other[np.isfinite(other)]
+    ours, theirs = one[finite], other[finite]
     largest, difference = (float(np.abs(part).max(initial=0)) for part in (ours, ours - theirs))
     return difference / largest if largest else math.inf if difference else 0.0
 

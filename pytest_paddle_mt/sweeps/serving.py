@@ -165,7 +165,7 @@ class Serving:
                 query(pool[0], inputs[0])
             query_s = time.monotonic() - began_s
             if query is not None:
-                refuse_unfinished(functools.partial(query, pool[0], inputs[0]), self._settings.device)
+                refuse_unfinished(functools.partial(query, pool[0], inputs[0]), pool.device or self._settings.device)
         subject = self._subject(engine, pool, inputs, query)
         if subject.batch_size is not None and len(self._settings.batch_sizes) > 1:
             _refuse_another_batch(inputs, self._settings.batch_size)

@@ -165,6 +165,7 @@ class Channel:
         self._alive = alive
         self._readable = select.poll()  # select() does not take descriptors above 1023
         self._readable.register(connection, select.POLLIN)
+        self._deadline_s: float | None = None  # of the message that is awaited, on ``time.monotonic``
 
     def send(self, message: object) -> None:
         """Send one message.
@@ -228,13 +229,13 @@ class Channel:
         self._connection.close()
 
     def _frame(self, timeout_s: float | None) -> tuple[bytes, list[bytes]]:
-        deadline_s = None if timeout_s is None else time.monotonic() + timeout_s
-        header = self._exactly(_HEADER.size, deadline_s, started=False)
+        self._deadline_s = None if timeout_s is None else time.monotonic() + timeout_s
+        header = self._exactly(_HEADER.size, started=False)
         magic, head_bytes, body_bytes = _HEADER.unpack(header)
         if magic != _MAGIC or head_bytes + body_bytes > _MOST_BYTES:
             raise Garbled(f"{_shown(header)} is no message")
-        head = self._exactly(head_bytes, deadline_s)
-        body = self._exactly(body_bytes, deadline_s)
+        head = self._exactly(head_bytes)
+        body = self._exactly(body_bytes)
         try:
             (lengths_bytes,) = struct.unpack_from(">Q", body)
             at = 8 + lengths_bytes
@@ -246,10 +247,10 @@ class Channel:
             raise Garbled(f"{_shown(body)} is no part of a message ({_named(error)})") from error
         return head, blobs
 
-    def _exactly(self, count: int, deadline_s: float | None, started: bool = True) -> bytes:
+    def _exactly(self, count: int, started: bool = True) -> bytes:
         parts = bytearray()
         while len(parts) < count:
-            chunk = self._some(min(count - len(parts), 1 << 20), deadline_s)
+            chunk = self._some(min(count - len(parts), 1 << 20))
             if not chunk and (started or parts):
                 raise Cut(f"the other end went in the middle of a message ({len(parts)} of {count} bytes had come)")
             if not chunk:
@@ -257,17 +258,17 @@ class Channel:
             parts += chunk
         return bytes(parts)
 
-    def _some(self, most: int, deadline_s: float | None) -> bytes:
+    def _some(self, most: int) -> bytes:
         """Up to ``most`` bytes; none when the other end is gone."""
         while True:
-            left_s = _LOOK_S if deadline_s is None else deadline_s - time.monotonic()
+            left_s = _LOOK_S if self._deadline_s is None else self._deadline_s - time.monotonic()
             lived = self._alive()  # before the poll: what it sent before it died is then readable
             wait_s = max(0.0, min(left_s, _LOOK_S)) if lived else 0.0
             looked_s = time.monotonic()
             readable = self._readable.poll(math.ceil(wait_s * 1e3))
             late_s = time.monotonic() - looked_s - wait_s
-            if late_s > _SUSPENDED_S and deadline_s is not None:
-                deadline_s += late_s
+            if late_s > _SUSPENDED_S and self._deadline_s is not None:
+                self._deadline_s += late_s
                 continue
             if readable:
                 try:

@@ -66,6 +66,7 @@ def story(suite: Suite, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     suite.write(_CONFTEST, "conftest")
     suite.ini("paddle-engine = told", "paddle-seed = 7")
     suite.write(_TEST, "test_serving")
+    suite.confirm_in_fresh_processes()
     printed = []
 
     def run(factor: float, *arguments: str):

@@ -138,7 +138,7 @@ def test_ours_register_through_the_same_hooks(pytester: pytest.Pytester):
     for hook in hooks:
         assert [one.plugin for one in getattr(config.hook, hook).get_hookimpls()] == [ours]
     session = session_of(config)
-    assert list(session.engines()) == ["native", "python", "synthetic"]
+    assert list(session.engines()) == ["native", "python", "synthetic", "callable", "onnxruntime"]
     assert [check.name for check in session.checks()] == ["linear", "collapse", "drift", "against"]
     assert [reporter.name for reporter in session.reporters()] == ["pytest-benchmark", "junit", "terminal"]
 

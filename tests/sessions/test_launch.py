@@ -20,6 +20,7 @@ KEPT = {
     *("log_file_mode", "log_format", "log_level", "logger_disable", "max_warnings", "noconftest"),
     *("override_ini", "pythonwarnings", "reportchars", "rootdir", "runxfail", "showcapture", "strict_markers"),
     *("tbstyle", "usepdb_cls", "xfail_tb"),
+    *("css", "self_contained_html"),  # of pytest-html, which puts them among those of pytest
 }
 
 

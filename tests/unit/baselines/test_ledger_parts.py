@@ -8,7 +8,7 @@ import pytest
 
 from pytest_paddle_mt.baselines.ledger import Ledger
 from pytest_paddle_mt.plugin.resolve import resolve
-from tests.builders import measured, stored, sweep
+from tests.builders import measured, stored, subject, sweep
 
 NODEID = sweep().nodeid
 
@@ -41,3 +41,17 @@ def test_what_was_refused_is_moved_too_and_a_later_attempt_takes_its_place(ledge
         controller.add(part)
     controller.accept_offers(None, lambda _: None)
     assert controller.summary_lines() == [f"paddle-mt: baseline not updated: {NODEID}: it has two sides"]
+
+
+def test_a_store_that_failed_in_a_worker_fails_the_session_once(pytester):
+    given = ["--paddle-baseline-update-new-only", "--paddle-baselines=file:///dev/null/x"]
+    settings = resolve(pytester.parseconfig(*given))
+    worker, controller = Ledger(settings, pytester.path), Ledger(settings, pytester.path)
+    for _ in range(2):
+        known = worker.look_up(NODEID, NODEID, subject(), (1, 2), gate=True)
+        worker.measured(sweep(), measured(), NODEID, known, complete=True)
+        controller.again(NODEID)
+        controller.add(pickle.loads(pickle.dumps(worker.take(NODEID))))
+    assert not controller.accept_offers(None, lambda _: None)
+    (line,) = controller.summary_lines()
+    assert line.startswith("paddle-mt: ERROR: the store of baselines file:///dev/null/x cannot be used: NotADirectory")

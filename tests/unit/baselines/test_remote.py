@@ -18,11 +18,13 @@ from pytest_paddle_mt.addresses import Address, without_secrets
 from pytest_paddle_mt.baselines import anchor, digests, remote, rule, schema, store
 from pytest_paddle_mt.baselines.__main__ import main
 from pytest_paddle_mt.errors import BaselineError, UsageError
+from pytest_paddle_mt.machine.facts import machine_key
 from tests import servers
-from tests.builders import baseline, limits
+from tests.builders import MACHINE, baseline, limits
 
 fsspec = pytest.importorskip("fsspec")
 
+KEY = machine_key(MACHINE)
 TEST, ENGINE = "test_scaling.py::test_serving_scales", "native"
 ROOT = Path(__file__).parents[3]
 
@@ -39,7 +41,7 @@ def added(*qps: float):
 
 
 def folder_of(address: Address) -> Address:
-    return address / "fake-cpu-2c" / remote.Store(address).file_name(TEST, ENGINE)
+    return address / KEY / remote.Store(address).file_name(TEST, ENGINE)
 
 
 def record(address: Address, *qps: float):
@@ -140,7 +142,7 @@ def test_names_and_other_machines_are_listed(address):
     found = remote.Store(address)
     assert found.names(folder.parent) == [folder.name]
     assert found.elsewhere(address, "another-4c", folder.name) == [folder]
-    assert found.elsewhere(address, "fake-cpu-2c", folder.name) == []
+    assert found.elsewhere(address, KEY, folder.name) == []
 
 
 # The command.
@@ -251,8 +253,35 @@ def test_an_object_of_another_machine_is_refused(address, tmp_path):
     record(address, 40)
     (path,) = objects(tmp_path)
     damaged(tmp_path, path.read_text().replace("Fake CPU", "Take CPU"))
-    with pytest.raises(BaselineError, match="was measured on another machine or with another setting"):
+    with pytest.raises(BaselineError, match="was measured on another machine than its folder is for"):
         read(address)
+
+
+def test_a_folder_that_was_copied_to_another_machine_is_refused(address, tmp_path):
+    record(address, 40)
+    (path,) = objects(tmp_path)
+    machine = next(one for one in path.parents if one.name == KEY)
+    machine.rename(machine.with_name("another-4c"))
+    folder = address / "another-4c" / folder_of(address).name
+    with pytest.raises(BaselineError, match="was measured on another machine than its folder is for"):
+        remote.Store(address).load(folder, TEST, ENGINE)
+
+
+def test_an_object_that_cannot_be_read_is_a_failure_of_the_store(address, monkeypatch):
+    record(address, 40)
+    found = remote.Store(address)
+    found.names(address)
+    files, _ = found._opened
+    monkeypatch.setattr(files, "cat_ranges", lambda paths, *_: [PermissionError("denied")] * len(paths))
+    with pytest.raises(remote.StoreFailed, match="PermissionError: denied"):
+        found.load(folder_of(address), TEST, ENGINE)
+
+
+def test_a_run_that_would_be_too_large_to_be_read_is_not_written(address, tmp_path, monkeypatch):
+    monkeypatch.setattr(remote, "MOST_BYTES", 100)
+    with pytest.raises(BaselineError, match="was not written: the run has "):
+        record(address, 40)
+    assert objects(tmp_path) == []
 
 
 def test_an_object_that_was_edited_shows(address, tmp_path):
@@ -353,6 +382,16 @@ def test_a_wrong_password_is_refused_and_not_printed(sftp):
     assert "s3cret" not in str(caught.value)
 
 
+def test_a_password_that_no_url_may_contain_is_not_printed_either(monkeypatch):
+    def fails(address):
+        raise OSError(f"bad password pa[ss in {address.url}")
+
+    monkeypatch.setattr(remote, "_open", fails)
+    with pytest.raises(remote.StoreFailed, match="bad password") as caught:
+        read(Address("sftp://ci:pa[ss@host/x"))
+    assert "pa[ss" not in str(caught.value)
+
+
 def test_a_failure_that_quotes_the_password_does_not_print_it(monkeypatch):
     def fails(address):
         raise OSError("p@ss p%40ss", address.url)
@@ -375,6 +414,9 @@ def test_a_failure_that_quotes_the_password_does_not_print_it(monkeypatch):
         ("sftp://ci:p@ss@host/a", "sftp://***@host/a"),
         ("https://token@host/a?sig=abc&x=1", "https://***@host/a?***"),
         ("s3://bucket/", "s3://bucket"),
+        ("s3://AKIA:se/cr+et@bucket/p", "s3://***@bucket/p"),
+        ("sftp://ci:a#b?@h/x", "sftp://***@h/x"),
+        ("s3://bucket/p@v1", "s3://bucket/p@v1"),
     ],
 )
 def test_an_address_prints_no_secret(url, shown):

@@ -6,11 +6,11 @@ import dataclasses
 
 import pytest
 
-from pytest_paddle_mt.checks import causes, gpu_causes
+from pytest_paddle_mt.checks import causes, curve, gpu_causes
 from pytest_paddle_mt.gpu import GpuLoad, together
 from pytest_paddle_mt.records import Cpu, Round
 from pytest_paddle_mt.testing import window
-from tests.builders import round_with, rounds_of, subject
+from tests.builders import limits, round_with, rounds_of, subject, verdict
 
 CPU = Cpu(usable_cores=2, math_threads=1)
 
@@ -130,3 +130,16 @@ def test_several_windows_are_one_load():
     assert (one.readings, one.utilisation, one.temperature_c) == (20, 0.4, 70.0)
     assert one.clock_events == ("hw_thermal",)
     assert together([]) is None
+
+
+@pytest.mark.parametrize(
+    ("qps", "said"),
+    [
+        ({1: 100.0, 4: 101.0, 8: 102.0}, "one thread saturates the GPU, so no thread count above one"),
+        ({1: 100.0, 4: 300.0, 8: 303.0}, "4 threads saturate the GPU, and no count between one and that was measured"),
+    ],
+)
+def test_where_no_count_can_be_linear_the_reason_names_the_count_that_saturates(qps, said):
+    nothing = verdict("not_comparable", threads=None)
+    (found,) = curve.in_words_of_a_gpu([nothing], limits(), surveyed(qps, dict.fromkeys(qps, 0.99)))
+    assert found.reason.startswith(said)

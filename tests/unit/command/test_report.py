@@ -70,7 +70,9 @@ def test_what_cannot_be_used_is_an_error_without_a_traceback(results, capsys):
     ],
     ids=lambda wrong: next(iter(wrong)),
 )
-@pytest.mark.fault("results", "a member of a results file has another form", "`paddle-mt report` ends with one line")
+@pytest.mark.fault(
+    "results", "a member of a results file has another form", "`paddle-mt report FILE` ends with one line"
+)
 def test_a_member_of_an_unknown_form_is_an_error_without_a_traceback(results, capsys, wrong):
     changed = sweep(measured_rounds=2)
     changed["points"][1] |= wrong

@@ -40,7 +40,7 @@ def test_a_results_file_is_read_as_it_is(tmp_path):
     ids=["empty", "deep", "list", "schema", "nan", "huge", "missing", "no-list", "control", "null", "bool"],
 )
 @pytest.mark.fault(
-    "results", "a results file is damaged, empty or nested without end", "`paddle-mt report` ends with one line"
+    "results", "a results file is damaged, empty or nested without end", "`paddle-mt report FILE` ends with one line"
 )
 def test_what_is_no_results_file_is_refused(tmp_path, text, why):
     with pytest.raises(UsageError) as refused:

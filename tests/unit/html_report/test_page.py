@@ -142,7 +142,7 @@ def test_verdicts_stand_before_charts_and_figures_the_worst_first(tree):
     first = next(tree.iter("article"))
     assert [text_of(one) for one in first.iter("h3")][:4] == ["Verdicts", "Likely cause", "Charts", "Figures"]
     verdicts = next(one for one in first.iter("ul") if one.get("class") == "verdicts")
-    assert [one.get("class") for one in verdicts] == ["fail", "inconclusive"]
+    assert [one.get("class") for one in verdicts] == ["fail", "inconclusive", "pass"]
     assert "Look for a lock in the model's own operators" in text_of(verdicts)
 
 
@@ -158,6 +158,14 @@ def test_the_summary_says_how_far_it_scales(tree):
         " One thread serves 24.0 queries per second. 8 threads serve 78.7, 3.28 times as many (41% of the ideal 8). "
         "16 threads serve 66.0, 2.75 times as many. Throughput must grow up to 8 threads (8 usable cores)."
     )
+
+
+def test_a_count_that_was_not_decided_is_not_said_to_scale():
+    swept = failed()
+    swept["verdicts"] = [{**one, "status": "inconclusive"} if one["threads"] == 2 else one for one in swept["verdicts"]]
+    text = text_of(parsed(page({"x": document(swept)})).find(".//p[@class='summary']"))
+    assert text.startswith("It does not scale to 8 threads")
+    assert "it still does" not in text
 
 
 @pytest.mark.parametrize(

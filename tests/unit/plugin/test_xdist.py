@@ -99,7 +99,7 @@ def test_nobody_else_sees_what_was_sent(config, sent):
 def test_a_reporter_that_fails_fails_the_session_and_the_others_go_on(config, sent):
     kept = Kept()
     session = controlled(config, [Kept(ZeroDivisionError("of a plugin")), kept], report(**sent))
-    assert session.unwritten == {"broken": "of a plugin"}
+    assert session.unwritten == {"broken": "the reporter 'broken' failed: ZeroDivisionError('of a plugin')"}
     assert len(kept.finished) == 1
 
 

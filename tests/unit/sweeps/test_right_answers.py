@@ -9,6 +9,7 @@ import pytest
 
 from pytest_paddle_mt.predictors.inputs import alike
 from pytest_paddle_mt.records import WindowPlan
+from pytest_paddle_mt.sweeps import right_answers
 from pytest_paddle_mt.sweeps.right_answers import LongerWarmUps
 from pytest_paddle_mt.sweeps.rounds import Stop
 from tests import builders
@@ -56,3 +57,19 @@ def test_input_sets_that_are_made_up_have_the_same_values_in_another_order():
 @pytest.mark.parametrize(("query_s", "size", "count"), [(0.3, 10, 3), (5.0, 10, 1), (0.0, 1 << 24, 4), (0.0, 10, 64)])
 def test_sets_that_would_cost_much_are_fewer(query_s, size, count):
     assert len(alike({"x": np.zeros(size, np.uint8)}, 64, query_s)) == count
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "share"),
+    [
+        ([1.0, 4.0], [1.0, 4.0], 0.0),
+        ([1.0, 4.0], [1.0, 4.004], 0.001),
+        ([np.inf, 1.0], [np.inf, 1.0], 0.0),
+        ([np.nan, 1.0], [np.nan, 1.0], 0.0),
+        ([np.inf, 1.0], [-np.inf, 1.0], np.inf),
+        ([np.inf, 1.0], [np.nan, 1.0], np.inf),
+        ([np.inf, 1.0], [1.0, 1.0], np.inf),
+    ],
+)
+def test_how_far_answers_are_apart_is_a_share_of_the_largest_element(one, other, share):
+    assert right_answers._apart(np.array(one), np.array(other)) == pytest.approx(share)

@@ -198,6 +198,33 @@ def test_a_deadline_does_not_pass_while_this_process_is_suspended(ends, monkeypa
     assert isinstance(channel.receive(60), Prepared)
 
 
+def test_a_deadline_that_was_moved_by_a_suspension_is_so_for_the_whole_message(ends, monkeypatch):
+    now_s = 0.0
+    channel = Channel(ends[1])
+    message = sent(Prepared())
+    looks, polls = channel._readable, []
+
+    class Suspended:
+        """Suspended before the first bytes come; the rest of the message comes later than the first deadline."""
+
+        @staticmethod
+        def poll(milliseconds):
+            nonlocal now_s
+            polls.append(milliseconds)
+            if len(polls) == 1:
+                now_s = 100.0
+                return []
+            ends[0].sendall(message[: HEADER.size] if len(polls) == 2 else message[HEADER.size :])
+            if len(polls) == 3:
+                channel._readable = looks
+                assert milliseconds > 0, "there is time left"
+            return looks.poll(milliseconds)
+
+    monkeypatch.setattr(protocol, "time", SimpleNamespace(monotonic=lambda: now_s))
+    channel._readable = Suspended
+    assert isinstance(channel.receive(60), Prepared)
+
+
 def test_a_dead_end_is_noticed_although_a_process_that_it_started_holds_the_socket(ends):
     with pytest.raises(Closed):
         Channel(ends[1], alive=lambda: False).receive(60)
