@@ -11,7 +11,7 @@ import sys
 import tempfile
 import time
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from textwrap import dedent, indent
 from typing import Any
@@ -131,6 +131,13 @@ _WITHOUT = tuple(part for name in _NAMES for part in ("-p", f"no:{name}"))
 #: And where each start imports it anew.
 _WITHOUT_APART = (*_WITHOUT, "-p", "no:html", "-p", "no:metadata")
 
+
+def _without_here(arguments: Sequence[Any]) -> tuple[str, ...]:
+    """What a run in this process leaves out: pytest-rerunfailures, too, whose thread and socket would outlive it."""
+    reruns = any(str(one).startswith(("--reruns", "rerunfailures")) for one in arguments)
+    return _WITHOUT if reruns else (*_WITHOUT, "-p", "no:rerunfailures")
+
+
 #: Two threads are taken to fit whatever machine runs this; the windows are short.
 _INI = """
 [pytest]
@@ -247,7 +254,7 @@ class Suite:
 
     def run(self, *arguments: Any) -> pytest.RunResult:
         """Run it in this process, which is fast; with every reason in its summary, unless ``-q`` is given."""
-        return self.pytester.runpytest_inprocess(*_WITHOUT, *_with_reasons(arguments), *arguments)
+        return self.pytester.runpytest_inprocess(*_without_here(arguments), *_with_reasons(arguments), *arguments)
 
     def run_apart(self, *arguments: Any) -> pytest.RunResult:
         """Run it in a fresh process, where each thread has a core; otherwise like ``run``."""
@@ -262,7 +269,7 @@ class Suite:
         """
         asked = [] if forks is None else [f"--paddle-forks={forks}"]
         run = self.pytester.runpytest_subprocess if apart else self.pytester.runpytest_inprocess
-        without = _WITHOUT_APART if apart else _WITHOUT
+        without = _WITHOUT_APART if apart else _without_here(arguments)
         result = run(*without, *asked, *_with_reasons(arguments), *arguments)
         assert self.processes() == []
         assert [path.name for path in self.temporary.iterdir() if "paddle" in path.name] == []

@@ -158,7 +158,8 @@ def test_plugins_that_repeat_or_end_tests_leave_a_fork_alone(forked, pytestconfi
             concurrent_runner([], gate=False)
         """
     )
-    result = forked.run_forked(*(["--cov=."] if plugin == "pytest_cov" else []))
+    asked = {"pytest_cov": ["--cov=."], "rerunfailures": ["-p", "rerunfailures"]}
+    result = forked.run_forked(*asked.get(plugin, []))
     assert "AssertionError: not twice" in result.stdout.str()
     runs = 2 if plugin == "rerunfailures" else 1
     assert [names for fork, *names in forked.notes("has") if fork == "1"] == [[]] * runs

@@ -536,7 +536,7 @@ def test_the_seed_is_printed_and_repeats_the_order(suite: Suite):
 
     drawn, seed = order()
     assert order(f"--paddle-seed={seed}") == (drawn, seed)
-    assert order(f"--paddle-seed={int(seed) + 1}")[0] != drawn
+    assert order("--paddle-seed=1")[0] != order("--paddle-seed=2")[0]
 
 
 def test_progress_is_shown_on_a_terminal_only(suite: Suite):
