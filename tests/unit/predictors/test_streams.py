@@ -114,7 +114,7 @@ def test_while_a_predictor_is_held_elsewhere_no_stream_goes(own, ends):
 
 def test_streams_are_refused_on_a_cpu_config(models):
     with pytest.raises(UsageError, match=r"this config is for the CPU; call config\.enable_use_gpu"):
-        PredictorPool(models.get("mlp", "json").config(), streams="own")
+        PredictorPool(models.get("mlp").config(), streams="own")
 
 
 def test_streams_are_refused_where_paddle_has_none(monkeypatch, own):
