@@ -40,23 +40,6 @@ def _ctrl_c_is_heard():
     signal.signal(signal.SIGINT, before)
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Sessions that serve a real model in this process come before all others.
-
-    Behind hundreds of sessions that start forks from this process, a real model has crashed a worker of pytest-xdist.
-    Why is not known yet.
-    """
-    places = [index for index, item in enumerate(items) if "sessions" in item.path.parts]
-    sessions = sorted((items[index] for index in places), key=_starts_forks)
-    for index, item in zip(places, sessions, strict=True):
-        items[index] = item
-
-
-def _starts_forks(item: pytest.Item) -> bool:
-    names = getattr(item, "fixturenames", ())
-    return "models" not in names or "forked" in names or "sides" in names
-
-
 @pytest.fixture(scope="session")
 def models(tmp_path_factory):
     """Real models, exported once per session by the Paddle that is installed."""

@@ -11,17 +11,17 @@ import sys
 import tempfile
 import time
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from textwrap import dedent, indent
 from typing import Any
 
 import pytest
 
+import pytest_paddle_mt
 from pytest_paddle_mt.records import Verdict
 from pytest_paddle_mt.sweeps import one_side
 from pytest_paddle_mt.testing import known_machine
-from pytest_paddle_mt.workers import crew, fork
 
 #: Engines whose throughput is known: it doubles with two threads; it stays; it swings around the default limit.
 _KNOWN = """
@@ -160,6 +160,25 @@ def forget_this_run(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.delenv("PYTHONDONTWRITEBYTECODE", raising=False)  # else every start compiles every plugin anew
 
 
+@contextlib.contextmanager
+def _package_as_it_was() -> Iterator[None]:
+    """Put back the functions, classes and constants of the package that a conftest.py overwrites.
+
+    In a process of its own they would end with it. Here they would stay for every test that follows.
+    """
+    modules = [module for name, module in sys.modules.items() if name.partition(".")[0] == pytest_paddle_mt.__name__]
+    classes = {one for module in modules for one in vars(module).values() if isinstance(one, type)}
+    ours = [one for one in classes if one.__module__.startswith(pytest_paddle_mt.__name__)]
+    before = [(owner, dict(vars(owner))) for owner in (*modules, *ours)]
+    try:
+        yield
+    finally:
+        for owner, members in before:
+            for name, member in members.items():
+                if (callable(member) or name.isupper()) and vars(owner).get(name) is not member:
+                    setattr(owner, name, member)
+
+
 class _Here(contextlib.nullcontext[one_side._OneSide]):
     """In place of fresh processes: what found a failure measures it again, which takes a tenth of the time."""
 
@@ -204,9 +223,6 @@ class Suite:
             self.temporary = pytester.mkdir("temporary")
             monkeypatch.setenv("TMPDIR", str(self.temporary))
             monkeypatch.setattr(tempfile, "tempdir", None)  # it is looked up anew
-            for module in (crew, fork):  # a conftest.py shortens their deadlines; the next test has them as they were
-                for name in [name for name in vars(module) if name.isupper()]:
-                    monkeypatch.setattr(module, name, getattr(module, name))
             self.ini("paddle-engine = watched", "paddle-rounds = 2")
             self.write(_WATCHED_TEST)
 
@@ -254,7 +270,7 @@ class Suite:
 
     def run(self, *arguments: Any) -> pytest.RunResult:
         """Run it in this process, which is fast; with every reason in its summary, unless ``-q`` is given."""
-        return self.pytester.runpytest_inprocess(*_without_here(arguments), *_with_reasons(arguments), *arguments)
+        return self._run_here(*_with_reasons(arguments), *arguments)
 
     def run_apart(self, *arguments: Any) -> pytest.RunResult:
         """Run it in a fresh process, where each thread has a core; otherwise like ``run``."""
@@ -268,12 +284,15 @@ class Suite:
         Without ``forks``, the suite itself asks for them.
         """
         asked = [] if forks is None else [f"--paddle-forks={forks}"]
-        run = self.pytester.runpytest_subprocess if apart else self.pytester.runpytest_inprocess
-        without = _WITHOUT_APART if apart else _without_here(arguments)
-        result = run(*without, *asked, *_with_reasons(arguments), *arguments)
+        asked += [*_with_reasons(arguments), *arguments]
+        result = self.pytester.runpytest_subprocess(*_WITHOUT_APART, *asked) if apart else self._run_here(*asked)
         assert self.processes() == []
         assert [path.name for path in self.temporary.iterdir() if "paddle" in path.name] == []
         return result
+
+    def _run_here(self, *arguments: Any) -> pytest.RunResult:
+        with _package_as_it_was():
+            return self.pytester.runpytest_inprocess(*_without_here(arguments), *arguments)
 
     def start(self, *arguments: str, forks: int = 1) -> subprocess.Popen[bytes]:
         """Start it with so many forks, in a session of its own."""
