@@ -12,6 +12,8 @@ from xml.etree import ElementTree
 
 import pytest
 
+from pytest_paddle_mt import __version__
+from pytest_paddle_mt.workers.protocol import PROTOCOL
 from tests.sessions.test_fork import shown
 from tests.suite import interrupt, until
 
@@ -269,7 +271,12 @@ def test_another_protocol_is_a_failure_that_names_both(sides):
         "    protocol.PROTOCOL = 99\n"
     )
     python = sides.interpreter("python-newer", f"export PYTHONPATH={sides.path}")
-    told(sides.run(python=python), "(protocol 99) from", "install a version with the same protocol there")
+    told(
+        sides.run(python=python),
+        f"has pytest-paddle-mt {__version__} (protocol 99) from",
+        f"this process has {__version__} (protocol {PROTOCOL}): they do not understand each other",
+        "install a version with the same protocol there",
+    )
 
 
 def test_the_same_interpreter_twice_is_said_to_be_a_comparison_with_itself(sides):
@@ -405,7 +412,11 @@ def test_a_crash_on_the_other_side_fails_the_test_and_leaves_nothing_behind(side
                 return super().measure(threads, plan)
         """
     )
-    told(sides.run(), "(the other side, ", "died of SIGKILL while it measured")  # looks for processes
+    told(
+        sides.run(),  # looks for processes
+        f"(the other side, {sides.python}) died of SIGKILL while it measured",
+        f"there alone ({sides.python} -m pytest, in {sides.path}, without --paddle-against)",
+    )
 
 
 @pytest.mark.fault(
@@ -414,9 +425,11 @@ def test_a_crash_on_the_other_side_fails_the_test_and_leaves_nothing_behind(side
 def test_ctrl_c_leaves_no_process_of_either_side_and_no_result(sides):
     sides.conftest(
         """
-        import threading
+        import subprocess, threading
         from pytest_paddle_mt.workers import crew
         crew.INTERRUPT_S = 1.0
+        if FORK:
+            subprocess.Popen(["sleep", "1000"])  # would outlive a fork that only dies with pytest
 
         class Known(Known):
             def measure(self, threads, plan):
@@ -427,8 +440,9 @@ def test_ctrl_c_leaves_no_process_of_either_side_and_no_result(sides):
     process = sides.start(f"--paddle-against={sides.python}", "--paddle-json=results.json", forks=1)
     until((sides.path / "window").exists)
     assert "KeyboardInterrupt" in interrupt(process)
-    assert sides.processes() == []
+    until(lambda: not sides.processes())
     assert sides.results() == []
+    assert [path.name for path in sides.temporary.iterdir() if "paddle" in path.name] == []
 
 
 # Options that cannot be used
@@ -441,11 +455,15 @@ def test_ctrl_c_leaves_no_process_of_either_side_and_no_result(sides):
         (["--paddle-against=no-such-python"], "there is no program 'no-such-python' on the PATH"),
         (["--paddle-against="], "the value is empty"),
         (["--paddle-against=/bin"], "/bin is a directory"),
+        (["--paddle-against=/etc/passwd"], "/etc/passwd is not executable"),
         (["--paddle-against-rootdir=."], "names the other side's directory, but not the Python that runs it"),
         ([f"--paddle-against={sys.executable}", "--paddle-against-rootdir=/no/such"], "there is no directory /no/such"),
         (["--paddle-max-drift=-1"], "-1 leaves no room for noise"),
         (["--paddle-max-drift=much"], "'much' is not a number"),
     ],
+)
+@pytest.mark.fault(
+    "processes", "`--paddle-against` is missing, a folder or not executable", "pytest stops with one line"
 )
 def test_an_option_that_cannot_be_used_stops_pytest_with_one_line(suite, arguments, fact):
     suite.write("def test_it():\n    pass\n")
@@ -459,6 +477,13 @@ def test_an_option_that_cannot_be_used_stops_pytest_with_one_line(suite, argumen
 @pytest.mark.fault("processes", "`--paddle-against` is no Python", "the test fails and says so")
 def test_a_program_that_is_no_python_fails_the_test_that_would_need_it(sides):
     told(sides.run(python="/bin/echo"), "UsageError: /bin/echo is no Python 3 interpreter")
+
+
+@pytest.mark.fault("processes", "`--paddle-against` never answers", "the test fails after a deadline")
+def test_a_program_that_never_answers_fails_the_test_that_would_need_it(sides):
+    sides.conftest("from pytest_paddle_mt.workers import elsewhere\nelsewhere.ASK_S = 0.5")
+    sleeper = sides.interpreter("sleeper", "exec sleep 1000")
+    told(sides.run(python=sleeper), f"UsageError: {sleeper} did not answer within 0.5 s")
 
 
 @pytest.mark.fault("models", "the other interpreter has no Paddle", "the test fails and says so")

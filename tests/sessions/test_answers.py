@@ -40,7 +40,7 @@ CONFTEST = """
         return serve(predictor, inputs) + numpy.random.rand()
 
     def serve_wrongly(predictor, inputs):
-        return serve(predictor, inputs) + (threading.current_thread().name == "paddle-mt-1")
+        return {{"scores": serve(predictor, inputs) + (threading.current_thread().name == "paddle-mt-1")}}
 """
 TEST = """
     import pytest
@@ -79,7 +79,13 @@ def test_a_wrong_answer_fails_the_test_at_its_own_line(served: Suite):
     write(served, "serve_wrongly")
     result = served.run()
     result.assert_outcomes(failed=1)
-    assert "of thread 1 was answered wrongly while 2 threads ran: to input set" in text(result)
+    told = re.search(
+        r"query 0 of thread 1 was answered wrongly while 2 threads ran: to input set 1, "
+        r"4 elements of 4 in output 'scores' differ, first at \[0, 0\]: expected (\S+), got (\S+)",
+        text(result),
+    )
+    assert told is not None
+    assert float(told[2]) == pytest.approx(float(told[1]) + 1, rel=1e-3, abs=1e-5)
     assert "test_it.py:7: WrongAnswer" in text(result)
     assert "answers.py" not in text(result)
     assert not (served.path / "out.json").exists()
@@ -105,7 +111,13 @@ def test_off_compares_nothing(served: Suite, off: str):
         ("None", "compared"),
         ("serve", "compared"),
         ("serve_silently", "not compared (the query returns nothing that can be)"),
-        ("serve_and_draw", "not compared (the same input gives different ones)"),
+        pytest.param(
+            "serve_and_draw",
+            "not compared (the same input gives different ones)",
+            marks=pytest.mark.fault(
+                "answers", "a `query=` draws its answers", "they are not compared, and the report says so"
+            ),
+        ),
     ],
 )
 def test_what_was_compared_is_reported(served: Suite, query: str, compared: str):

@@ -561,7 +561,7 @@ def test_a_gpu_asked_of_a_cpu_build_is_refused(served: Served):
     assert "paddlepaddle-gpu" in told(result)
 
 
-@pytest.mark.fault("processes", "a `query=` raises", "the test fails with thread, query and its message")
+@pytest.mark.fault("processes", "a `query=` raises at its first call", "the test fails with its message")
 def test_a_query_of_the_user_s_that_fails_is_told_with_its_own_message(served: Served):
     result = served.run(
         body="concurrent_runner(predictor_pool, query=lambda predictor, inputs: 1 / 0)",

@@ -180,7 +180,10 @@ def test_printing_to_the_standard_streams_disturbs_nothing(forked):
 @pytest.mark.fault("processes", "a fork exits by itself", "its test fails and quotes what was printed last")
 def test_a_fork_that_exits_early_is_a_failure_that_quotes_what_it_printed(forked):
     forked.fixture('print("last words"); os._exit(3)')
-    told(forked.run_forked(), "fork 1 exited with status 3 while it ran the test up to concurrent_runner", "last words")
+    result = forked.run_forked()
+    ended = "fork 1 exited with status 3 while it ran the test up to concurrent_runner"
+    told(result, ended, "Its output:", "last words")
+    assert "output of fork 1" not in shown(result)  # all of it is in the message
 
 
 @pytest.mark.fault(
@@ -300,6 +303,7 @@ def test_without_forks_the_test_of_a_crash_stands_in_the_output_on_one_line(fork
     result = forked.run_apart(*arguments)
     assert result.ret == 3
     [line] = [line for line in result.outlines if "test_serves" in line]
+    assert line == [line for line in result.outlines if line.strip()][-1]
     assert line.startswith("paddle-mt: test_it.py::test_serves: watched engine, threads 1, 2: ")
 
 
@@ -597,7 +601,19 @@ def test_a_dead_fork_is_noticed_although_a_process_that_it_forked_holds_the_conn
             os.kill(os.getpid(), signal.SIGKILL)
         """
     )
+    forked.conftest_too(
+        """
+        failure = fork.ForkWorker._failure
+
+        def noted(self, error, timeout_s):
+            note("noticed", type(error).__name__)
+            return failure(self, error, timeout_s)
+
+        fork.ForkWorker._failure = noted
+        """
+    )
     told(forked.run_forked(), "fork 1 died of SIGKILL while it measured 1 thread")
+    assert {error for _, error in forked.notes("noticed")} == {"Closed"}  # at the deadline it would be Missed
 
 
 # Ctrl-C
@@ -645,6 +661,8 @@ def test_ctrl_c_while_a_failure_is_measured_again_leaves_no_process_and_no_half_
         from pytest_paddle_mt.testing import FakeEngine, known_machine
 
         crew.INTERRUPT_S = 1.0
+        if FORK:
+            subprocess.Popen(["sleep", "1000"])  # would outlive a fork that only dies with pytest
 
         @pytest.fixture(autouse=True)
         def quiet():
@@ -663,8 +681,9 @@ def test_ctrl_c_while_a_failure_is_measured_again_leaves_no_process_and_no_half_
     process = forked.start("--paddle-json=results.json", "--paddle-engine=stays", "--paddle-rounds=6", forks=0)
     until((forked.path / "again").exists)
     assert "KeyboardInterrupt" in interrupt(process)
-    assert forked.processes() == []
+    until(lambda: not forked.processes())
     assert forked.results() == []
+    assert [path.name for path in forked.temporary.iterdir() if "paddle" in path.name] == []
 
 
 @pytest.mark.fault("processes", "Ctrl-C in a later test", "finished sweeps stay in the results file")
@@ -683,14 +702,16 @@ def test_ctrl_c_in_a_later_test_keeps_the_sweeps_before_it(forked):
     )
     process = forked.start("--paddle-json=results.json")
     until((forked.path / "second").exists)
+    before = forked.results()
+    assert [sweep["nodeid"] for sweep in before] == ["test_it.py::test_first"]
     interrupt(process)
-    assert [sweep["nodeid"] for sweep in forked.results()] == ["test_it.py::test_first"]
+    assert forked.results() == before
     assert forked.processes() == []
 
 
-@pytest.mark.fault("processes", "the job is cancelled (SIGTERM, SIGHUP)", "no fork and no temporary folder is left")
+@pytest.mark.fault("processes", "the job is cancelled (SIGTERM)", "no process and no temporary folder is left")
 def test_a_cancelled_job_leaves_neither_forks_nor_their_files(forked):
-    forked.conftest(MOMENTS["native"])
+    forked.conftest("subprocess.Popen(['sleep', '1000']) if FORK else None\n" + MOMENTS["native"])
     process = forked.start()
     until((forked.path / "native").exists)
     process.terminate()

@@ -122,7 +122,7 @@ def test_one_predictor_that_two_threads_share_is_found(pool, checked):
 @pytest.mark.fault(
     "answers",
     "a clone of a `.pdmodel` predictor was destroyed outside of the pool",
-    "the test fails and names the end of a clone",
+    "the test fails; the message has the end of a clone among the causes",
 )
 def test_the_end_of_a_sibling_of_a_pdmodel_is_found_or_named(models, engine):
     first = models.get("mlp", "pdmodel").predictor()

@@ -344,11 +344,6 @@ def test_a_loop_that_thinned_keeps_the_next_window_exactly(make_loop):
 # Failure
 
 
-@pytest.mark.fault(
-    "processes",
-    "a query throws in one thread",
-    "the window is discarded; the test fails with thread, query and message",
-)
 def test_a_failure_names_its_thread_its_query_and_what_the_target_said(make_loop):
     window = measure(make_loop(3, spin_ns=1e4, fail_at=30), 3, min_queries=10_000)
     assert window.failure.thread == 0
@@ -536,6 +531,9 @@ def said(tmp_path, script):
     return process.stdout.splitlines()
 
 
+@pytest.mark.fault(
+    "processes", "`close()` from another thread inside a window", "the window ends and every thread is joined"
+)
 def test_close_stops_the_window_of_another_thread_and_joins_every_thread(tmp_path):
     left, ended = said(
         tmp_path,
@@ -568,9 +566,6 @@ def test_two_threads_may_close_at_once(tmp_path):
     ) == ["none is left"]
 
 
-@pytest.mark.fault(
-    "processes", "`close()` from another thread inside a window", "the window ends and every thread is joined"
-)
 def test_close_at_any_moment_of_a_window_ends_it(tmp_path):
     assert said(
         tmp_path,

@@ -498,14 +498,14 @@ def test_a_given_model_is_named_as_what_it_is(models):
 # Faults while it clones
 
 
-@pytest.mark.parametrize("form", FORMATS)
+@pytest.mark.skipif(PADDLE < (3,), reason="in 2.6 the end of a clone leaves its siblings alone")
 @pytest.mark.fault(
     "processes",
     "Ctrl-C or a time limit (SIGALRM) arrives inside `clone()`",
     "no clone is dropped, so those of a `.pdmodel` that were made before still answer correctly",
 )
-def test_a_signal_inside_clone_takes_nothing_from_the_clones_before(models, make_pool, until_alarm, form):
-    pool = make_pool(models.get("mlp", form))
+def test_a_signal_inside_clone_takes_nothing_from_the_clones_before(models, make_pool, until_alarm):
+    pool = make_pool(models.get("mlp", "pdmodel"))  # clones of the other format do no harm to each other
     right = only(pool.answer(0, X))
     started_s = time.monotonic()
     pool.grow(3)

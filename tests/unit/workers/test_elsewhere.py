@@ -50,9 +50,6 @@ def test_a_link_is_not_followed(tmp_path):
         (lambda at: ((at / "text").write_text("") and None) or at / "text", "is not executable"),
     ],
 )
-@pytest.mark.fault(
-    "processes", "`--paddle-against` is missing, a folder or not executable", "pytest stops with one line"
-)
 def test_an_unusable_interpreter_is_refused_as_the_user_wrote_it(tmp_path, make, told):
     with pytest.raises(UsageError, match=told) as refused:
         place(make(tmp_path))
@@ -95,7 +92,6 @@ def test_what_is_no_python_is_refused_with_what_it_did(tmp_path, text, told):
         elsewhere.ask(Place(python=script(tmp_path / "python", text), rootdir=tmp_path), tmp_path)
 
 
-@pytest.mark.fault("processes", "`--paddle-against` never answers", "the test fails after a deadline")
 def test_what_does_not_answer_is_refused(tmp_path, monkeypatch):
     monkeypatch.setattr(elsewhere, "ASK_S", 0.5)
     sleeper = script(tmp_path / "python", "#!/bin/sh\nexec sleep 1000\n")

@@ -188,14 +188,14 @@ SIDES = {
         ),
     ],
 )
-def test_a_side_that_ends_or_hangs_is_named_with_how_to_run_it_alone(worker, side, error, status, told):
+def test_a_side_that_ends_or_hangs_is_named_with_how_to_run_it_alone(tmp_path, monkeypatch, side, error, status, told):
     role, name, alone = SIDES[side]
-    place = role.place
-    worker._name = "fork 1" + ("" if place is None else f" (the other side, {place.python})")
-    worker._place, worker._role, worker._threads, worker._doing = place, role, 2, "measured 2 threads"
-    worker.process = FakeProcess(status)
-    worker._channel = SimpleNamespace(close=lambda: None)
+    process = FakeProcess(status)
+    monkeypatch.setattr(fork, "ForkProcess", lambda *_: process)
+    worker = ForkWorker(1, SimpleNamespace(config=None), 1, tmp_path / "fork1", role)
+    worker._threads, worker._doing = 2, "measured 2 threads"
     failure = worker._failure(error, 7.0)
+    worker._channel.close()
     assert type(failure) is ForkFailed
     assert str(failure).startswith(name)
     for part in [*told, "with one thread (--paddle-threads=1) or ", alone]:
