@@ -390,12 +390,15 @@ def test_a_bad_file_on_the_branch_does_not_stop_later_recordings(repository):
     "baselines", "a job hands over a link to another file as a baseline", "nothing is pushed, and the file is named"
 )
 def test_a_link_is_no_baseline(repository, tmp_path):
-    (tmp_path / "secret.json").write_text("{}")
+    path, content = document("epyc-2c/test_one.json", 1)  # but for the link, it would be accepted
+    (tmp_path / "elsewhere.json").write_text(content)
     pushing = repository.checkout("pushing", "main")
-    folder = pushing / "collected/a-job/epyc-2c"
-    folder.mkdir(parents=True)
-    (folder / "test_one.json").symlink_to(tmp_path / "secret.json")
-    assert "no baseline" in script(pushing, "propose", BRANCH, "collected", fails=True)
+    link = pushing / "collected/a-job" / path
+    link.parent.mkdir(parents=True)
+    link.symlink_to(tmp_path / "elsewhere.json")
+    said = script(pushing, "propose", BRANCH, "collected", fails=True)
+    assert f"a-job/{path} is no baseline" in said
+    assert repository.git("branch", "--list", BRANCH, cwd=repository.server) == ""
 
 
 def test_the_token_is_shown_to_the_server_and_written_nowhere(repository, tmp_path):

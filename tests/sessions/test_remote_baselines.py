@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import socket
 from pathlib import Path
 
@@ -84,6 +85,20 @@ def test_a_store_that_cannot_be_reached_is_one_error_and_costs_no_other_verdict(
     assert "FAIL linear" in said
     assert servers.PASSWORD not in said
     assert "Traceback" not in said
+
+
+@pytest.mark.fault(
+    "baselines", "a job dies while it writes to a remote store", "what it left is not read, and the summary says so"
+)
+def test_what_is_not_whole_is_left_out_and_the_summary_says_so(stored: Suite, tmp_path: Path):
+    given = f"--paddle-baselines=file://{tmp_path}/stored"
+    stored.run(given, UPDATE).assert_outcomes(passed=1)
+    (path,) = (tmp_path / "stored").rglob("*.json")
+    os.truncate(path, 100)
+    result = stored.run(given)
+    result.assert_outcomes(passed=1)
+    assert f"paddle-mt: left out of the baselines: file://{path} has 100 bytes and not " in text(result)
+    assert "no stored baseline for 1 sweep" in text(result)
 
 
 def test_what_could_not_be_recorded_fails_the_session_with_one_error(stored: Suite, nowhere: str):

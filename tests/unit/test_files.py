@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from pytest_paddle_mt.files import write_atomically
+from pytest_paddle_mt.files import no_file, write_atomically
 
 
 def test_a_file_is_on_the_disk_before_it_has_its_name_and_its_name_before_the_write_ends(
@@ -88,6 +88,9 @@ def test_what_is_no_regular_file_stays_what_it_is(tmp_path: Path) -> None:
             write_atomically(path, "x")
     assert pipe.is_fifo()
     assert sorted(tmp_path.iterdir()) == [link, pipe]
+    link.unlink()
+    link.symlink_to("/dev/null")  # root could replace it, so it is only looked at
+    assert no_file(link) == no_file(Path("/dev/null")) == "a device"
 
 
 @pytest.mark.fault("results", "a report's path is a link to itself", "it is refused, and the link stays")

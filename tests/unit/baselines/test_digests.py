@@ -75,8 +75,13 @@ def test_an_edit_is_found_and_named(change: Any, told: str):
 @pytest.mark.fault("baselines", "somebody copies a run from another file", "drift is inconclusive with the place")
 def test_runs_of_another_file_are_found():
     of_another = digests.sealed(dataclasses.replace(baseline(40.0), test="test_other.py::test_it"))
-    other = json.loads(schema.to_text(of_another))
-    assert "runs[2]" in str(edited(lambda one: one["runs"].__setitem__(2, other["runs"][0])))
+    document = json.loads(schema.to_text(recorded(*QPS)))
+    document["runs"][2] = json.loads(schema.to_text(of_another))["runs"][0]
+    found = schema.from_text(json.dumps(document))
+    looked_up = dataclasses.replace(stored(found), edited=digests.edited(found))
+    (verdict,) = DriftCheck().judge(evidence(rounds_of({1: 40, 2: 79}), stored=looked_up))
+    assert verdict.status == "inconclusive"
+    assert verdict.reason.startswith("the baseline was edited after it was recorded: runs[2], of ")
 
 
 def test_a_file_of_an_earlier_version_is_read_as_before_and_said_to_have_no_digests():

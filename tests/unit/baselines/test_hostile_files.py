@@ -82,8 +82,12 @@ def path(tmp_path: Path) -> Path:
 @pytest.mark.fault("baselines", "a file has any bytes (property test)", "a baseline or an error of one line")
 def test_any_bytes_are_a_baseline_or_a_clear_error(path: Path, content: bytes):
     path.write_bytes(content)
-    with pytest.raises(BaselineError, match="baseline"):
+    with pytest.raises(BaselineError) as caught:
         store.load(path, TEST, ENGINE)
+    fact, _, why = str(caught.value).partition(" is no baseline: ")
+    assert fact == str(path)
+    assert why
+    assert why.isprintable()
 
 
 @given(text=changed(ONE_RUN, JSON))

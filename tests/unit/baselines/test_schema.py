@@ -152,13 +152,35 @@ def test_what_is_no_number_is_refused(constant):
     assert f"{constant} is no figure" in refusal(schema.to_text(full()).replace("79.123", constant, 1))
 
 
-@pytest.mark.parametrize("number", ["1e400", "-1e400", "1" * 309, "9" * 5000])
-@pytest.mark.fault("baselines", "a figure has hundreds of digits", "its test fails with the path of the value")
-def test_a_number_beyond_all_figures_is_refused_wherever_it_stands(number):
+#: Members of ``full()`` as its file has them first, and their paths.
+FIRST = {
+    '"batch_size": 1,': "setting.batch_size",
+    '"qps": 79.123,': "anchor.points[1].qps",
+    '"queries": 2400,': "runs[0].points[0].queries",
+}
+
+
+def with_number(old: str, number: str) -> str:
+    """The file of ``full()`` with another number for this member."""
     text = schema.to_text(full())
-    for old in ('"batch_size": 1,', '"qps": 79.123,', '"queries": '):
-        at = text.index(old)
-        assert "restore it from" in refusal(f"{text[:at]}{old.partition(':')[0]}: {number},{text[at + len(old) :]}")
+    assert old in text
+    return text.replace(old, f"{old.partition(':')[0]}: {number},", 1)
+
+
+@pytest.mark.parametrize(("old", "path"), FIRST.items())
+@pytest.mark.parametrize("number", ["1e400", "-1e400", "1" * 309])
+@pytest.mark.fault("baselines", "a figure has hundreds of digits", "its test fails with the path of the value")
+def test_a_number_beyond_all_figures_is_refused_wherever_it_stands(number, old, path):
+    told = refusal(with_number(old, number))
+    assert told.startswith(f"{path} is ")
+    assert "restore it from" in told
+
+
+def test_a_number_of_thousands_of_digits_which_python_does_not_read_is_refused():
+    for old in FIRST:
+        told = refusal(with_number(old, "9" * 5000))
+        assert "it is not JSON" not in told
+        assert "restore it from" in told
 
 
 @pytest.mark.parametrize(("opening", "closing"), [("[", "]"), ('{"x": ', "}")])

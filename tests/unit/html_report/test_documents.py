@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from pytest_paddle_mt.command import USAGE_ERROR, main
 from pytest_paddle_mt.errors import UsageError
 from pytest_paddle_mt.html_report.documents import read
 from tests.unit.html_report.samples import document, everything, sweep
@@ -42,11 +43,14 @@ def test_a_results_file_is_read_as_it_is(tmp_path):
 @pytest.mark.fault(
     "results", "a results file is damaged, empty or nested without end", "`paddle-mt report FILE` ends with one line"
 )
-def test_what_is_no_results_file_is_refused(tmp_path, text, why):
-    with pytest.raises(UsageError) as refused:
-        read(written(tmp_path, text))
-    assert why in str(refused.value)
-    assert str(refused.value).endswith("; give a file that --paddle-json wrote") or "schema" in why
+def test_what_is_no_results_file_is_refused(tmp_path, capsys, text, why):
+    path = written(tmp_path, text)
+    assert main(["report", str(path), "-o", str(tmp_path / "report.html")]) == USAGE_ERROR
+    [line] = capsys.readouterr().err.splitlines()
+    assert line.startswith(f"paddle-mt: {path} ")
+    assert why in line
+    assert line.endswith("; give a file that --paddle-json wrote")
+    assert line.isprintable()
 
 
 def test_a_file_that_is_no_text_or_not_there_is_refused(tmp_path):

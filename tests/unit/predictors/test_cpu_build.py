@@ -21,6 +21,11 @@ def cpu_build(models):
         pytest.skip("this Paddle is a GPU build")
 
 
+@pytest.mark.fault(
+    "models",
+    "`paddle_config` asks a CPU build for a GPU",
+    "it is refused, where Paddle alone would silently run on the CPU",
+)
 def test_a_gpu_asked_of_a_cpu_build_is_refused(cpu_build, models):
     import paddle
 

@@ -325,16 +325,23 @@ def test_what_is_no_model_of_the_old_format_is_refused_from_memory_before_paddle
 
 
 @pytest.mark.parametrize("form", FORMATS)
+@pytest.mark.parametrize(
+    ("name", "more", "is_so"), [("not_a_number", {}, np.isnan), ("divided", {"factor": 0.0}, np.isinf)]
+)
 @pytest.mark.fault(
     "models",
-    "parameters are missing and answers are NaN or inf",
-    "the test fails with the output and the switch that allows it",
+    "a model answers NaN or inf to finite inputs",
+    "the test fails with the output, what to check, and the switch that allows it",
 )
-def test_an_answer_that_is_not_a_number_is_refused_with_its_output_and_the_switch(models, make_pool, form):
-    model = models.get("not_a_number", form)
+def test_an_answer_that_is_not_a_number_is_refused_with_its_output_and_the_switch(
+    models, make_pool, form, name, more, is_so
+):
+    model = models.get(name, form)
     pool = make_pool(model)
+    inputs = {which: np.full((1, 4), value, dtype=np.float32) for which, value in {"x": 1.0, **more}.items()}
     with pytest.raises(ModelError) as caught:
-        pool.answer(0, {"x": np.ones((1, 4), dtype=np.float32)})
+        pool.answer(0, inputs)
+    assert is_so(only(pool.outputs(0))).all()
     (output,) = pool.handles(0).outputs
     assert f"the model {str(model.program)!r} answers NaN or inf in output {output!r} to finite input" in str(
         caught.value
@@ -404,11 +411,6 @@ def test_close_is_refused_while_a_sweep_uses_the_pool(models, make_pool):
 
 
 @pytest.mark.parametrize("method", METHODS)
-@pytest.mark.fault(
-    "models",
-    "one clone of a `.pdmodel` predictor is dropped before the others",
-    "the pool keeps the family alive until the last thread is joined",
-)
 def test_predictors_that_are_not_held_elsewhere_go_with_their_pool(models, make_pool, method):
     pool = make_pool(models.get("mlp"), method=method, size=2)
     pool.answer(1, X)
@@ -423,7 +425,11 @@ def test_predictors_that_are_not_held_elsewhere_go_with_their_pool(models, make_
 @pytest.mark.parametrize("form", FORMATS)
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("held", [0, 2])
-@pytest.mark.fault("answers", "a predictor is used after its pool was closed", "it answers correctly")
+@pytest.mark.fault(
+    "answers",
+    "a predictor is used after its pool was closed (the end of a `.pdmodel` clone would spoil its answers)",
+    "it answers correctly: the pool keeps the others alive",
+)
 def test_a_predictor_that_is_held_elsewhere_answers_correctly_after_close(models, make_pool, form, method, held):
     # The end of one clone of the family makes the others answer wrongly (Paddle 3.x, .pdmodel), and that of
     # Paddle's own pool crashes the process.

@@ -232,8 +232,16 @@ def test_a_dead_end_is_noticed_although_a_process_that_it_started_holds_the_sock
 
 @pytest.mark.fault("processes", "a fork dies right after its answer", "the answer counts")
 def test_what_was_sent_before_its_sender_died_is_still_read(ends):
-    Channel(ends[0]).send(Ended(problems=("last words",), absent=None))
-    assert Channel(ends[1], alive=lambda: False).receive(60).problems == ("last words",)
+    words = []
+
+    def alive() -> bool:
+        """The other end sends its last words and dies right before this is known of it."""
+        if not words:
+            words.append("last words")
+            Channel(ends[0]).send(Ended(problems=tuple(words), absent=None))
+        return False
+
+    assert Channel(ends[1], alive=alive).receive(60).problems == ("last words",)
 
 
 def test_sending_to_a_dead_end_raises(ends):
@@ -306,6 +314,7 @@ NO_BLOBS = struct.pack(">Q", 2) + b"[]"
 @given(head=st.binary(max_size=200), body=st.binary(max_size=200))
 @example(head=b'["record", "Hello", {"protocol": Infinity}]', body=NO_BLOBS)
 @example(head=b'["record", "Prepared", [1]]', body=NO_BLOBS)
+@example(head=b'["record", "Prepared", {"a\\nb": 1}]', body=NO_BLOBS)  # Python quotes that name as it is
 @example(head=b'["array", "(1,,)i4", [1], 0]', body=struct.pack(">Q", 3) + b"[4]1234")
 @settings(deadline=None)
 @pytest.mark.fault("processes", "a fork sends any bytes (property test)", "a message or an error of one line")
