@@ -1,10 +1,5 @@
 """``python -m pytest_paddle_mt.baselines``: looks at files of baselines without measuring anything.
 
-    check FILE ...          whether each is a baseline with the name that it should have, and nobody has edited it
-    check URL               the same of everything in a remote store
-    pull URL FOLDER         write what a remote store has as files below FOLDER; none is replaced
-    diff COMMIT [FOLDER]    which baselines below FOLDER differ from those of COMMIT, with old and new figures
-
 ``check`` needs neither NumPy nor pytest, so that a job that installs nothing can ask.
 """
 
@@ -20,7 +15,18 @@ from pytest_paddle_mt.baselines.file_names import file_name
 from pytest_paddle_mt.machine.facts import machine_key
 from pytest_paddle_mt.units import counted, printable
 
-_USAGE = 2  #: Exit status of a call that cannot be understood.
+USAGE_ERROR = 2  #: Exit status of a call that cannot be understood.
+
+USAGE = """\
+python -m pytest_paddle_mt.baselines looks at files of baselines without measuring anything:
+
+    check FILE ...          whether each is a baseline with the name that it should have, and nobody has edited it
+    check URL               the same of everything in a remote store
+    pull URL FOLDER         write what a remote store has as files below FOLDER; none is replaced
+    diff COMMIT [FOLDER]    which baselines below FOLDER differ from those of COMMIT, with old and new figures
+
+check needs neither NumPy nor pytest.
+"""
 
 
 def problem(path: Path) -> str | None:
@@ -64,7 +70,7 @@ def _of_store(url: str, folder: Path | None) -> int:
                 sys.stdout.write(f"{printable(f'{path}: {why}')}\n")
     except (PaddleMtError, OSError) as error:
         sys.stderr.write(f"{printable(str(error))}\n")
-        return _USAGE
+        return USAGE_ERROR
     sys.stdout.write("".join(f"{printable(one)}\n" for one in kept.left_out))
     sys.stdout.write("" if folder is None else f"{counted(written, 'baseline')} written below {folder}\n")
     return 1 if problems or kept.left_out else 0
@@ -88,16 +94,16 @@ def main(arguments: list[str]) -> int:
             below = arguments[2] if len(arguments) > 2 else os.environ.get("PYTEST_PADDLE_BASELINES", "baselines")
             if is_address(below):
                 sys.stderr.write("git has no commit of a remote store; pull it into a folder that git has\n")
-                return _USAGE
+                return USAGE_ERROR
             try:
                 edits = revisions.edits(Path(below), commit)
             except revisions.NoSuchCommit as error:
                 sys.stderr.write(f"{printable(str(error))}\n")
-                return _USAGE
+                return USAGE_ERROR
             sys.stdout.write("".join(f"{line}\n" for line in revisions.lines(edits, commit)))
             return 0
-    sys.stderr.write(f"{__doc__}\n")
-    return _USAGE
+    sys.stderr.write(USAGE)
+    return USAGE_ERROR
 
 
 if __name__ == "__main__":

@@ -137,7 +137,7 @@ def test_python_finds_it_and_it_has_these_options(written: Written):
         assert importlib.util.find_spec(words[1]) is not None
         if words[1] == "pytest_paddle_mt.baselines":
             main = importlib.import_module(f"{words[1]}.__main__")
-            assert re.search(rf"^    {words[2]} ", main.__doc__, re.MULTILINE)
+            assert re.search(rf"^    {words[2]} ", main.USAGE, re.MULTILINE)
         return
     if words[0].startswith("-"):
         return

@@ -11,8 +11,15 @@ import pytest
 ROOT = Path(__file__).parents[2]
 PACKAGE = sorted((ROOT / "pytest_paddle_mt").rglob("*.py"))
 
-#: Calls of the module ``time`` that read what a person or a time server sets.
-_WALL_CLOCKS = {"time", "time_ns", "localtime", "gmtime", "ctime"}
+#: Calls of the module ``time`` that read what a person or a time server sets, or may.
+_WALL_CLOCKS = {"time", "time_ns", "localtime", "gmtime", "ctime", "asctime", "clock_gettime", "clock_gettime_ns"}
+#: Calls of the classes of ``datetime`` that read it, too; and where there is one, for the date that a file has.
+_DATES = {"now", "utcnow", "today"}
+_WRITE_A_DATE = [
+    "pytest_paddle_mt/baselines/ledger.py",
+    "pytest_paddle_mt/reporters/html_file.py",
+    "pytest_paddle_mt/reporters/json_file.py",
+]
 #: NVML is asked for what other processes did since a date; where the clock is stepped, that is unknown.
 _ASKS_NVML = "pytest_paddle_mt/machine/gpu.py"
 
@@ -20,7 +27,7 @@ _ASKS_NVML = "pytest_paddle_mt/machine/gpu.py"
 @pytest.fixture(scope="module")
 def nodes() -> list[tuple[str, ast.AST]]:
     """Every node of the package that a test here looks for, with its place."""
-    looked_for = (ast.Attribute, ast.ImportFrom, ast.Assert)
+    looked_for = (ast.Attribute, ast.Name, ast.Import, ast.ImportFrom, ast.Assert)
     return [
         (f"{path.relative_to(ROOT)}:{getattr(node, 'lineno', 0)}", node)
         for path in PACKAGE
@@ -41,13 +48,16 @@ def test_no_duration_is_taken_from_a_clock_that_somebody_sets(nodes: list[tuple[
             and not place.startswith(f"{_ASKS_NVML}:")
         )
         or (isinstance(node, ast.ImportFrom) and node.module == "time")
+        or (isinstance(node, ast.Import) and any(one.name == "time" and one.asname for one in node.names))
     ]
+    dates = [place for place, node in nodes if isinstance(node, ast.Attribute) and node.attr in _DATES]
     native = [
         path.name
         for path in (ROOT / "native").glob("*.[ch]*")
         if re.search(r"system_clock|CLOCK_REALTIME|gettimeofday|high_resolution_clock", path.read_text())
     ]
     assert (uses, native) == ([], [])
+    assert [place.rpartition(":")[0] for place in dates] == _WRITE_A_DATE
 
 
 @pytest.mark.fault("machine", "Python runs with `-O` or PYTHONOPTIMIZE=2", "everything is refused that is without it")
@@ -60,5 +70,10 @@ def test_an_assertion_of_the_package_only_tells_the_type_checker_what_is_not_non
             parts = node.test.values if isinstance(node.test, ast.BoolOp) else [node.test]
             if not all(ast.unparse(part).endswith("is not None") for part in parts):
                 others.append(place)
-    docs = [place for place, node in nodes if isinstance(node, ast.Attribute) and node.attr == "__doc__"]
-    assert (others, docs) == ([], [])
+    dropped = [
+        place
+        for place, node in nodes
+        if (isinstance(node, ast.Attribute) and node.attr == "__doc__")
+        or (isinstance(node, ast.Name) and node.id in ("__doc__", "__debug__"))
+    ]
+    assert (others, dropped) == ([], [])

@@ -605,7 +605,9 @@ def test_a_damaged_file_fails_its_test_and_is_left_as_it_is(store: Stored, argum
 
 
 @pytest.mark.fault(
-    "baselines", "a baseline cannot be written", "the session fails and says so; the file stays as it was"
+    "baselines",
+    "a baseline cannot be written (a file stands in its folder's place)",
+    "the session fails and says so; that file stays as it was",
 )
 def test_a_baseline_that_cannot_be_written_fails_the_session_and_says_so(store: Stored):
     (store.suite.path / "baselines").mkdir()

@@ -12,6 +12,7 @@ from xml.etree import ElementTree
 
 import pytest
 
+from pytest_paddle_mt.machine.cores import available_cores
 from tests.suite import Suite, text
 
 SCALES = """
@@ -394,10 +395,20 @@ def test_a_little_time_that_other_work_took_is_taken_out_without_a_word(suite: S
     assert sweep["warnings"] == []
 
 
-@pytest.mark.fault("machine", "the hypervisor steals time", "those rounds are set aside, with a note")
-def test_rounds_that_cannot_be_corrected_are_set_aside_and_said(suite: Suite):
+@pytest.mark.parametrize(
+    "disturbed",
+    [
+        "delay_share=0.8",
+        pytest.param(
+            f"stolen_cores={available_cores().usable}",  # all that there are
+            id="stolen_cores",
+            marks=pytest.mark.fault("machine", "the hypervisor steals time", "those rounds are set aside, with a note"),
+        ),
+    ],
+)
+def test_rounds_that_cannot_be_corrected_are_set_aside_and_said(suite: Suite, disturbed: str):
     suite.write(SCALES.replace("> 70", "> 10"))
-    suite.write(DISTURBED % (16.0, "delay_share=0.8"), "conftest")
+    suite.write(DISTURBED % (16.0, disturbed), "conftest")
     result = suite.run("--paddle-json=out.json", "-rs")
     result.assert_outcomes(skipped=1)
     assert "other work on this machine took the cores away in 6 of 6 rounds" in text(result)

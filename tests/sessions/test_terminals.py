@@ -12,6 +12,19 @@ import pytest
 from tests.suite import until
 
 
+def status_of(process):
+    """With which status a process ended; a minute without is a failure."""
+    ended = []
+
+    def has_ended():
+        number, status = os.waitpid(process, os.WNOHANG)
+        ended.append(status)
+        return number
+
+    until(has_ended)
+    return ended[-1]
+
+
 def on_a_terminal(suite, *arguments, ignored=()):
     """Start pytest on a terminal of its own; the process, and the end that a window of a desktop would have."""
     process, controller = pty.fork()
@@ -30,8 +43,7 @@ def test_a_terminal_that_closes_leaves_neither_forks_nor_their_files(forked):
     process, controller = on_a_terminal(forked, "--paddle-forks=1")
     until((forked.path / "window").exists)
     os.close(controller)
-    _, status = os.waitpid(process, 0)
-    assert os.WTERMSIG(status) == signal.SIGHUP
+    assert os.WTERMSIG(status_of(process)) == signal.SIGHUP
     assert [path.name for path in forked.temporary.iterdir() if "paddle" in path.name] == []
     until(lambda: not forked.processes())
 
@@ -46,11 +58,13 @@ def test_a_sweep_whose_terminal_closed_is_stored_where_that_is_ignored(forked):
                 time.sleep(0.01)
         """
     )
-    process, controller = on_a_terminal(forked, "--paddle-json=results.json", ignored=[signal.SIGHUP])
+    # With a fork: only then does the plugin handle SIGHUP, to leave nothing of the fork behind.
+    arguments = ("--paddle-forks=1", "--paddle-json=results.json")
+    process, controller = on_a_terminal(forked, *arguments, ignored=[signal.SIGHUP])
     until((forked.path / "window").exists)
     os.close(controller)
     (forked.path / "closed").touch()
-    os.waitpid(process, 0)
+    status_of(process)
     assert [sweep["nodeid"] for sweep in forked.results()] == ["test_it.py::test_serves"]
 
 

@@ -69,13 +69,15 @@ def test_what_was_put_away_leaves_the_signals_as_they_were():
     assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
 
 
-@pytest.mark.fault("processes", "another plugin handles SIGTERM", "its handler stays")
-def test_a_signal_that_somebody_handles_is_left_to_them():
-    before = signal.signal(signal.SIGTERM, signal.SIG_IGN)
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize("handler", [signal.SIG_IGN, lambda number, frame: None], ids=["ignored", "handled"])
+@pytest.mark.fault("processes", "another plugin handles SIGTERM or SIGHUP", "its handler stays")
+def test_a_signal_that_somebody_handles_is_left_to_them(number, handler):
+    before = signal.signal(number, handler)
     try:
         take_back = before_a_signal_ends(lambda: None)
-        assert signal.getsignal(signal.SIGTERM) is signal.SIG_IGN
+        assert signal.getsignal(number) is handler
         take_back()
-        assert signal.getsignal(signal.SIGTERM) is signal.SIG_IGN
+        assert signal.getsignal(number) is handler
     finally:
-        signal.signal(signal.SIGTERM, before)
+        signal.signal(number, before)

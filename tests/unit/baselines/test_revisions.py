@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -113,3 +114,9 @@ def test_a_file_is_checked_by_content_name_and_digests(tmp_path: Path, capsys: p
 def test_a_wrong_call_prints_what_there_is(capsys: pytest.CaptureFixture[str]):
     assert __main__.main(["push"]) == 2
     assert "diff COMMIT [FOLDER]" in capsys.readouterr().err
+
+
+def test_a_wrong_call_prints_what_there_is_where_python_drops_docstrings():
+    command = [sys.executable, "-OO", "-m", "pytest_paddle_mt.baselines"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stderr) == (2, __main__.USAGE)

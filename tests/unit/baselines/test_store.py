@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import fcntl
+import io
 import os
 import subprocess
 import sys
@@ -129,8 +131,12 @@ def test_bytes_that_are_no_text_are_refused(path):
 
 @pytest.mark.fault("baselines", "a file has more than 8 MB", "it is refused before it is read")
 def test_a_file_that_is_too_large_is_refused_before_it_is_read(path, monkeypatch):
+    class Unread(io.FileIO):
+        def read(self, *_: int) -> bytes:
+            raise AssertionError("it was read")
+
     os.truncate(path, 100_000_000)
-    monkeypatch.setattr(schema, "from_text", None)
+    monkeypatch.setattr(Path, "open", lambda self, *_, **__: Unread(self))
     with pytest.raises(BaselineError, match=r"it has 100\.0 MB, and a baseline has at most 8 MB; restore it"):
         store.load(path, TEST, ENGINE)
 
@@ -167,11 +173,15 @@ def test_a_link_that_leads_nowhere_is_refused(path, tmp_path):
     assert not (tmp_path / "nowhere.json").exists()
 
 
+@pytest.mark.parametrize(
+    ("kind", "put"), [("named pipe", os.mkfifo), ("device", lambda path: path.symlink_to(os.devnull))]
+)
 @pytest.mark.fault("baselines", "a pipe or device stands in a file's place", "it is refused, not opened")
-def test_a_pipe_in_its_place_is_refused_and_not_waited_for(path):
+def test_a_pipe_or_device_in_its_place_is_refused_and_not_opened(path, monkeypatch, kind, put):
     path.unlink()
-    os.mkfifo(path)
-    assert refusal(path).endswith("and is a named pipe; move it out of the way")
+    put(path)
+    monkeypatch.setattr(Path, "open", None)  # a pipe would wait for a writer for ever
+    assert refusal(path).endswith(f"and is a {kind}; move it out of the way")
 
 
 @pytest.mark.fault("baselines", "a file may not be read", "its test fails and says so")
@@ -242,34 +252,53 @@ def test_a_limit_on_file_size_leaves_the_file_as_it_was(path):
     assert [one.name for one in path.parent.iterdir()] == [path.name]
 
 
-@pytest.mark.fault("baselines", "a file stands in the folder's place", "the session fails and says so")
 def test_a_folder_that_cannot_be_made_is_an_error(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(BaselineError, match="could not be written"):
         store.change(tmp_path / "file" / "x.json", TEST, ENGINE, lambda _: baseline())
 
 
+@pytest.mark.parametrize("moment", ["pytest_paddle_mt.baselines.store.readable_text", "os.fsync", "os.replace"])
 @pytest.mark.fault("baselines", "an error interrupts an update", "the file stays as it was, and the lock is gone")
-def test_nothing_is_left_when_the_change_itself_fails(path):
+def test_nothing_is_left_when_the_change_itself_fails(path, monkeypatch, moment):
     before = path.read_text()
-    with pytest.raises(ZeroDivisionError):
-        store.change(path, TEST, ENGINE, lambda _: 1 / 0)
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(moment, interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        store.change(path, TEST, ENGINE, lambda _: baseline(50))
+    monkeypatch.undo()
     assert path.read_text() == before
-    store.change(path, TEST, ENGINE, lambda _: baseline(50))  # the lock is gone
+    assert [one.name for one in path.parent.iterdir()] == [path.name]
+    folder = os.open(path.parent, os.O_RDONLY)
+    fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)  # an error where the lock is still held
+    os.close(folder)
 
 
 @pytest.mark.fault("baselines", "several jobs record at once", "no run is lost")
-def test_processes_that_accept_runs_at_the_same_time_lose_none(path):
-    """Each of four processes adds five runs of its own to one file."""
+def test_processes_that_accept_runs_at_the_same_time_lose_none(path, tmp_path):
+    """Each of four processes adds five runs of its own to one file; none adds its first before all have begun."""
+    begun = tmp_path / "begun"
+    begun.mkdir()
     program = f"""
         import sys
+        import time
         from pathlib import Path
         from pytest_paddle_mt.baselines import store
         from tests.builders import baseline
 
+        begun = Path({str(begun)!r})
+        until_s = time.monotonic() + 30
+
         def added(found):
+            while len(list(begun.iterdir())) < 4:
+                assert time.monotonic() < until_s, "another process did not begin"
+                time.sleep(0.001)
             return baseline(*[run.points[0].qps for run in found.series.runs], float(sys.argv[1]))
 
+        (begun / sys.argv[1]).touch()
         for _ in range(5):
             store.change(Path({str(path)!r}), {TEST!r}, {ENGINE!r}, added)
     """
@@ -292,7 +321,7 @@ def run_python(program: str) -> subprocess.CompletedProcess[str]:
 
 @pytest.mark.parametrize("bad", [{"engine": "native\x1b"}, {"machine": {}}, {"engine": "native\ud800"}])
 @pytest.mark.fault(
-    "baselines", "a run has a value that a reader would refuse", "it is not written, and the session says so"
+    "baselines", "a run has a value that a reader would refuse", "it is not written, and the file stays as it was"
 )
 def test_what_could_not_be_read_again_is_not_written(path, bad):
     before = path.read_text()

@@ -2,8 +2,10 @@ from __future__ import annotations
 
 import functools
 import os
+import re
 import statistics
-from types import SimpleNamespace
+import subprocess
+import sys
 
 import pytest
 
@@ -210,15 +212,37 @@ def test_arithmetic_is_given_one_way():
         session_of(SyntheticWork(spin_ns=1e5, steps=20_000))
 
 
+#: A stack has 2 MiB at least, so those of 64 threads need more than the 36 MiB that are left.
+REFUSED = """
+import resource
+from pathlib import Path
+
+from pytest_paddle_mt.engines import SyntheticWork
+from pytest_paddle_mt.engines.synthetic import SyntheticSession
+from pytest_paddle_mt.errors import UsageError
+from pytest_paddle_mt.records import WindowPlan
+
+session = SyntheticSession(SyntheticWork(spin_ns=1e4), seed=1)
+session.prepare(64)
+used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+_, most = resource.getrlimit(resource.RLIMIT_AS)
+resource.setrlimit(resource.RLIMIT_AS, (used + 36 * 2**20, most))
+try:
+    session.measure(64, WindowPlan(window_s=0.0, min_queries=1, warmup_s=0.0, warmup_queries=0))
+except UsageError as error:
+    print("UsageError:", error)
+session.close()
+print("closed")
+"""
+
+
 @pytest.mark.fault(
     "machine", "no further thread may be started (engines without Python threads)", "the test fails with what to do"
 )
-def test_a_native_thread_that_cannot_be_started_is_an_error_with_what_to_do(monkeypatch):
-    def refuse(*_, **__):
-        raise RuntimeError("thread 12 of 32 could not be started: Resource temporarily unavailable")
-
-    session = session_of(SyntheticWork(spin_ns=1e4))
-    session._loop = SimpleNamespace(measure=refuse, close=lambda: None)
-    monkeypatch.setattr(session, "prepare", lambda threads: None)
-    with pytest.raises(UsageError, match=r"thread 12 of 32 could not be started: .*; ask for fewer threads"):
-        session.measure(32, WindowPlan(window_s=0.0, min_queries=1, warmup_s=0.0, warmup_queries=0))
+def test_a_native_thread_that_cannot_be_started_is_an_error_with_what_to_do(tmp_path):
+    """The system itself refuses: in a process of its own there is memory for the stacks of a few of the threads."""
+    script = tmp_path / "script.py"
+    script.write_text(REFUSED)
+    done = subprocess.run([sys.executable, script], capture_output=True, text=True, timeout=60, cwd=tmp_path)
+    refused = r"UsageError: thread \d+ of 64 could not be started: .*; ask for fewer threads .*\nclosed\n"
+    assert re.fullmatch(refused, done.stdout), done.stdout + done.stderr

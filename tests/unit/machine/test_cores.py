@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -108,9 +109,23 @@ def test_a_path_with_a_colon_is_read_whole(system):
     assert system.quota() == 1.0
 
 
-@pytest.mark.fault("machine", "cgroups cannot be read", "the cores are those of the affinity")
 def test_a_system_without_cgroups_has_no_quota(tmp_path):
     assert _cgroup_quota(tmp_path / "absent", tmp_path / "absent") is None
+
+
+@pytest.mark.parametrize("refused", ["/proc/self/cgroup", "/sys/fs/cgroup"])
+@pytest.mark.fault("machine", "cgroups cannot be read", "the cores are those of the affinity")
+def test_where_cgroups_may_not_be_read_the_cores_are_those_of_the_affinity(monkeypatch, refused):
+    read_text = Path.read_text
+
+    def denied(path: Path, *arguments: str) -> str:
+        if str(path).startswith(refused):
+            raise PermissionError(errno.EACCES, "Permission denied")
+        return read_text(path, *arguments)
+
+    monkeypatch.setattr(Path, "read_text", denied)  # root reads everything
+    cores = available_cores()
+    assert (cores.affinity, cores.quota) == (len(os.sched_getaffinity(0)), None)
 
 
 def test_usable_cores_are_the_smaller_of_affinity_and_quota():

@@ -9,13 +9,16 @@ from pytest_paddle_mt.plugin.progress import Announcer
 
 
 @pytest.mark.fault(
-    "machine", "the terminal closes, or the disk behind the output is full", "the sweep goes on, and is stored"
+    "machine", "a line of progress cannot be written (a full disk)", "the line is lost, and nothing else"
 )
 def test_a_line_that_cannot_be_written_costs_the_line_and_nothing_else():
-    def refuse(*_, **__):
-        raise OSError(errno.EIO, "Input/output error")
+    refused = []
 
-    writer = SimpleNamespace(line=refuse, write=refuse, flush=refuse, fullwidth=80)
+    def refuse(*written, **_):
+        refused.append(written)
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    writer = SimpleNamespace(write=lambda *_, **__: None, fullwidth=80)
     plugins = {"capturemanager": None, "terminalreporter": SimpleNamespace(isatty=True)}
     config = SimpleNamespace(
         pluginmanager=SimpleNamespace(getplugin=plugins.get),
@@ -23,6 +26,8 @@ def test_a_line_that_cannot_be_written_costs_the_line_and_nothing_else():
         get_verbosity=lambda: 0,
     )
     announcer = Announcer(config)
+    announcer.clones(1, 2, 3.0)  # opens a line, which progress(None) then clears
+    writer.line = writer.write = writer.flush = refuse
     announcer.line("paddle-mt: test_it.py::test_it")
-    announcer.clones(1, 2, 3.0)
     announcer.progress(None)
+    assert len(refused) == 2

@@ -58,11 +58,6 @@ def test_one_tick_of_stolen_time_in_a_short_window_is_the_clock_of_the_kernel_no
     assert not validity.disturbed(short, TWO_CORES)
 
 
-@pytest.mark.fault(
-    "machine",
-    "the kernel does not count delays, or there is no `/proc`",
-    "rounds in which threads were switched off their cores are set aside",
-)
 def test_without_a_count_of_delays_switches_off_the_cpu_preempt():
     assert validity.disturbed(window(2, 80, delay_share=None, switches_per_s=30, cpu_share=0.9), TWO_CORES)
 
@@ -237,6 +232,17 @@ def test_a_round_is_usable_for_a_count_when_neither_it_nor_one_thread_is_set_asi
     assert validity.usable(round_of({1: 40, 2: 78}, at=2, delay_share=0.3), 2, TWO_CORES)
     assert not validity.usable(round_of({1: 40, 2: 78}, at=2, delay_share=0.8), 2, TWO_CORES)
     assert not validity.usable(round_of({1: 40, 2: 78}, at=1, delay_share=0.8), 2, TWO_CORES)
+
+
+@pytest.mark.fault(
+    "machine",
+    "the kernel does not count delays",
+    "rounds in which threads were switched off their cores are set aside",
+)
+def test_without_a_count_of_delays_a_round_with_switches_off_the_cpu_is_not_usable():
+    switched_off = {"delay_share": None, "switches_per_s": 30, "cpu_share": 0.9}
+    assert not validity.usable(round_of({1: 40, 2: 78}, at=2, **switched_off), 2, TWO_CORES)
+    assert validity.usable(round_of({1: 40, 2: 78}, at=2, delay_share=None), 2, TWO_CORES)
 
 
 def test_a_round_is_usable_over_another_count_whatever_becomes_of_one_thread():

@@ -48,6 +48,8 @@ def test_whether_the_gil_is_held_is_known_when_no_fork_contradicts(states, toget
 
 @pytest.mark.fault("machine", "no temporary folder can be written to", "a test with forks fails, and names the folders")
 def test_without_a_temporary_folder_the_forks_fail_with_what_to_do(monkeypatch, tmp_path):
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "not there"))
-    with pytest.raises(ForkFailed, match=r"2 forks could not be started .*not there.*check that what"):
+    monkeypatch.setattr(tempfile, "tempdir", None)  # it is looked up anew, among these
+    absent = [str(tmp_path / "first"), str(tmp_path / "second")]
+    monkeypatch.setattr(tempfile, "_candidate_tempdir_list", lambda: absent)
+    with pytest.raises(ForkFailed, match=r"2 forks could not be started .*/first', .*/second'.*: check that what"):
         Crew(None, 2, 1)

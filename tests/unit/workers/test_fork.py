@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import os
 import signal
-import subprocess
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -137,6 +136,7 @@ class FakeProcess:
 
 ON_EITHER_SIDE = "the test fails, names the side and how to run it alone"
 NO_ROOM = "the test fails with the limit to raise"
+NO_SPACE = "the test fails, and says to free space or to set TMPDIR"
 
 SIDES = {
     "this": (Role(side="this", place=None, first=1, against=True), "fork 1 ", "without the comparison"),
@@ -218,36 +218,40 @@ def test_a_side_whose_test_ends_before_it_serves_is_a_failure_with_its_problem(w
 
 
 @pytest.mark.parametrize(
-    ("number", "step"),
+    ("refused", "number", "step"),
     [
         pytest.param(
+            "socket.socketpair",
             errno.EMFILE,
             "raise the limit on open files (ulimit -n)",
             marks=pytest.mark.fault("machine", "a fork finds no free file descriptor", NO_ROOM),
         ),
         pytest.param(
+            "subprocess.Popen",
             errno.EAGAIN,
             "raise the limit on processes (ulimit -u, the container's pids)",
             marks=pytest.mark.fault("machine", "no further process may be started", NO_ROOM),
         ),
         pytest.param(
+            "pathlib.Path.mkdir",
             errno.ENOSPC,
             "free space, or set TMPDIR to a folder that has some",
-            marks=pytest.mark.fault("machine", "the disk of the temporary folder is full", NO_ROOM),
+            marks=pytest.mark.fault("machine", "the disk of the temporary folder is full", NO_SPACE),
         ),
-        (errno.ENOEXEC, "check that what it names exists and can be used"),
+        ("pathlib.Path.open", errno.ENOSPC, "free space, or set TMPDIR to a folder that has some"),
+        ("subprocess.Popen", errno.ENOEXEC, "check that what it names exists and can be used"),
     ],
 )
 def test_a_fork_that_cannot_be_started_fails_with_what_to_do_and_leaves_nothing_open(
-    tmp_path, monkeypatch, number, step
+    tmp_path, monkeypatch, refused, number, step
 ):
     def refuse(*_, **__):
         raise OSError(number, os.strerror(number))
 
     monkeypatch.setattr(fork.launch, "command", lambda *_: [])
     monkeypatch.setattr(fork.launch, "working_directory", lambda *_: tmp_path)
-    monkeypatch.setattr(subprocess, "Popen", refuse)
     before = len(os.listdir("/proc/self/fd"))
+    monkeypatch.setattr(refused, refuse)
     with pytest.raises(ForkFailed, match="fork 1 could not be started") as raised:
         ForkWorker(1, SimpleNamespace(config=None), 1, tmp_path / "fork1")
     assert str(raised.value).endswith(f"{step}, or measure without forks (--paddle-forks=0)")
