@@ -160,6 +160,13 @@ def forget_this_run(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.delenv("PYTHONDONTWRITEBYTECODE", raising=False)  # else every start compiles every plugin anew
 
 
+def in_actions(suite: Suite, monkeypatch: pytest.MonkeyPatch):
+    """Let runs of the suite believe that they run in GitHub Actions."""
+    monkeypatch.setenv("GITHUB_ACTIONS", "true")
+    monkeypatch.setenv("GITHUB_WORKSPACE", str(suite.path))
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(suite.path / "summary.md"))
+
+
 @contextlib.contextmanager
 def _package_as_it_was() -> Iterator[None]:
     """Put back the functions, classes and constants of the package that a conftest.py overwrites.

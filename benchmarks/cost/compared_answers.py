@@ -4,8 +4,8 @@
 
 Both sides serve the same predictors in the same process, in short windows that alternate. With the check, each thread
 takes two input sets of its own in turn, and the answers of its warm-up and its last one are compared; without, all take
-the same one, as with ``--paddle-answers=off``. Where a session's threads and copies of the inputs come to lie makes more
-of a difference than the check, so both are opened anew again and again, either first in turn. Target: at least 0.99.
+the same one, as with ``--paddle-answers=off``. Where a session's threads and inputs come to lie makes more of a
+difference than the check, so both are opened anew again and again, either first in turn. Target: at least 0.99.
 """
 
 from __future__ import annotations

@@ -5,7 +5,7 @@ from pytest_paddle_mt.workers import fork
 
 
 def test_what_a_conftest_overwrites_in_the_package_ends_with_its_run(suite):
-    close, slack_s = PredictorPool.close, fork.SLACK_S
+    close, seconds = PredictorPool.close, fork.SLACK_S
     suite.conftest(
         """
         from pytest_paddle_mt.predictors.pool import PredictorPool
@@ -20,4 +20,4 @@ def test_what_a_conftest_overwrites_in_the_package_ends_with_its_run(suite):
     suite.write("from conftest import test_sees_it")
     suite.run().assert_outcomes(passed=1)
     assert PredictorPool.close is close
-    assert fork.SLACK_S == slack_s
+    assert seconds == fork.SLACK_S
