@@ -3,11 +3,11 @@
     python benchmarks/verdict/bias.py [--quick] [--threads=1,2] [--neighbours=0,1,2]
 
 For fixed and exponential queries of 1 to 64 us, and for fixed ones of 20 ms: windows as short as the plugin's,
-interleaved with long ones as the truth, the thread counts in turn. (Exponential queries of 20 ms scatter too much for a
-bench of minutes; tests/unit/statistics/test_counting.py counts such ones without a machine.) Prints by how much the mean
-throughput of the short windows differs from that of the long ones, and the same of the efficiency relative to one
-thread: the mean over the blocks, with a 95 % interval. Beside neighbours throughput is that of the time which they left,
-as it is judged.
+interleaved with long ones as the truth, the thread counts in turn. (Exponential queries of 20 ms scatter too much for
+a bench of minutes; tests/unit/statistics/test_counting.py counts such ones without a machine.) Prints by how much the
+mean throughput of the short windows differs from that of the long ones, and the same of the efficiency relative to
+one thread: the mean over the blocks, with a 95 % interval. Beside neighbours throughput is that of the time which
+they left, as it is judged.
 """
 
 from __future__ import annotations
