@@ -360,11 +360,14 @@ def _memory(seen: Observed) -> Cause:
     figures = {"cpu_growth": seen.cpu_growth, "beside_stream": slower}
     if slower < max(_MIN_LOSS, _MOST * seen.cpu_growth) or not each_time:
         text = (
-            f"{more}, but one thread only {max(0.0, slower):.0%} more beside threads that read memory than beside "
-            "threads that compute: not memory bandwidth; spinning on a lock, or more work a query"
+            f"{more}; that of one thread takes only {max(0.0, slower):.0%} more beside threads that read memory than "
+            "beside threads that compute: not memory bandwidth; spinning on a lock, or more work a query"
         )
         return _cause(seen, "unknown", text, **figures)
-    text = f"{more}, and one thread {slower:.0%} more beside threads that read memory than beside threads that compute"
+    text = (
+        f"{more}, and that of one thread takes {slower:.0%} more beside threads that read memory than beside threads "
+        "that compute"
+    )
     return _cause(seen, "memory_bandwidth", text, **figures)
 
 

@@ -114,6 +114,6 @@ def _of_the_machine(point: Point, *, waits: bool) -> Iterator[Warning]:
     elif point.lost_share > validity.MAX_LOST_SHARE:
         text = (
             f"{running}: other work took {point.lost_share:.0%} of their time; throughput and efficiency are corrected "
-            "for that, latencies are not where every round was disturbed"
+            "for that; latencies are not, where every round was disturbed"
         )
         yield Warning(kind="lost_time", text=text)

@@ -71,8 +71,8 @@ def throughput(sweep: Sweep) -> Figure | None:
     chart.dots(bad, svg.RED, "failed" if bad else None, size=11)
     return Figure(
         key="qps", title="Throughput",
-        note="Bars are confidence intervals; a point without one is known too badly for it: too few rounds, or too "
-        "much noise. Below the limit a thread count fails.",
+        note="Bars are confidence intervals, in which the machine's ups and downs count; a point without one is known "
+        "too badly for it. Whether a thread count fails is judged within rounds.",
         svg=chart.svg(),
     )  # fmt: skip
 
@@ -176,12 +176,15 @@ def efficiency_of_rounds(sweep: Sweep) -> Figure | None:
         svg.axis("round", [1, last], low=0), svg.axis("efficiency", [*shown, limit or 1.0, 1.0]),
     )  # fmt: skip
     if limit is not None:
-        chart.line([(0, limit), (last, limit)], svg.RED, "limit", dash=svg.DOTTED)
+        most = max((one for one in judged if one is not None), default=1)
+        chart.line([(0, limit), (last, limit)], svg.RED, f"limit up to {counted(most, 'thread')}", dash=svg.DOTTED)
     for colour, threads in zip(svg.COLOURS, chosen, strict=False):
         chart.dots(rounds[threads], colour, counted(threads, "thread"), size=6)
     return Figure(
         key="rounds", title="Efficiency of each round",
-        note="Speedup over threads, 1 is ideal. Widely scattered dots are a noisy machine.", svg=chart.svg(),
+        note="Speedup over threads, 1 is ideal; with more threads than cores it must fall. Widely scattered dots are a "
+        "noisy machine. Rounds that were set aside are shown, too.",
+        svg=chart.svg(),
     )  # fmt: skip
 
 
@@ -219,7 +222,10 @@ def memory(sweep: Sweep) -> Figure | None:
     chart.line(places, svg.TEAL, "peak of the process")
     chart.dots(places, svg.TEAL)
     return Figure(
-        key="memory", title="Memory", note="Resident memory of the process, its peak so far.", svg=chart.svg()
+        key="memory",
+        title="Memory",
+        note="The most that the process has had resident up to then: it never falls.",
+        svg=chart.svg(),
     )
 
 

@@ -27,6 +27,7 @@ for (const figure of document.querySelectorAll("figure.wide")) {
   const chart = figure.querySelector("svg");
   const buttons = document.createElement("p");
   buttons.className = "zoom";
+  buttons.append("Zoom ");
   for (const factor of [1, 2, 4, 8]) {
     const button = document.createElement("button");
     button.type = "button";

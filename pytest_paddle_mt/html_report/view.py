@@ -40,7 +40,7 @@ def view(sweep: Sweep, anchor: str, figures: Sequence[Figure]) -> dict[str, Any]
         "rows": rows(sweep),
         "other_rows": rows({**sweep, **(sweep.get("against") or {"points": []}), "verdicts": []}),
         "against": sweep.get("against"),
-        "last": sweep["points"][-1] if sweep["points"] else None,
+        "furthest": _furthest(sweep),
         "facts": facts(sweep),
         "inputs": [_input(one) for one in sweep.get("inputs") or ()],
         "rounds": _rounds(sweep),
@@ -73,9 +73,9 @@ def answer(sweep: Sweep) -> str:
     if worst == "fail":
         bad = min((one for one in linear if one["status"] == "fail"), key=lambda one: one.get("threads") or 0)
         threads, observed, limit = bad.get("threads") or 0, bad.get("observed"), bad.get("limit")
-        text = f"It does not scale to {counted(threads, 'thread')}"
         if observed is None or limit is None:
-            return f"{text}."
+            return f"It does not scale to {counted(threads, 'thread')}."
+        text = f"It scales too little with {counted(threads, 'thread')}"
         below = [
             one["threads"] for one in linear if one["status"] == "pass" and 1 < (one.get("threads") or 0) < threads
         ]
@@ -85,6 +85,13 @@ def answer(sweep: Sweep) -> str:
         until = counted(max(one.get("threads") or 0 for one in linear), "thread")
         return f"It scales, up to {until}." + ("" if sweep["status"] == "pass" else " Another check has more to say.")
     return "Whether it scales is not decided: these figures are no verdict on the model."
+
+
+def _furthest(sweep: Sweep) -> dict[str, Any] | None:
+    """The figures up to where throughput must grow; without that, those of the most threads."""
+    points: list[dict[str, Any]] = sweep["points"]
+    judged = [point for point in points if point["threads"] == sweep.get("linear_until")]
+    return next(iter(judged or points[-1:]), None)
 
 
 def _cause(sweep: Sweep) -> dict[str, Any] | None:
@@ -118,7 +125,13 @@ def summary(sweep: Sweep) -> str:
         text += ". "
     if until is not None:
         reason = sweep.get("linear_until_reason")
-        text += f"Throughput must grow up to {counted(until, 'thread')}{f' ({reason})' if reason else ''}."
+        text += f"Throughput must grow up to {counted(until, 'thread')}{f' ({reason})' if reason else ''}. "
+    if until == sweep.get("usable_cores") and until < points[-1]["threads"]:
+        text += "More threads than cores cannot add throughput: they only make each query wait longer. "
+    if sweep["engine"] == "native" and sweep.get("gil") == "held":
+        text += (
+            "This is of native threads. Python threads would not scale: Predictor.run() of this Paddle holds the GIL."
+        )
     return text.strip()
 
 

@@ -303,8 +303,8 @@ def test_a_thread_that_is_slower_beside_a_stream_shares_memory_bandwidth():
     found = beside(stream=31.0, arithmetic=40.0)
     assert found.kind == "memory_bandwidth"
     assert found.text == (
-        "a query takes 33% more CPU time with 2 threads, and one thread 29% more beside threads that read memory than "
-        "beside threads that compute"
+        "a query takes 33% more CPU time with 2 threads, and that of one thread takes 29% more beside threads that "
+        "read memory than beside threads that compute"
     )
 
 

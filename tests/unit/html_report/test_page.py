@@ -156,7 +156,8 @@ def test_the_summary_says_how_far_it_scales(tree):
     first = next(tree.iter("article"))
     assert next(text_of(one) for one in first.iter("p") if one.get("class") == "summary").endswith(
         " One thread serves 24.0 queries per second. 8 threads serve 78.7, 3.28 times as many (41% of the ideal 8). "
-        "16 threads serve 66.0, 2.75 times as many. Throughput must grow up to 8 threads (8 usable cores)."
+        "16 threads serve 66.0, 2.75 times as many. Throughput must grow up to 8 threads (8 usable cores). "
+        "More threads than cores cannot add throughput: they only make each query wait longer."
     )
 
 
@@ -164,7 +165,7 @@ def test_a_count_that_was_not_decided_is_not_said_to_scale():
     swept = failed()
     swept["verdicts"] = [{**one, "status": "inconclusive"} if one["threads"] == 2 else one for one in swept["verdicts"]]
     text = text_of(parsed(page({"x": document(swept)})).find(".//p[@class='summary']"))
-    assert text.startswith("It does not scale to 8 threads")
+    assert text.startswith("It scales too little with 8 threads")
     assert "it still does" not in text
 
 
@@ -174,7 +175,7 @@ def test_a_count_that_was_not_decided_is_not_said_to_scale():
         (sweep(), "It scales, up to 8 threads."),
         (
             failed(),
-            "It does not scale to 8 threads: its efficiency is 0.80, and the limit 0.85. With 2 threads it still",
+            "It scales too little with 8 threads: its efficiency is 0.80, and the limit 0.85. With 2 threads it still",
         ),
         (
             sweep(status="inconclusive", verdicts=[{**sweep()["verdicts"][0], "status": "inconclusive"}]),
