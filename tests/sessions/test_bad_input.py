@@ -31,8 +31,9 @@ def told(result: pytest.RunResult) -> str:
 
 
 def raised(result: pytest.RunResult) -> str:
-    """The message of the error alone, without the lines of the test that pytest quotes."""
-    return " ".join(" ".join(line[1:] for line in result.outlines if line.startswith("E  ")).split())
+    """The message of the error alone, without the lines of the test that pytest quotes where it shows a traceback."""
+    lines = [line[1:] for line in result.outlines if line.startswith("E  ")]
+    return " ".join(" ".join(lines).split()) if lines else told(result)
 
 
 # Options: pytest stops at once.

@@ -157,7 +157,8 @@ def test_the_summary_says_how_far_it_scales(tree):
     assert next(text_of(one) for one in first.iter("p") if one.get("class") == "summary").endswith(
         " One thread serves 24.0 queries per second. 8 threads serve 78.7, 3.28 times as many (41% of the ideal 8). "
         "16 threads serve 66.0, 2.75 times as many. Throughput must grow up to 8 threads (8 usable cores). "
-        "More threads than cores cannot add throughput: they only make each query wait longer."
+        "More threads than cores cannot add throughput: they only make each query wait longer. This is of native "
+        "threads. Python threads would not scale: Predictor.run() of this Paddle holds the GIL."
     )
 
 
