@@ -126,8 +126,8 @@ def summary(sweep: Sweep) -> str:
     if until is not None:
         reason = sweep.get("linear_until_reason")
         text += f"Throughput must grow up to {counted(until, 'thread')}{f' ({reason})' if reason else ''}. "
-    if until == sweep.get("usable_cores") and until < points[-1]["threads"]:
-        text += "More threads than cores cannot add throughput: they only make each query wait longer. "
+        if sweep["device"] == "cpu" and until == sweep.get("usable_cores") and until < points[-1]["threads"]:
+            text += "More threads than cores cannot add throughput: they only make each query wait longer. "
     if sweep["engine"] == "native" and sweep.get("gil") == "held":
         text += (
             "This is of native threads. Python threads would not scale: Predictor.run() of this Paddle holds the GIL."

@@ -152,6 +152,12 @@ def test_the_overview_begins_with_what_failed(tree):
     assert statuses == ["fail", "fail", "no data", "pass"]
 
 
+def test_the_overview_has_the_figures_up_to_where_throughput_must_grow_and_the_cause(tree):
+    first = next(tree.iter("table")).find("tbody")[0]
+    assert [text_of(cell) for cell in first[3:5]] == ["8", "78.7"]
+    assert text_of(first[7]) == "a lock"
+
+
 def test_the_summary_says_how_far_it_scales(tree):
     first = next(tree.iter("article"))
     assert next(text_of(one) for one in first.iter("p") if one.get("class") == "summary").endswith(
@@ -160,6 +166,15 @@ def test_the_summary_says_how_far_it_scales(tree):
         "More threads than cores cannot add throughput: they only make each query wait longer. This is of native "
         "threads. Python threads would not scale: Predictor.run() of this Paddle holds the GIL."
     )
+
+
+@pytest.mark.parametrize(
+    "changes", [{"device": "gpu:0"}, {"linear_until": 16}, {"linear_until": None, "usable_cores": None}]
+)
+def test_cores_are_no_reason_elsewhere(changes):
+    text = text_of(parsed(page({"x": document(sweep(**changes))})).find(".//p[@class='summary']"))
+    assert "One thread serves" in text
+    assert "More threads than cores" not in text
 
 
 def test_a_count_that_was_not_decided_is_not_said_to_scale():
