@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import dataclasses
+import time
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
+import pytest
+
+from pytest_paddle_mt import checks
 from pytest_paddle_mt.baselines import WINDOW_RUNS, Baseline, Fact, Figures, Run, Series, Stored, anchor
 from pytest_paddle_mt.checks import Evidence, OtherSide
+from pytest_paddle_mt.engines import Engine
+from pytest_paddle_mt.machine.cores import Cores
 from pytest_paddle_mt.machine.versions import measured_versions
 from pytest_paddle_mt.records import (
     Against,
@@ -29,6 +35,8 @@ from pytest_paddle_mt.records import (
     Window,
 )
 from pytest_paddle_mt.statistics.points import points_of
+from pytest_paddle_mt.sweeps.rounds import Schedule
+from pytest_paddle_mt.sweeps.terms import Terms
 from pytest_paddle_mt.testing import window
 from pytest_paddle_mt.units import NS_PER_S
 
@@ -154,9 +162,10 @@ def evidence(
     both = tuple(rounds)
     rounds, others = (tuple(one.of(side) for one in both) for side in SIDES)
     compared = any(one.visits for one in others)
+    confidences = dict.fromkeys(counts, confidence)
     return Evidence(
         rounds=rounds,
-        points=points_of(rounds, counts, cpu, confidence),
+        points=points_of(rounds, counts, cpu, confidences),
         thread_counts=counts,
         limits=limits(
             min_efficiency=min_efficiency,
@@ -166,13 +175,34 @@ def evidence(
         ),
         linear_until=linear_until,
         cpu=cpu,
-        confidence=confidence,
+        confidences=confidences,
         relative_to_control=relative_to_control,
         stored=stored,
-        other=OtherSide(names=names, both=both, points=points_of(others, counts, cpu, confidence))
+        other=OtherSide(names=names, both=both, points=points_of(others, counts, cpu, confidences))
         if compared
         else None,
         versions=measured_versions(),
+    )
+
+
+def terms_of(item: pytest.Item, schedule: Schedule, limits: Limits, synthetic: Engine) -> Terms:
+    """The terms of a gated sweep on two cores, in this process."""
+    return Terms(
+        item=item,
+        forks=0,
+        schedule=schedule,
+        limits=limits,
+        cores=Cores(affinity=2, quota=None),
+        seed=1,
+        gate=True,
+        smoke_reason=None,
+        threads_note=None,
+        checks=checks.built_in(),
+        answers=0,
+        synthetic=synthetic,
+        started_s=time.monotonic(),
+        announce=print,
+        progress=lambda _: None,
     )
 
 

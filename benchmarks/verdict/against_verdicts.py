@@ -31,7 +31,7 @@ import bench_report
 import builds
 import internals
 import numpy as np
-from internals import SyntheticWork, WindowPlan, against_check, intervals, pairs, scaling
+from internals import SyntheticWork, WindowPlan, against_check, intervals, pairs, stop_rule
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -120,24 +120,23 @@ def trial(
     plan: WindowPlan = PLAN,
 ) -> dict[str, Any]:
     """One comparison, as plain data."""
-    looks = scaling.looks(*rounds)
+    looks = stop_rule.looks(*rounds)
     comparison = internals.Comparison(THREADS, plan, looks, budget_s)
     this, other = scenario.opened(directory)
     try:
         began_s = time.monotonic()
-        measured = comparison.measure(this, other, scenario.max_drift, seed)
+        measured, statuses = comparison.measure(this, other, scenario.max_drift, seed)
         elapsed_s = time.monotonic() - began_s
     finally:
         this.close()
         other.close()
-    statuses = comparison.statuses(measured, scenario.max_drift)
     return {
         "scenario": scenario.name,
         "seed": seed,
         "status": next(one for one in ("fail", "inconclusive", "pass") if one in statuses),
         "elapsed_s": elapsed_s,
         "looks": looks,
-        "confidence": comparison.confidence,
+        "confidence": stop_rule.confidence(1 / len(looks), len(THREADS)),  # of each look, where all are reached
         "max_drift": scenario.max_drift,
         "round_s": elapsed_s / len(measured),
         "log_ratios": {str(n): comparison.log_ratios(measured, n) for n in THREADS},

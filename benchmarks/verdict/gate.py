@@ -25,7 +25,7 @@ import bench_report
 import builds
 import internals
 import operating_characteristics
-from internals import intervals, scaling
+from internals import intervals, stop_rule
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -105,7 +105,7 @@ def before(sweep: Sweep) -> str:
             rounds.setdefault(one["round"], {}).setdefault(one["threads"], []).append(math.log(qps))
     values = [statistics.fmean(of[2]) - statistics.fmean(of[1]) - math.log(2) for of in rounds.values() if 2 in of]
     judged = len({one["threads"] for one in sweep["points"]} - {1})
-    low, high = _interval_before(values, scaling.confidence_after_looks(scaling.ALPHA, 8, judged))
+    low, high = _interval_before(values, stop_rule.confidence(1 / 8, judged))
     limit = math.log(internals.LIMITS.min_efficiency)
     return "pass" if low >= limit else "fail" if high < limit else "undecided"
 

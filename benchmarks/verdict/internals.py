@@ -46,6 +46,7 @@ from pytest_paddle_mt.records import (
     WindowPlan,
 )
 from pytest_paddle_mt.statistics import drift, intervals, pairs, scaling, validity
+from pytest_paddle_mt.statistics import looks as stop_rule
 from pytest_paddle_mt.statistics.points import points_of
 from pytest_paddle_mt.sweeps import diagnosis, known_work
 from pytest_paddle_mt.sweeps.rounds import Schedule, one_side, run_rounds, two_sides
@@ -93,6 +94,7 @@ __all__ = [
     "rule",
     "scaling",
     "schema",
+    "stop_rule",
     "validity",
 ]
 
@@ -133,8 +135,8 @@ def versions() -> str:
 
 
 def confidence(looks: Sequence[int]) -> float:
-    """The confidence of each interval of a sweep of one and two threads."""
-    return scaling.confidence_after_looks(scaling.ALPHA, len(looks))
+    """The confidence of each interval of a sweep of one and two threads, where the budget allows all looks."""
+    return stop_rule.confidence(1 / len(looks))
 
 
 #: Replays judge every stored window hundreds of times; what was taken from one is worked out once.
@@ -164,7 +166,7 @@ def linear_verdicts(
         limits=dataclasses.replace(LIMITS, min_efficiency=limit),
         linear_until=threads,
         cpu=cpu,
-        confidence=confidence,
+        confidences={1: confidence, threads: confidence},
         relative_to_control=beside_control,
     )
     return LinearCheck().judge(evidence)
@@ -247,7 +249,7 @@ def rounds_with_control(worker: Any, threads: int, rounds: int, plan: WindowPlan
             schedule,
             np.random.default_rng(1),
             measure=lambda worker, stop: known_work.visit(worker, stop, plan, control=control),
-            judge=len,
+            judge=lambda rounds, _: len(rounds),
             undecided=lambda _: counts,
             clock=time.monotonic,
             progress=lambda _: None,
@@ -275,12 +277,12 @@ def likely_cause(worker: Any, facts: dict[str, Any], math_threads: int, plan: Wi
             schedule,
             np.random.default_rng(1),
             measure=lambda worker, stop: known_work.visit(worker, stop, plan, probe),
-            judge=len,
+            judge=lambda rounds, _: len(rounds),
             undecided=lambda _: (1, 2),
             clock=time.monotonic,
             progress=lambda _: None,
         )
-    level = confidence((rounds,))
+    level = dict.fromkeys((1, 2), confidence((rounds,)))
     evidence = Evidence(
         rounds=tuple(found),
         points=points_of(found, (1, 2), cpu, level),
@@ -288,7 +290,7 @@ def likely_cause(worker: Any, facts: dict[str, Any], math_threads: int, plan: Wi
         limits=LIMITS,
         linear_until=cpu.at_once,
         cpu=cpu,
-        confidence=level,
+        confidences=level,
     )
     subject = Subject(
         **{"engine": "synthetic", "device": "cpu", "batch_size": 1, "pool": None, "gil": None, **facts},
@@ -307,38 +309,37 @@ class Comparison:
             thread_counts=thread_counts, window=plan, order=two_sides, looks=looks, budget_s=budget_s
         )
         self._cpu = Cpu(usable_cores=available_cores().usable, math_threads=1)
-        self.confidence = scaling.confidence_after_looks(scaling.ALPHA, len(looks), len(thread_counts))
 
-    def measure(self, this: Any, other: Any, max_drift: float, seed: int) -> Any:
-        """Rounds until everything is decided, the last look is reached or the budget is used up."""
-        found, _ = run_rounds(
+    def measure(self, this: Any, other: Any, max_drift: float, seed: int) -> tuple[Any, list[str]]:
+        """Rounds until everything is decided, the last look is reached or the budget is used up; and what it is."""
+        return run_rounds(
             [{"this": this, "other": other}],
             self._schedule,
             np.random.default_rng(seed),
             measure=lambda worker, stop: known_work.visit(worker, stop, self._schedule.window),
-            judge=lambda so_far: self.statuses(so_far, max_drift),
+            judge=lambda so_far, share: self._statuses(so_far, max_drift, share),
             undecided=lambda statuses: self._schedule.thread_counts if "inconclusive" in statuses else (),
             clock=time.monotonic,
             progress=lambda _: None,
         )
-        return found
 
-    def statuses(self, measured: Any, max_drift: float) -> list[str]:
-        """What is concluded at each thread count."""
+    def _statuses(self, measured: Any, max_drift: float, share: float) -> list[str]:
+        """What is concluded at each thread count by a look with this share of alpha."""
         counts = self._schedule.thread_counts
+        confidences = dict.fromkeys(counts, stop_rule.confidence(share, len(counts)))
         this, other = (tuple(one.of(side) for one in measured) for side in SIDES)
         evidence = Evidence(
             rounds=this,
-            points=points_of(this, counts, self._cpu, self.confidence),
+            points=points_of(this, counts, self._cpu, confidences),
             thread_counts=counts,
             limits=dataclasses.replace(LIMITS, max_drift=max_drift),
             linear_until=1,
             cpu=self._cpu,
-            confidence=self.confidence,
+            confidences=confidences,
             other=OtherSide(
                 names=("this side", "the other"),
                 both=tuple(measured),
-                points=points_of(other, counts, self._cpu, self.confidence),
+                points=points_of(other, counts, self._cpu, confidences),
             ),
         )
         return [verdict.status for verdict in against_check.AgainstCheck().judge(evidence)]

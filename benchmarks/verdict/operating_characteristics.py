@@ -31,7 +31,19 @@ import internals
 import numpy as np
 import peers
 import recordings
-from internals import Cpu, Round, ThreadWindow, Visit, Window, WindowPlan, confirmation, intervals, scaling, validity
+from internals import (
+    Cpu,
+    Round,
+    ThreadWindow,
+    Visit,
+    Window,
+    WindowPlan,
+    confirmation,
+    intervals,
+    scaling,
+    stop_rule,
+    validity,
+)
 from workloads import WORKLOADS
 
 if TYPE_CHECKING:
@@ -89,7 +101,7 @@ class Rule:
 
     def __init__(self) -> None:
         fewest, most = internals.DEFAULT_ROUNDS
-        self.looks = scaling.looks(fewest, most)
+        self.looks = stop_rule.looks(fewest, most)
         self._confidence = internals.confidence(self.looks)
 
     def verdicts(self, rounds: Sequence[Round], beside_control: bool = False) -> list[Any]:

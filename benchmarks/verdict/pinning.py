@@ -62,7 +62,7 @@ def worker_of(name: str) -> Any:
 
 def judged(rounds: Any) -> dict[str, Any]:
     """What the rounds of one block show, and when they would have been decided."""
-    looks = internals.scaling.looks(6, len(rounds))
+    looks = internals.stop_rule.looks(6, len(rounds))
     confidence = internals.confidence(looks)
     cpu = internals.Cpu(usable_cores=THREADS, math_threads=1)
     began_ns = rounds[0].visits[0].window.opened_ns

@@ -34,8 +34,8 @@ LONGEST_S = 3600.0
 def shown(rounds: Any) -> dict[str, Any]:
     """What one sweep shows, and which of the limits it passes at its end."""
     cpu = internals.Cpu(usable_cores=THREADS, math_threads=1)
-    confidence = internals.confidence(internals.scaling.looks(6, len(rounds)))
-    point = internals.points_of(rounds, (1, THREADS), cpu, confidence)[-1]
+    confidence = internals.confidence(internals.stop_rule.looks(6, len(rounds)))
+    point = internals.points_of(rounds, (1, THREADS), cpu, dict.fromkeys((1, THREADS), confidence))[-1]
     statuses = {
         limit: internals.linear_verdicts(rounds, THREADS, confidence, beside_control=False, limit=limit)[0].status
         for limit in LIMITS

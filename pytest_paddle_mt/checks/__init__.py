@@ -34,7 +34,8 @@ class Evidence:
     limits: Limits
     linear_until: int  #: Largest thread count that the linear check judges.
     cpu: Cpu
-    confidence: float  #: Confidence of each interval, looks and comparisons accounted for.
+    #: Confidence of the intervals of each thread count, looks and comparisons accounted for.
+    confidences: Mapping[int, float]
     allowed_rounds: tuple[int, int] | None = None  #: How many rounds are measured at least and at most; None: unknown.
     #: Divide every throughput by that of the control workload, measured next to it.
     relative_to_control: bool = False

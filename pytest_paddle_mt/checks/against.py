@@ -48,7 +48,7 @@ def _at(evidence: Evidence, other: OtherSide, threads: int) -> Verdict:
     least = limit(evidence.limits.max_drift)
     this_name, other_name = other.names
     series = pairs.ratio_series(other.both, threads, lambda visit: validity.qps(visit.window, evidence.cpu))
-    interval = pairs.ratio_interval(series, evidence.confidence)
+    interval = pairs.ratio_interval(series, evidence.confidences[threads])
     observed = math.exp(float(series.mean())) if len(series) else None
     what = f"QPS of {this_name} over {other_name} with {counted(threads, 'thread')}"
 
@@ -71,7 +71,7 @@ def _at(evidence: Evidence, other: OtherSide, threads: int) -> Verdict:
     if interval.high < least:
         return verdict("fail", f"{measured}, below the limit {least:.3f}")
     if interval.low < least:
-        missing = still_missing(evidence, series, abs(math.log(observed / least)), pairs.MIN_AUTOCORRELATION)
+        missing = still_missing(evidence, threads, series, abs(math.log(observed / least)), pairs.MIN_AUTOCORRELATION)
         return verdict("inconclusive", f"{measured}: the interval contains the limit {least:.3f}; {missing}")
     faster = f": {this_name} is faster" if interval.low > 1 else ""
     return verdict("pass", f"{measured}, at or above the limit {least:.3f}{faster}")

@@ -50,7 +50,7 @@ def judge(question: Question, evidence: Evidence) -> Verdict:
     objection = validity.objection(evidence.rounds, threads) or validity.objection(evidence.rounds, base)
     lowest, highest = (_log_ratios(question, evidence, credit) for credit in ("least", "most"))
     observed = float(np.exp(highest.mean())) if len(highest) else None
-    intervals = [mean_interval(series, evidence.confidence) for series in (lowest, highest)]
+    intervals = [mean_interval(series, evidence.confidences[threads]) for series in (lowest, highest)]
     if objection is not None:
         return _verdict(question, observed, "inconclusive", objection)
     if intervals[0] is None or intervals[1] is None or observed is None:
@@ -71,16 +71,17 @@ def judge(question: Question, evidence: Evidence) -> Verdict:
             "took that time; run it on a quieter machine",
         )
     needed = observed / (question.limit - MARGIN) if at_least >= question.limit else question.limit / observed
-    missing = still_missing(evidence, highest, math.log(needed), MIN_AUTOCORRELATION)
+    missing = still_missing(evidence, threads, highest, math.log(needed), MIN_AUTOCORRELATION)
     decides_nothing = f"the interval contains the limit {question.limit:.2f}; {missing}"
     return _verdict(question, observed, "inconclusive", f"{measured}: {decides_nothing}")
 
 
 def still_missing(
-    evidence: Evidence, series: npt.NDArray[np.float64], half_width: float, min_autocorrelation: float
+    evidence: Evidence, threads: int, series: npt.NDArray[np.float64], half_width: float, min_autocorrelation: float
 ) -> str:
-    """How much more would make the interval of this series, shape (k,), as narrow as that; human-readable."""
-    wanted = values_needed(series, evidence.confidence, half_width, min_autocorrelation) if half_width > 0 else None
+    """How much more makes the interval of this count's series, shape (k,), as narrow as that; human-readable."""
+    confidence = evidence.confidences[threads]
+    wanted = values_needed(series, confidence, half_width, min_autocorrelation) if half_width > 0 else None
     if wanted is None:
         return "it is too near to be decided; move the limit, or take a quieter machine"
     measured = len(evidence.rounds)

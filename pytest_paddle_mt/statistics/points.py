@@ -13,7 +13,7 @@ from pytest_paddle_mt.statistics import latency, scaling, validity
 from pytest_paddle_mt.statistics.intervals import mean_interval
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     import numpy.typing as npt
 
@@ -22,14 +22,17 @@ if TYPE_CHECKING:
 _WIDEST = 2.0  #: An interval that reaches further than this factor from its figure shows only that too little is known.
 
 
-def points_of(rounds: Sequence[Round], thread_counts: Sequence[int], cpu: Cpu, confidence: float) -> tuple[Point, ...]:
+def points_of(
+    rounds: Sequence[Round], thread_counts: Sequence[int], cpu: Cpu, confidences: Mapping[int, float]
+) -> tuple[Point, ...]:
     """One point per thread count. Rounds that were set aside are counted, and left out of everything else.
 
     Throughput and efficiency have the time taken out that other work took, unless the threads wait for each other;
     latencies are those of the rounds that it left alone. Where it left none alone, all are shown. There is no
-    efficiency where every round was set aside, or where the windows do not measure the predictor.
+    efficiency where every round was set aside, or where the windows do not measure the predictor. ``confidences`` are
+    those of the intervals of each thread count.
     """
-    return tuple(_point(rounds, threads, cpu, confidence) for threads in thread_counts)
+    return tuple(_point(rounds, threads, cpu, confidences[threads]) for threads in thread_counts)
 
 
 def pooled_latencies(rounds: Sequence[Round], threads: int) -> Latencies:

@@ -17,14 +17,6 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
-#: Chance that the intervals of one sweep, all looks and thread counts together, miss; half of it on each side.
-ALPHA = 0.02
-
-_MAX_LOOKS = 8
-
-#: A look adds little when this factor in rounds has not been gained, and costs confidence all the same.
-_MIN_GROWTH = math.sqrt(2)
-
 
 def every_round(_: Round) -> bool:
     """Use every round."""
@@ -128,36 +120,3 @@ def universal_scalability(
         residuals = np.sum((columns * alone - target[:, np.newaxis]) ** 2, axis=0)
         contention, coherency = (alone[0], 0.0) if residuals[0] <= residuals[1] else (0.0, alone[1])
     return UniversalScalability(contention=float(contention), coherency=float(coherency))
-
-
-def looks(minimum: int, maximum: int) -> tuple[int, ...]:
-    """Numbers of rounds after which the stop rule looks: at most eight, from ``minimum`` geometrically to ``maximum``.
-
-    Looks grow by a factor of 1.4 at least; where ``maximum`` is nearer to ``minimum``, it is the only look.
-
-    Raises:
-        ValueError: not 1 <= minimum <= maximum.
-    """
-    if not 1 <= minimum <= maximum:
-        raise ValueError(f"rounds need 1 <= minimum <= maximum, not {minimum}:{maximum}")
-    growth = maximum / minimum
-    steps = min(_MAX_LOOKS - 1, int(math.log(growth) / math.log(_MIN_GROWTH) + 1e-9))
-    between = (round(minimum * growth ** (step / steps)) for step in range(steps))
-    return tuple(sorted({*between, maximum}))
-
-
-def confidence_after_looks(alpha: float, looks_planned: int, judged: int = 1) -> float:
-    """Confidence of the interval at each look, so that all of them together miss with probability ``alpha`` at most.
-
-    Who looks again and again, and stops when content, errs more often than each look alone. By Bonferroni's inequality
-    it is enough to share ``alpha`` evenly: 1 - alpha / (looks * judged thread counts), whatever the dependence between
-    the looks. A verdict can be wrong on one side only, so each kind of wrong verdict has about half of ``alpha``.
-
-    Raises:
-        ValueError: ``alpha`` is not in (0, 1), or there is no look or nothing judged.
-    """
-    if not 0 < alpha < 1 or looks_planned < 1 or judged < 1:
-        raise ValueError(
-            f"0 < alpha < 1, one look and one thread count at least, not {alpha}, {looks_planned}, {judged}"
-        )
-    return 1 - alpha / (looks_planned * judged)

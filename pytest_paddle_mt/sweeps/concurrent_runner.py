@@ -14,7 +14,7 @@ from pytest_paddle_mt.machine.cores import available_cores
 from pytest_paddle_mt.records import Subject, WindowPlan
 from pytest_paddle_mt.reporters import Finished
 from pytest_paddle_mt.reporters.failure import failure
-from pytest_paddle_mt.statistics import scaling
+from pytest_paddle_mt.statistics.looks import looks
 from pytest_paddle_mt.sweeps import one_side, placing, rounds, serving, two_sides
 from pytest_paddle_mt.sweeps.announcement import announcement
 from pytest_paddle_mt.sweeps.measuring import in_forks
@@ -269,7 +269,7 @@ class ConcurrentRunner:
                 thread_counts=thread_counts(settings),
                 window=_SMOKE_WINDOW if smoke else settings.window,
                 order=rounds.one_side if sides is None else rounds.two_sides,
-                looks=(1,) if smoke else scaling.looks(settings.rounds_min, settings.rounds_max),
+                looks=(1,) if smoke else looks(settings.rounds_min, settings.rounds_max),
                 budget_s=settings.budget_s if sides is None else settings.budget_two_sides_s,
                 at_once=cores.usable if settings.device == "cpu" else None,
             ),

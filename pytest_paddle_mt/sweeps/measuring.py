@@ -71,12 +71,16 @@ class Measuring:
         self,
         workers: Sequence[Mapping[Side, Worker]],
         seed: Sequence[int],
-        judge: Callable[[tuple[Round, ...]], Judgement],
+        judge: Callable[[tuple[Round, ...], Mapping[int, float]], Judgement],
         undecided: Callable[[Judgement], Collection[int]],
         control: known_work.KnownWork | None = None,
         thread_counts: tuple[int, ...] | None = None,
     ) -> tuple[tuple[Round, ...], Judgement]:
-        """Measure these thread counts, or all, until everything is decided or the schedule ends; see ``run_rounds``."""
+        """Measure these thread counts, or all, until everything is decided or the schedule ends; see ``run_rounds``.
+
+        ``judge`` is given the confidence of each thread count's intervals too: that of the look after which the count
+        was left out of the rounds, or of this one.
+        """
         terms = self.terms
         schedule = dataclasses.replace(
             terms.schedule,
@@ -86,6 +90,7 @@ class Measuring:
         turns = placing.turns(terms.pin, schedule.thread_counts)
         stops = schedule.order(schedule.thread_counts, np.random.default_rng(0), schedule.at_once)
         sides = len({stop.side for stop in stops})
+        confidences: dict[int, float] = {}
         warm_ups = LongerWarmUps(terms.answers, schedule.looks[0] * len(stops) // sides)
 
         def measure(worker: Worker, stop: Stop) -> Visit:
@@ -95,13 +100,17 @@ class Measuring:
             warm_ups.measured(visit.window, stop.side)
             return visit
 
+        def judge_with_share(rounds: tuple[Round, ...], share: float) -> Judgement:
+            confidences.update(dict.fromkeys(_counts(rounds[-1:]), terms.confidence(share)))
+            return judge(rounds, dict(confidences))
+
         try:
             return run_rounds(
                 workers,
                 schedule,
                 np.random.default_rng(seed),
                 measure=measure,
-                judge=judge,
+                judge=judge_with_share,
                 undecided=undecided,
                 clock=time.monotonic,
                 progress=terms.progress,
@@ -110,34 +119,40 @@ class Measuring:
             terms.progress(None)
 
     def evidence(
-        self, rounds: tuple[Round, ...], linear_until: int, stored: Stored | None = None, other: OtherSide | None = None
+        self,
+        rounds: tuple[Round, ...],
+        confidences: Mapping[int, float],
+        linear_until: int,
+        stored: Stored | None = None,
+        other: OtherSide | None = None,
     ) -> Evidence:
         """What the checks judge on: the rounds of this side, and what there is to compare them with."""
         return Evidence(
             rounds=rounds,
-            points=self.points(rounds),
-            thread_counts=self._counts(rounds) or self.terms.schedule.thread_counts,
+            points=self.points(rounds, confidences),
+            thread_counts=_counts(rounds) or self.terms.schedule.thread_counts,
             limits=self.terms.limits,
             linear_until=linear_until,
             cpu=self.cpu,
-            confidence=self.terms.confidence,
+            confidences=confidences,
             allowed_rounds=(self.terms.schedule.looks[0], self.terms.schedule.looks[-1]),
             stored=stored,
             other=other,
             versions=measured_versions(),
         )
 
-    def points(self, rounds: tuple[Round, ...]) -> tuple[Point, ...]:
+    def points(self, rounds: tuple[Round, ...], confidences: Mapping[int, float]) -> tuple[Point, ...]:
         """What the rounds of one side show."""
-        return points_of(rounds, self._counts(rounds), self.cpu, self.terms.confidence)
-
-    def _counts(self, rounds: tuple[Round, ...]) -> tuple[int, ...]:
-        """The thread counts that these rounds visited, ascending."""
-        return tuple(sorted({visit.window.threads for one in rounds for visit in one.visits}))
+        return points_of(rounds, _counts(rounds), self.cpu, confidences)
 
     def ask(self, evidence: Evidence) -> tuple[Verdict, ...]:
         """The verdicts of every check."""
         return tuple(verdict for check in self.terms.checks for verdict in check.judge(evidence))
+
+
+def _counts(rounds: tuple[Round, ...]) -> tuple[int, ...]:
+    """The thread counts that these rounds visited, ascending."""
+    return tuple(sorted({visit.window.threads for one in rounds for visit in one.visits}))
 
 
 def concluded(

@@ -127,7 +127,7 @@ class _OneSide(Measuring):
             self.survey,
         )
 
-    def points(self, rounds: tuple[Round, ...]) -> tuple[Point, ...]:
+    def points(self, rounds: tuple[Round, ...], confidences: Mapping[int, float]) -> tuple[Point, ...]:
         """What the rounds show, and how busy the survey found a GPU."""
         busy = {visit.window.threads: visit.window.gpu for one in self.survey for visit in one.visits}
 
@@ -138,7 +138,7 @@ class _OneSide(Measuring):
             gpu = dataclasses.replace(point.gpu, utilisation=seen.utilisation, other_utilisation=seen.other_utilisation)
             return dataclasses.replace(point, gpu=gpu)
 
-        return tuple(map(surveyed, super().points(rounds)))
+        return tuple(map(surveyed, super().points(rounds, confidences)))
 
     def concluded(
         self, judged: Judged, verdicts: tuple[Verdict, ...], cause: Cause | None, late: Sequence[str]
@@ -170,11 +170,13 @@ class _OneSide(Measuring):
     ) -> tuple[tuple[Round, ...], tuple[tuple[Verdict, ...], tuple[Verdict, ...]]]:
         """Rounds with controls, and what the checks conclude from them: by themselves, and relative to the control."""
 
-        def judge(rounds: tuple[Round, ...]) -> tuple[tuple[Verdict, ...], tuple[Verdict, ...]]:
-            evidence = self._evidence(rounds)
+        def judge(
+            rounds: tuple[Round, ...], confidences: Mapping[int, float]
+        ) -> tuple[tuple[Verdict, ...], tuple[Verdict, ...]]:
+            evidence = self._evidence(rounds, confidences)
             return self.ask(evidence), self.ask(dataclasses.replace(evidence, relative_to_control=True))
 
-        failed = needed(self._evidence(()), [verdict for verdict in first if verdict.status == "fail"])
+        failed = needed(self._evidence((), {}), [verdict for verdict in first if verdict.status == "fail"])
         return self.rounds(
             workers,
             [self.terms.seed, 1],
@@ -184,13 +186,13 @@ class _OneSide(Measuring):
             tuple(sorted(failed)),
         )
 
-    def _judge(self, rounds: tuple[Round, ...]) -> Judged:
-        evidence = self._evidence(rounds)
+    def _judge(self, rounds: tuple[Round, ...], confidences: Mapping[int, float]) -> Judged:
+        evidence = self._evidence(rounds, confidences)
         if self.terms.smoke_reason is not None:
             return Judged(evidence=evidence)
         asked = curve.in_words_of_a_gpu(self.ask(evidence), self.terms.limits, self.survey)
         verdicts, notes = curve.gating(asked, evidence, self.subject.device)
         return Judged(evidence=evidence, verdicts=verdicts, notes=notes)
 
-    def _evidence(self, rounds: tuple[Round, ...]) -> Evidence:
-        return self.evidence(rounds, self._linear_until[0], stored=self._stored)
+    def _evidence(self, rounds: tuple[Round, ...], confidences: Mapping[int, float]) -> Evidence:
+        return self.evidence(rounds, confidences, self._linear_until[0], stored=self._stored)

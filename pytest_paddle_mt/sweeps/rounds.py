@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeVar
 import numpy as np
 
 from pytest_paddle_mt.records import Round
+from pytest_paddle_mt.statistics.looks import AlphaSpending
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
@@ -120,7 +121,7 @@ def run_rounds(
     rng: np.random.Generator,
     *,
     measure: Callable[[Worker, Stop], Visit],
-    judge: Callable[[tuple[Round, ...]], Judgement],
+    judge: Callable[[tuple[Round, ...], float], Judgement],
     undecided: Callable[[Judgement], Collection[int]],
     clock: Callable[[], float],
     progress: Callable[[Progress], None],
@@ -135,7 +136,8 @@ def run_rounds(
         schedule: what to measure.
         rng: draws the order of each round.
         measure: measures one stop on one worker.
-        judge: judges the rounds so far, at each look and, unless that was one, at the end.
+        judge: judges the rounds so far, at each look and at the end; the second argument is the share of
+            ``looks.ALPHA`` that this look has.
         undecided: the thread counts that are still needed after a look; empty: all is decided.
         clock: monotonic seconds.
         progress: called before each window.
@@ -147,6 +149,7 @@ def run_rounds(
     rounds: list[Round] = []
     longest_s = 0.0
     counts = schedule.thread_counts
+    spending = AlphaSpending(schedule.looks)
     while len(rounds) < schedule.looks[-1]:
         began_s = clock()
         if rounds and began_s - started_s + longest_s > schedule.budget_s:
@@ -167,11 +170,13 @@ def run_rounds(
             visits.append(measure(of_sides[stop.side], stop))
         rounds.append(Round(index=len(rounds), visits=tuple(visits)))
         longest_s = max(longest_s, clock() - began_s)
-        if len(rounds) in schedule.looks:
-            judgement = judge(tuple(rounds))
+        if len(rounds) in schedule.looks[:-1]:
+            left_s = max(0.0, started_s + schedule.budget_s - clock())
+            reachable = min(schedule.looks[-1], len(rounds) + left_s / longest_s) if longest_s else schedule.looks[-1]
+            judgement = judge(tuple(rounds), spending.at_look(len(rounds), int(reachable)))
             needed = tuple(n for n in counts if n in undecided(judgement))
-            if not needed or len(rounds) == schedule.looks[-1]:
+            if not needed:
                 return tuple(rounds), judgement
             if needed != counts:
                 counts, longest_s = needed, 0.0
-    return tuple(rounds), judge(tuple(rounds))
+    return tuple(rounds), judge(tuple(rounds), spending.at_end(len(rounds)))

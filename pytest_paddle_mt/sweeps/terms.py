@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from pytest_paddle_mt.machine.cores import available_cores
 from pytest_paddle_mt.records import Cpu
-from pytest_paddle_mt.statistics import scaling
+from pytest_paddle_mt.statistics import looks
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -60,15 +60,16 @@ class Terms:
         """The test's node id."""
         return self.item.nodeid
 
-    @property
-    def confidence(self) -> float:
-        """Confidence of each interval: ``scaling.ALPHA`` shared by the looks and, in a comparison, the thread counts.
+    def confidence(self, share: float) -> float:
+        """Confidence of each interval of a look that has this share of ``looks.ALPHA``.
+
+        In a comparison the thread counts share it.
 
         Of one side every count must pass by itself, and a failure is measured again before it is believed, so their
         number needs no correction.
         """
         judged = 1 if self.sides is None else len(self.schedule.thread_counts)
-        return scaling.confidence_after_looks(scaling.ALPHA, len(self.schedule.looks), judged)
+        return looks.confidence(share, judged)
 
     def cpu_of(self, subjects: Mapping[Side, Subject]) -> Cpu:
         """How many threads can run at once with these predictors, of the side whose predictors need more cores."""

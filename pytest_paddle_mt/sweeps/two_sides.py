@@ -16,7 +16,7 @@ from pytest_paddle_mt.sweeps.right_answers import with_share
 from pytest_paddle_mt.workers.fork import Absent
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from pytest_paddle_mt.checks import Evidence
     from pytest_paddle_mt.records import Point, Ratio, Round, Side, Status, Subject, Sweep
@@ -91,10 +91,10 @@ class _TwoSides(Measuring):
             rounds=evidence.rounds,
         )
 
-    def _judge(self, rounds: tuple[Round, ...]) -> Judged:
+    def _judge(self, rounds: tuple[Round, ...], confidences: Mapping[int, float]) -> Judged:
         this, theirs = (tuple(one.of(side) for one in rounds) for side in SIDES)
-        other = OtherSide(names=self._sides.names, both=rounds, points=self.points(theirs))
-        evidence = self.evidence(this, 1, other=other)
+        other = OtherSide(names=self._sides.names, both=rounds, points=self.points(theirs, confidences))
+        evidence = self.evidence(this, confidences, 1, other=other)
         return Judged(evidence=evidence, verdicts=() if self.terms.smoke_reason else self.ask(evidence))
 
 
@@ -103,7 +103,7 @@ def _ratios(evidence: Evidence, other: OtherSide) -> Iterator[Ratio]:
         ratio = pairs.ratio(
             other.both,
             this.threads,
-            evidence.confidence,
+            evidence.confidences[this.threads],
             (this.latency.p50_ns, theirs.latency.p50_ns),
             lambda visit: validity.qps(visit.window, evidence.cpu),
         )

@@ -16,7 +16,7 @@ CPU = Cpu(usable_cores=2, math_threads=1)
 
 
 def of(rounds, counts=(1, 2)):
-    return figures.of_sweep(points_of(rounds, counts, CPU, 0.95), rounds, CPU)
+    return figures.of_sweep(points_of(rounds, counts, CPU, dict.fromkeys(counts, 0.95)), rounds, CPU)
 
 
 def test_throughput_efficiency_and_latencies_are_those_of_the_sweep():

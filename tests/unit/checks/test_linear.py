@@ -63,7 +63,9 @@ def at_times(rounds, seconds_each):
 
 def test_what_is_missing_is_a_number_of_rounds_with_their_time_and_the_options_that_allow_them():
     known = dataclasses.replace(
-        evidence(at_times(rounds_of({1: 40, 2: 70}, ripple=0.1), 5.0)), allowed_rounds=(4, 8), confidence=0.99
+        evidence(at_times(rounds_of({1: 40, 2: 70}, ripple=0.1), 5.0)),
+        allowed_rounds=(4, 8),
+        confidences={1: 0.99, 2: 0.99},
     )
     [verdict] = judged(known)
     found = re.search(

@@ -3,26 +3,22 @@
 from __future__ import annotations
 
 import dataclasses
-import time
 from collections.abc import Callable, Mapping
 
 import pytest
 
-from pytest_paddle_mt import checks
 from pytest_paddle_mt.baselines import Stored, store
 from pytest_paddle_mt.baselines.ledger import Ledger
 from pytest_paddle_mt.checks import confirmation
 from pytest_paddle_mt.gpu import GpuLoad
-from pytest_paddle_mt.machine.cores import Cores
 from pytest_paddle_mt.plugin.resolve import resolve
 from pytest_paddle_mt.records import Measured, Sweep, Window, WindowPlan
 from pytest_paddle_mt.sweeps import one_side, rounds
 from pytest_paddle_mt.sweeps.rounds import Schedule
-from pytest_paddle_mt.sweeps.terms import Terms
 from pytest_paddle_mt.testing import FakeEngine
 from pytest_paddle_mt.workers.in_process import InProcessWorker
 from pytest_paddle_mt.workers.opened import InProcess
-from tests.builders import baseline, run_figures, run_of, series_of, stored, subject
+from tests.builders import baseline, run_figures, run_of, series_of, stored, subject, terms_of
 
 COUNTS = (1, 2)
 SCALES = {1: 40.0, 2: 79.0}
@@ -61,23 +57,9 @@ def swept(request, pytester, monkeypatch):
         load: Callable[[int, float], GpuLoad] | None = None,
     ) -> tuple[Sweep, Measured]:
         counts = tuple(throughput)
-        terms = Terms(
-            item=request.node,
-            forks=0,
-            schedule=Schedule(thread_counts=counts, window=PLAN, order=rounds.one_side, looks=(12,), budget_s=60.0),
-            limits=resolve(pytester.parseconfig()).limits,
-            cores=Cores(affinity=2, quota=None),
-            seed=1,
-            gate=True,
-            smoke_reason=None,
-            threads_note=None,
-            checks=checks.built_in(),
-            answers=0,
-            synthetic=probing or FakeEngine({1: 500.0, 2: 1000.0}),
-            started_s=time.monotonic(),
-            announce=print,
-            progress=lambda _: None,
-        )
+        schedule = Schedule(thread_counts=counts, window=PLAN, order=rounds.one_side, looks=(12,), budget_s=60.0)
+        known = resolve(pytester.parseconfig()).limits
+        terms = terms_of(request.node, schedule, known, probing or FakeEngine({1: 500.0, 2: 1000.0}))
         worker = InProcessWorker(OnGpu(throughput, load))
         served = subject(device=device, facts={"GPU observed": "by NVML"} if load else {})
         opener = InProcess({"this": (worker, served)}, counts[-1])

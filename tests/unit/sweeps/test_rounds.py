@@ -101,10 +101,12 @@ class Sweep:
         clock = FakeClock(tick_s) if control is None else control.clock
         self.worker = FakeWorker(clock, window_s, fail_at)
         self.asked_after: list[int] = []
+        self.shares: list[float] = []
         self.progress: list[Progress] = []
 
-        def judge(rounds: tuple[Round, ...]) -> int:
+        def judge(rounds: tuple[Round, ...], share: float) -> int:
             self.asked_after.append(len(rounds))
+            self.shares.append(share)
             return len(rounds)
 
         self.rounds, self.judgement = run_rounds(
@@ -216,7 +218,7 @@ def test_rounds_are_of_the_workers_in_turn_and_say_whose_they_are():
         schedule(looks=(5,)),
         np.random.default_rng(0),
         measure=lambda worker, stop: known_work.visit(worker, stop, PLAN),
-        judge=len,
+        judge=lambda rounds, share: len(rounds),
         undecided=lambda judged: (1, 2),
         clock=clock,
         progress=lambda progress: None,
@@ -321,7 +323,7 @@ def test_after_a_look_only_the_thread_counts_are_visited_that_are_still_needed()
         schedule((1, 2, 4, 8), looks=(2, 3, 5)),
         np.random.default_rng(0),
         measure=lambda worker, stop: known_work.visit(worker, stop, PLAN),
-        judge=len,
+        judge=lambda rounds, share: len(rounds),
         undecided={2: (1, 2, 4), 3: (1, 2), 5: (1, 2)}.__getitem__,
         clock=clock,
         progress=lambda progress: None,
@@ -337,9 +339,16 @@ def test_shorter_rounds_are_not_taken_to_last_as_long_as_the_longer_ones_before(
         schedule((1, 2, 4, 8), looks=(1, 10), budget_s=20.0),  # a round of 8 s, then of 4 s
         np.random.default_rng(0),
         measure=lambda worker, stop: known_work.visit(worker, stop, PLAN),
-        judge=len,
+        judge=lambda rounds, share: len(rounds),
         undecided=lambda judged: (1, 2),
         clock=clock,
         progress=lambda progress: None,
     )
     assert len(rounds) == 4
+
+
+def test_looks_share_alpha_by_how_many_the_budget_allows():
+    rounds_of_4_s = schedule((1, 2), looks=(2, 4, 6, 8), budget_s=100.0)
+    assert Sweep(rounds_of_4_s).shares == pytest.approx([1 / 4] * 4)
+    assert Sweep(dataclasses.replace(rounds_of_4_s, budget_s=21.0)).shares == pytest.approx([1 / 3] * 3)
+    assert Sweep(dataclasses.replace(rounds_of_4_s, budget_s=7.0)).shares == pytest.approx([1])

@@ -42,7 +42,7 @@ class Run:
         self.asked_after: list[int] = []
         self.progress = []
 
-        def judge(rounds):
+        def judge(rounds, share):
             self.asked_after.append(len(rounds))
             return len(rounds)
 

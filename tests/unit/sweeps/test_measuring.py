@@ -1,0 +1,74 @@
+"""What one side and two share: how certain each look is."""
+
+from __future__ import annotations
+
+import types
+
+import pytest
+
+from pytest_paddle_mt.engines.synthetic import SyntheticEngine
+from pytest_paddle_mt.records import Window, WindowPlan
+from pytest_paddle_mt.statistics.looks import confidence
+from pytest_paddle_mt.sweeps import measuring
+from pytest_paddle_mt.sweeps.measuring import Measuring
+from pytest_paddle_mt.sweeps.rounds import Schedule, one_side
+from pytest_paddle_mt.testing import window
+from pytest_paddle_mt.workers.opened import Opened
+from tests.builders import limits, subject, terms_of
+
+PLAN = WindowPlan(window_s=1.0, min_queries=0, warmup_s=0.0, warmup_queries=1)
+
+
+class FakeWorker:
+    """A worker whose windows take a second of a clock of its own."""
+
+    fork = 0
+
+    def __init__(self) -> None:
+        self.now_s = 0.0
+
+    def prepare(self, threads: int) -> None:
+        """Nothing to prepare."""
+
+    def measure(self, threads: int, plan: WindowPlan) -> Window:
+        """Let a second pass."""
+        self.now_s += 1
+        return window(threads, 40.0 * threads)
+
+    def close(self) -> None:
+        """Nothing to stop."""
+
+
+@pytest.fixture
+def confidences(request, monkeypatch):
+    """The confidences of each look of 1, 2 and 4 threads, of which 4 are left out after the first look.
+
+    A round lasts 6 s at first, and 4 s then.
+    """
+    worker = FakeWorker()
+    monkeypatch.setattr(measuring, "time", types.SimpleNamespace(monotonic=lambda: worker.now_s))
+
+    def looks(budget_s):
+        schedule = Schedule(thread_counts=(1, 2, 4), window=PLAN, order=one_side, looks=(2, 4, 6, 8), budget_s=budget_s)
+        opened = Opened(workers=[{"this": worker}], subjects={"this": subject(device="gpu")})
+        found = []
+        Measuring(terms_of(request.node, schedule, limits(), SyntheticEngine()), opened).rounds(
+            opened.workers,
+            [1],
+            lambda rounds, given: found.append((len(rounds), given)),
+            lambda _: (1, 2),
+        )
+        return found
+
+    return looks
+
+
+def test_a_count_that_was_left_out_keeps_the_confidence_of_the_look_after_which_it_was(confidences):
+    # 6 rounds at first seem to fit into 40 s: looks after 2, 4 and 6; then 8 do
+    third, two_ninths = confidence(1 / 3), confidence(2 / 9)
+    assert confidences(40.0) == [
+        (2, pytest.approx({1: third, 2: third, 4: third})),
+        (4, pytest.approx({1: two_ninths, 2: two_ninths, 4: third})),
+        (6, pytest.approx({1: two_ninths, 2: two_ninths, 4: third})),
+        (8, pytest.approx({1: two_ninths, 2: two_ninths, 4: third})),
+    ]
