@@ -33,6 +33,8 @@ class Settings:
     threads_note: str | None  #: Says that 1 was added to the thread counts; None when it was not.
     engines: tuple[str, ...]  #: Names of the engines, in the order given, none twice.
     window: WindowPlan
+    #: Queries of each thread that warm up the first window of a worker with so many threads, at least.
+    first_warmup_queries: int
     rounds_min: int  #: Fewest rounds of a sweep.
     rounds_max: int  #: Most rounds of a sweep.
     seed: int | None  #: Seed of the order of the windows; None: draw one.

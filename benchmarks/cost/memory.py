@@ -93,7 +93,7 @@ def measured_rounds(windows: int, total_s: float, work: SyntheticWork) -> tuple[
 def sweep_of(rounds: tuple[Round, ...], cpu: Cpu) -> Sweep:
     """The rounds as a finished sweep without verdicts, as reporters get it."""
     counts = (1, THREADS)
-    points = points_of(rounds, counts, cpu, 0.95)
+    points = points_of(rounds, counts, cpu, dict.fromkeys(counts, 0.95))
     return Sweep(
         nodeid="benchmarks/cost/memory.py",
         subject=Subject(

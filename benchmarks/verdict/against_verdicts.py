@@ -44,11 +44,10 @@ THREADS = (1, 2)
 SPIN_NS = 2e6
 #: Floors under the autocorrelation that the report compares; the one that ships is among them.
 FLOORS = (0.0, 0.3, 0.5)
-PLAN = WindowPlan(window_s=0.1, min_queries=20, warmup_s=0.02, warmup_queries=3)
+PLAN = internals.WINDOW
 QUICK_PLAN = WindowPlan(window_s=0.02, min_queries=2, warmup_s=0.0, warmup_queries=1)
-#: By ``max_drift``, and beside a neighbour: how long a trial may take, in seconds, which is what a target allows,
-#: and fewest and most rounds.
-EFFORT = {"0.05": (120.0, (12, 120)), "0.02": (300.0, (24, 300)), "neighbour": (300.0, (24, 300))}
+#: By ``max_drift``: how long a trial may take, in seconds, and fewest and most rounds; 5 % as by default.
+EFFORT = {0.05: (120.0, internals.DEFAULT_ROUNDS), 0.02: (300.0, (24, 300))}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -158,7 +157,7 @@ def record_trials(directory: Path, condition: str, seconds_at_most: float, scena
     with tempfile.TemporaryDirectory() as models:
         for path in builds.missing(paths, seconds_at_most):
             scenario = paths[path]
-            budget_s, rounds = EFFORT[condition if condition == "neighbour" else f"{scenario.max_drift:g}"]
+            budget_s, rounds = EFFORT[scenario.max_drift]
             seed = random.SystemRandom().randrange(2**31)
             with builds.under(condition):
                 made = trial(scenario, Path(models), seed, budget_s, rounds)
@@ -222,9 +221,7 @@ def _rows(trials: Sequence[dict[str, Any]], scenarios: Sequence[Scenario]) -> It
 def print_report(trials: Sequence[dict[str, Any]], scenarios: Sequence[Scenario]) -> None:
     """Print the table for docs/statistics.md, and what other rules conclude from the same rounds."""
     print("Two sides in turn: how often the verdict is wrong, and how soon it comes")
-    print(
-        f"  {bench_report.machine()}; windows of {PLAN.window_s:g} s with at least {PLAN.min_queries} queries a thread"
-    )
+    print(f"  {bench_report.machine()}; windows of {PLAN.window_s:g} s, or of {PLAN.expected_queries} queries")
     head = ["condition", "compared, and judged with", "N", "failed", "passed", "undecided", "s: median, 95 % within"]
     bench_report.print_table(head, _rows(trials, scenarios))
     for condition in sorted({made["condition"] for made in trials}):

@@ -13,21 +13,19 @@ they left, as it is judged.
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import statistics
 import sys
 
 import internals
 import neighbour
 import numpy as np
-from internals import SyntheticWork, WindowPlan
+from internals import SyntheticWork
 
 from pytest_paddle_mt.engines.synthetic import SyntheticSession
 
 QUERY_NS = (1e3, 8e3, 64e3, 20e6)
 MS = 1e6
-EXPECTED_QUERIES = 6
-#: Those of ``--paddle-window`` and ``--paddle-warmup`` by default.
-SHORT_S, WARMUP_S = 0.1, 0.02
 #: A long window lasts as many short ones.
 LONG = 10
 LONGEST_S = 3600.0  #: A neighbour that outlives this has lost its bench.
@@ -37,16 +35,11 @@ def measured(work: SyntheticWork, threads: tuple[int, ...], blocks: int) -> dict
     """By thread count: ln of the mean throughput of the short windows over that of the long one, of each block."""
     cpu = internals.Cpu(usable_cores=internals.available_cores().usable, math_threads=1)
     session = SyntheticSession(work, seed=1)
-    plans = {
-        long: WindowPlan(
-            window_s=SHORT_S * (LONG if long else 1),
-            min_queries=2,
-            warmup_s=WARMUP_S,
-            warmup_queries=3,
-            expected_queries=EXPECTED_QUERIES * (LONG if long else 1),
-        )
-        for long in (True, False)
-    }
+    short_plan = internals.WINDOW
+    long_plan = dataclasses.replace(
+        short_plan, window_s=LONG * short_plan.window_s, expected_queries=LONG * short_plan.expected_queries
+    )
+    plans = {True: long_plan, False: short_plan}
     found: dict[int, list[float]] = {n: [] for n in threads}
     session.prepare(max(threads))
     try:

@@ -30,7 +30,7 @@ from pytest_paddle_mt.machine.facts import cpu_model, machine_key
 from pytest_paddle_mt.machine.math_threads import park_idle_math_threads
 from pytest_paddle_mt.machine.versions import paddle_version
 from pytest_paddle_mt.plugin import parsers
-from pytest_paddle_mt.plugin.options import BY_KEY
+from pytest_paddle_mt.plugin.options import BY_KEY, EXPECTED_QUERIES, WARMUP_QUERIES
 from pytest_paddle_mt.predictors import gil
 from pytest_paddle_mt.predictors.pool import PredictorPool
 from pytest_paddle_mt.records import (
@@ -86,6 +86,7 @@ __all__ = [
     "intervals",
     "likely_cause",
     "machine_key",
+    "one_round",
     "paddle_version",
     "pairs",
     "placed_rounds",
@@ -110,7 +111,13 @@ LIMITS = Limits(
 DEFAULT_ROUNDS = parsers.rounds(BY_KEY["rounds"].default)
 SIDES = ("this", "other")
 #: The window of a sweep by default.
-WINDOW = WindowPlan(window_s=0.1, min_queries=0, warmup_s=0.02, warmup_queries=3, expected_queries=5)
+WINDOW = WindowPlan(
+    window_s=parsers.window(BY_KEY["window"].default)[0],
+    min_queries=0,
+    warmup_s=parsers.warmup(BY_KEY["warmup"].default),
+    warmup_queries=WARMUP_QUERIES,
+    expected_queries=EXPECTED_QUERIES,
+)
 
 
 def probing(threads: int) -> Any:
@@ -231,12 +238,18 @@ def placed_rounds(worker: Any, probe: Any, threads: int, rounds: int, plan: Wind
         Schedule(thread_counts=counts, window=plan, order=one_side, looks=(rounds,), budget_s=math.inf),
         np.random.default_rng(),
         measure=visit,
-        judge=len,
+        judge=lambda rounds, _: len(rounds),
         undecided=lambda _: counts,
         clock=time.monotonic,
         progress=lambda _: None,
     )
     return found
+
+
+def one_round(worker: Any, probe: Any, threads: int, plan: WindowPlan) -> Round:
+    """One round of one thread and ``threads``, with the probe after every window."""
+    stops = one_side((1, threads), np.random.default_rng())
+    return Round(index=0, visits=tuple(known_work.visit(worker, stop, plan, probe) for stop in stops))
 
 
 def rounds_with_control(worker: Any, threads: int, rounds: int, plan: WindowPlan) -> tuple[Round, ...]:

@@ -41,9 +41,14 @@ def _locked(fraction: float) -> Workload:
 
 
 def _mobilenet(directory: Path) -> Any:
+    return mobilenet(directory, 0.5)
+
+
+def mobilenet(directory: Path, scale: float = 1.0) -> Any:
+    """MobileNetV1, its layers as wide as ``scale`` says; 1: the model of Paddle's guide."""
     from paddle.vision import models
 
-    return _exported(directory / "mobilenet_v1", models.mobilenet_v1(scale=0.5), (1, 3, 224, 224), 1)
+    return _exported(directory / f"mobilenet_v1_{scale:g}", models.mobilenet_v1(scale=scale), (1, 3, 224, 224), 1)
 
 
 def _products(directory: Path) -> Any:

@@ -22,6 +22,7 @@ from pytest_paddle_mt.plugin import parsers
 from pytest_paddle_mt.plugin.options import (
     BY_KEY,
     EXPECTED_QUERIES,
+    FIRST_WARMUP_QUERIES,
     MARKER,
     MARKER_ONLY,
     OPTIONS,
@@ -154,6 +155,7 @@ def _settings(chosen: Mapping[str, Any], sources: dict[str, str], rootdir: Path)
             warmup_s=chosen["warmup"],
             warmup_queries=WARMUP_QUERIES,
         ),
+        "first_warmup_queries": FIRST_WARMUP_QUERIES,
         "rounds_min": chosen["rounds"][0],
         "rounds_max": chosen["rounds"][1],
         "budget_s": budgets * chosen["budget"],

@@ -268,6 +268,7 @@ class ConcurrentRunner:
             schedule=rounds.Schedule(
                 thread_counts=thread_counts(settings),
                 window=_SMOKE_WINDOW if smoke else settings.window,
+                first_warmup_queries=0 if smoke else settings.first_warmup_queries,
                 order=rounds.one_side if sides is None else rounds.two_sides,
                 looks=(1,) if smoke else looks(settings.rounds_min, settings.rounds_max),
                 budget_s=settings.budget_s if sides is None else settings.budget_two_sides_s,

@@ -91,11 +91,18 @@ class Measuring:
         stops = schedule.order(schedule.thread_counts, np.random.default_rng(0), schedule.at_once)
         sides = len({stop.side for stop in stops})
         confidences: dict[int, float] = {}
+        warmed: set[tuple[Worker, int]] = set()
         warm_ups = LongerWarmUps(terms.answers, schedule.looks[0] * len(stops) // sides)
 
         def measure(worker: Worker, stop: Stop) -> Visit:
             plan = warm_ups.plan(window_at(schedule.window, stop.threads, schedule.at_once), stop)
-            plan = dataclasses.replace(plan, cpus=turns.next(stop.threads, stop.side))
+            first = 0 if (worker, stop.threads) in warmed else schedule.first_warmup_queries
+            warmed.add((worker, stop.threads))
+            plan = dataclasses.replace(
+                plan,
+                warmup_queries=max(plan.warmup_queries, first),
+                cpus=turns.next(stop.threads, stop.side),
+            )
             visit = known_work.visit(worker, stop, plan, self.probe, control)
             warm_ups.measured(visit.window, stop.side)
             return visit

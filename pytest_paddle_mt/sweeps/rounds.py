@@ -42,6 +42,8 @@ class Schedule:
 
     thread_counts: tuple[int, ...]  #: Ascending; the first is 1.
     window: WindowPlan
+    #: Queries of each thread that warm up the first window of a worker with so many threads, at least.
+    first_warmup_queries: int = 0
     order: Order  #: Draws the stops of each round: ``one_side`` or ``two_sides``.
     #: Numbers of rounds after which the checks are asked; the last is the most that are measured.
     looks: tuple[int, ...]

@@ -325,7 +325,20 @@ def test_the_coverage_of_intervals_is_counted_for_each_noise_and_each_recording(
     rows = [line.split(" | ")[0].strip("| ") for line in done.stdout.splitlines() if line.startswith("| ")]
     kinds = ("normal", "t with 4 degrees of freedom", "rare drops")
     recordings = sorted(path.stem for path in (BENCHMARKS / "verdict" / "recordings").glob("*.npz"))
-    assert rows == ["noise", *(kind for kind in kinds for _ in range(4)), "recording", *recordings]
+    twice = (name for name in recordings for _ in range(2))
+    assert rows == ["noise", *(kind for kind in kinds for _ in range(8)), "recording", *twice]
+
+
+def test_designs_of_windows_are_compared_with_the_first(run_here, needs_paddle):
+    done = run_here("verdict/windows", "--rounds=4", "--designs=2:1,3:2")
+    assert done.returncode == 0, done.stdout + done.stderr
+    rows = [line.strip("| ").split(" | ") for line in done.stdout.splitlines() if line.startswith("| ")]
+    assert [(row[0], row[3], row[4]) for row in rows[:2]] == [
+        ("design", "efficiency over the first", "relative cost"),
+        ("2:1", "-", "1.00"),
+    ]
+    assert rows[2][0] == "3:2"
+    assert re.fullmatch(r"[\d.]+ to [\d.]+", rows[2][3])
 
 
 def test_builds_are_counted_for_each_aim_beside_what_the_first_rule_says_of_their_windows(run_here, tmp_path):

@@ -23,9 +23,9 @@ def test_nothing_given_means_the_documented_defaults(read: Read) -> None:
     assert settings.threads_note is None
     assert settings.engines == ("native",)
     assert settings.window.window_s == 0.1
-    assert (settings.window.min_queries, settings.window.expected_queries) == (0, 5)
+    assert (settings.window.min_queries, settings.window.expected_queries) == (0, 8)
     assert settings.window.warmup_s == 0.02
-    assert settings.window.warmup_queries == 3
+    assert (settings.window.warmup_queries, settings.first_warmup_queries) == (1, 3)
     assert (settings.rounds_min, settings.rounds_max) == (6, 96)
     assert settings.seed is None
     assert settings.forks == 0

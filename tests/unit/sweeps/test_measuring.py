@@ -1,7 +1,8 @@
-"""What one side and two share: how certain each look is."""
+"""What one side and two share: how certain each look is, and how windows are warmed up."""
 
 from __future__ import annotations
 
+import dataclasses
 import types
 
 import pytest
@@ -26,6 +27,7 @@ class FakeWorker:
 
     def __init__(self) -> None:
         self.now_s = 0.0
+        self.warmed_up: list[tuple[int, int]] = []
 
     def prepare(self, threads: int) -> None:
         """Nothing to prepare."""
@@ -33,6 +35,7 @@ class FakeWorker:
     def measure(self, threads: int, plan: WindowPlan) -> Window:
         """Let a second pass."""
         self.now_s += 1
+        self.warmed_up.append((threads, plan.warmup_queries))
         return window(threads, 40.0 * threads)
 
     def close(self) -> None:
@@ -72,3 +75,22 @@ def test_a_count_that_was_left_out_keeps_the_confidence_of_the_look_after_which_
         (6, pytest.approx({1: two_ninths, 2: two_ninths, 4: third})),
         (8, pytest.approx({1: two_ninths, 2: two_ninths, 4: third})),
     ]
+
+
+@pytest.mark.parametrize(("warmup", "first", "then"), [(1, 3, 1), (5, 5, 5)])
+def test_the_first_window_of_a_worker_with_so_many_threads_is_warmed_up_for_longer(request, warmup, first, then):
+    workers = [FakeWorker(), FakeWorker()]
+    schedule = Schedule(
+        thread_counts=(1, 2),
+        window=dataclasses.replace(PLAN, warmup_queries=warmup),
+        first_warmup_queries=3,
+        order=one_side,
+        looks=(4,),
+        budget_s=100.0,
+    )
+    opened = Opened(workers=[{"this": worker} for worker in workers], subjects={"this": subject(device="gpu")})
+    Measuring(terms_of(request.node, schedule, limits(), SyntheticEngine()), opened).rounds(
+        opened.workers, [1], lambda rounds, given: None, lambda _: (1, 2)
+    )
+    for worker in workers:
+        assert worker.warmed_up == [(1, first), (2, first), (2, then), (1, then), *[(n, then) for n in (1, 2, 2, 1)]]
