@@ -24,8 +24,9 @@ MOST_VALUES = 10_000  #: ``values_needed`` looks no further.
 #: A series this short cannot show that its values are independent, so they are taken to be at least this correlated.
 MIN_AUTOCORRELATION = 0.2
 
-#: Estimates above it are cut off: they only show that there are few independent values.
-_MAX_AUTOCORRELATION = 0.9
+#: A series is taken to be worth so many independent values at least: an estimate that says less shows only that there
+#: are too few values for one.
+_FEWEST_INDEPENDENT = 3
 
 
 def regularized_incomplete_beta(a: float, b: float, x: float) -> float:
@@ -116,7 +117,8 @@ def mean_interval(
     """Confidence interval for the mean of an autocorrelated series, shape (k,), in the order of measurement.
 
     For their mean, the k values are worth k / f independent ones, with f the ``variance_inflation`` at their
-    autocorrelation rho, taken to be at least ``min_autocorrelation``; for their variance, k (1 - rho^2) / (1 + rho^2).
+    autocorrelation rho, taken to be at least ``min_autocorrelation``, and at most (k - 3) / (k + 3), where (1 + rho) /
+    (1 - rho) is k / 3; for their variance, k (1 - rho^2) / (1 + rho^2).
     Then: mean -+ t(df) * s / sqrt(k / f), where df = (k - 1) (1 - rho^2) / (1 + rho^2), and s^2 = sum(d^2) / (k - f)
     makes up for the sum around the mean being too small by that factor (Bayley & Hammersley 1946, for both; Zwiers &
     von Storch, Journal of Climate 8, 1995, show why so few values need t and not the normal distribution).
@@ -162,8 +164,9 @@ def _spread(values: npt.NDArray[np.float64], min_autocorrelation: float) -> tupl
     rho = autocorrelation(values)
     if rho is None:
         return 0.0, 0.0
-    rho = min(max(rho, min_autocorrelation), _MAX_AUTOCORRELATION)
-    return rho, float(np.sum((values - np.mean(values)) ** 2)) / (len(values) - variance_inflation(rho, len(values)))
+    k = len(values)
+    rho = max(min(rho, (k - _FEWEST_INDEPENDENT) / (k + _FEWEST_INDEPENDENT)), min_autocorrelation)
+    return rho, float(np.sum((values - np.mean(values)) ** 2)) / (k - variance_inflation(rho, k))
 
 
 def _half_width(rho: float, variance: float, k: int, confidence: float) -> float:

@@ -101,6 +101,15 @@ def test_values_are_taken_to_be_correlated_at_least_by_two_tenths():
     assert (interval.low, interval.high) == pytest.approx((-half_width, half_width))
 
 
+def test_a_series_is_taken_to_be_worth_three_independent_values_at_least():
+    # nine that only rise: at (9 - 3) / (9 + 3) = 0.5, and 8 * 0.75 / 1.25 = 4.8 degrees of freedom
+    values = np.arange(9.0)
+    f = intervals.variance_inflation(0.5, 9)
+    half_width = scipy.stats.t.ppf(0.975, 4.8) * math.sqrt(60 / (9 - f) * f / 9)
+    interval = intervals.mean_interval(values, 0.95)
+    assert (interval.low, interval.high) == pytest.approx((4 - half_width, 4 + half_width))
+
+
 @pytest.mark.parametrize("k", [8, 16, 40])
 def test_the_interval_covers_the_mean_of_autocorrelated_values_as_often_as_it_says(k):
     assert misses(rho=0.5, k=k, confidence=0.95, min_autocorrelation=0.5) <= 0.07
