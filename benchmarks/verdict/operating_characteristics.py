@@ -97,7 +97,7 @@ def slowed(one: Round, efficiency: float) -> Round:
 
 
 class Rule:
-    """The shipped procedure: looks, the linear check, and the confirmation of a failure."""
+    """The shipped procedure where the budget allows all looks: they, the linear check, and confirming a failure."""
 
     def __init__(self) -> None:
         fewest, most = internals.DEFAULT_ROUNDS

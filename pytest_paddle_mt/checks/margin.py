@@ -11,6 +11,7 @@ import numpy as np
 from pytest_paddle_mt.records import Verdict
 from pytest_paddle_mt.statistics import scaling, validity
 from pytest_paddle_mt.statistics.intervals import MIN_AUTOCORRELATION, MIN_VALUES, mean_interval, values_needed
+from pytest_paddle_mt.statistics.looks import MOST_LOOKS, confidence
 from pytest_paddle_mt.units import NS_PER_S, counted
 
 if TYPE_CHECKING:
@@ -79,9 +80,13 @@ def judge(question: Question, evidence: Evidence) -> Verdict:
 def still_missing(
     evidence: Evidence, threads: int, series: npt.NDArray[np.float64], half_width: float, min_autocorrelation: float
 ) -> str:
-    """How much more makes the interval of this count's series, shape (k,), as narrow as that; human-readable."""
-    confidence = evidence.confidences[threads]
-    wanted = values_needed(series, confidence, half_width, min_autocorrelation) if half_width > 0 else None
+    """How much more makes the interval of this count's series, shape (k,), as narrow as that; human-readable.
+
+    More rounds can have more looks, which share alpha: each is taken to have its share of the most.
+    """
+    judged = 1 if evidence.other is None else len(evidence.thread_counts)
+    level = max(evidence.confidences[threads], confidence(1 / MOST_LOOKS, judged))
+    wanted = values_needed(series, level, half_width, min_autocorrelation) if half_width > 0 else None
     if wanted is None:
         return "it is too near to be decided; move the limit, or take a quieter machine"
     measured = len(evidence.rounds)

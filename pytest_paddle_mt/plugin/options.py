@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 #: A window given in seconds lasts at least as long as this many queries are expected to take.
 EXPECTED_QUERIES = 8
 STRICT_BUDGETS = 3  #: Under --paddle-strict, a sweep may take so many default budgets before it counts as undecided.
-#: Every thread completes this many queries before a window may open; the second is for a sweep's first window with a
-#: thread count, as models set themselves up in their first queries.
+#: Every thread completes this many queries before a window may open; the second is for the first window of a worker
+#: with so many threads, as models set themselves up in their first queries.
 WARMUP_QUERIES, FIRST_WARMUP_QUERIES = 1, 3
 
 MARKER = "paddle_scaling"  #: Name of the marker whose arguments set options of one test.
@@ -96,8 +96,8 @@ OPTIONS: tuple[Option, ...] = (
         "at most MAX times"
     ),
     Option("--paddle-warmup", "SECONDS", "warmup", "0.02").means(
-        f"How long every thread runs before its queries count; it completes a query at least, and "
-        f"{FIRST_WARMUP_QUERIES} the first time"
+        f"How long every thread runs before its queries count; it completes {WARMUP_QUERIES} "
+        f"query at least, {FIRST_WARMUP_QUERIES} in the first window with so many threads"
     ),
     Option("--paddle-seed", "N", "seed", unset="a new one each time").means(
         "Seed of the random order of measurements; it is printed"

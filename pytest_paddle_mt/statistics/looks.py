@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 #: Chance that the intervals of one sweep, all looks and thread counts together, miss; half of it on each side.
 ALPHA = 0.02
 
-_MAX_LOOKS = 8
+MOST_LOOKS = 8
 
 #: A look adds little when this factor in rounds has not been gained, and costs confidence all the same.
 _MIN_GROWTH = math.sqrt(2)
@@ -28,7 +28,7 @@ def looks(minimum: int, maximum: int) -> tuple[int, ...]:
     if not 1 <= minimum <= maximum:
         raise ValueError(f"rounds need 1 <= minimum <= maximum, not {minimum}:{maximum}")
     growth = maximum / minimum
-    steps = min(_MAX_LOOKS - 1, int(math.log(growth) / math.log(_MIN_GROWTH) + 1e-9))
+    steps = min(MOST_LOOKS - 1, int(math.log(growth) / math.log(_MIN_GROWTH) + 1e-9))
     between = (round(minimum * growth ** (step / steps)) for step in range(steps))
     return tuple(sorted({*between, maximum}))
 
@@ -37,9 +37,9 @@ class AlphaSpending:
     """Shares ``ALPHA`` among the looks: evenly, at each look, what is left among those that the budget still allows.
 
     Who looks again and again, and stops when content, errs more often than each look alone. By Bonferroni's inequality
-    it is enough that the shares add up to 1, whatever the dependence between the looks. How many looks will be reached
-    is foreseen from the time that rounds take, which says nothing of how they end: the idea of Lan & DeMets (Biometrika
-    70, 1983), where looks need not be planned as long as the effect does not decide when they come.
+    it is enough that the shares add up to 1, whatever the dependence between the looks, as long as the shares do not
+    depend on the effect (Lan & DeMets, Biometrika 70, 1983). Here they depend on how many looks will be reached, which
+    is foreseen from the time that rounds take. That has little to do with a ratio of throughputs, though not nothing.
 
     Args:
         planned: numbers of rounds after which there is a look, ascending.

@@ -16,7 +16,7 @@ from pytest_paddle_mt.statistics import resident_memory
 from pytest_paddle_mt.statistics.points import points_of, universal_scalability
 from pytest_paddle_mt.sweeps import known_work, placing
 from pytest_paddle_mt.sweeps.right_answers import LongerWarmUps, with_share
-from pytest_paddle_mt.sweeps.rounds import Judgement, run_rounds, window_at
+from pytest_paddle_mt.sweeps.rounds import Judgement, first_window_at, run_rounds, window_at
 from pytest_paddle_mt.workers.opened import InForks
 
 if TYPE_CHECKING:
@@ -78,8 +78,8 @@ class Measuring:
     ) -> tuple[tuple[Round, ...], Judgement]:
         """Measure these thread counts, or all, until everything is decided or the schedule ends; see ``run_rounds``.
 
-        ``judge`` is given the confidence of each thread count's intervals too: that of the look after which the count
-        was left out of the rounds, or of this one.
+        ``judge`` is given the confidence of each thread count's intervals too: that of the latest look for which the
+        count was measured.
         """
         terms = self.terms
         schedule = dataclasses.replace(
@@ -95,14 +95,12 @@ class Measuring:
         warm_ups = LongerWarmUps(terms.answers, schedule.looks[0] * len(stops) // sides)
 
         def measure(worker: Worker, stop: Stop) -> Visit:
-            plan = warm_ups.plan(window_at(schedule.window, stop.threads, schedule.at_once), stop)
-            first = 0 if (worker, stop.threads) in warmed else schedule.first_warmup_queries
-            warmed.add((worker, stop.threads))
-            plan = dataclasses.replace(
-                plan,
-                warmup_queries=max(plan.warmup_queries, first),
-                cpus=turns.next(stop.threads, stop.side),
-            )
+            if (worker, stop.threads) in warmed:
+                plan = window_at(schedule.window, stop.threads, schedule.at_once)
+            else:
+                plan = first_window_at(schedule, stop.threads, schedule.at_once)
+                warmed.add((worker, stop.threads))
+            plan = dataclasses.replace(warm_ups.plan(plan, stop), cpus=turns.next(stop.threads, stop.side))
             visit = known_work.visit(worker, stop, plan, self.probe, control)
             warm_ups.measured(visit.window, stop.side)
             return visit

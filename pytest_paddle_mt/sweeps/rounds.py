@@ -6,6 +6,7 @@ One loop serves one side and two. It knows no engine, check or reporter.
 from __future__ import annotations
 
 import dataclasses
+import statistics
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
@@ -47,7 +48,8 @@ class Schedule:
     order: Order  #: Draws the stops of each round: ``one_side`` or ``two_sides``.
     #: Numbers of rounds after which the checks are asked; the last is the most that are measured.
     looks: tuple[int, ...]
-    #: Wall time that the rounds may take, in seconds. A round that would not end in time is not begun.
+    #: Wall time that the rounds may take, in seconds. A round is not begun if it would end later by lasting as long as
+    #: the longest of the last three.
     budget_s: float
     at_once: int | None = None  #: How many threads can run at once; None: all.
 
@@ -111,6 +113,12 @@ def window_at(plan: WindowPlan, threads: int, at_once: int | None) -> WindowPlan
     )
 
 
+def first_window_at(schedule: Schedule, threads: int, at_once: int | None) -> WindowPlan:
+    """The first window of a worker with ``threads`` threads: it is warmed up for longer, see ``window_at``."""
+    warmup_queries = max(schedule.window.warmup_queries, schedule.first_warmup_queries)
+    return window_at(dataclasses.replace(schedule.window, warmup_queries=warmup_queries), threads, at_once)
+
+
 def shortest_round_s(schedule: Schedule) -> float:
     """The least time that a round takes, in seconds: its windows and warm-ups, however fast the queries are."""
     stops = schedule.order(schedule.thread_counts, np.random.default_rng(0), schedule.at_once)  # as many in each draw
@@ -149,11 +157,12 @@ def run_rounds(
     """
     started_s = clock()
     rounds: list[Round] = []
-    longest_s = 0.0
+    seconds: list[float] = []  # of the rounds with these counts
     counts = schedule.thread_counts
     spending = AlphaSpending(schedule.looks)
     while len(rounds) < schedule.looks[-1]:
         began_s = clock()
+        longest_s = max(seconds[-3:], default=0.0)
         if rounds and began_s - started_s + longest_s > schedule.budget_s:
             break
         of_sides = workers[len(rounds) % len(workers)]
@@ -171,14 +180,20 @@ def run_rounds(
             )
             visits.append(measure(of_sides[stop.side], stop))
         rounds.append(Round(index=len(rounds), visits=tuple(visits)))
-        longest_s = max(longest_s, clock() - began_s)
+        seconds.append(clock() - began_s)
         if len(rounds) in schedule.looks[:-1]:
-            left_s = max(0.0, started_s + schedule.budget_s - clock())
-            reachable = min(schedule.looks[-1], len(rounds) + left_s / longest_s) if longest_s else schedule.looks[-1]
-            judgement = judge(tuple(rounds), spending.at_look(len(rounds), int(reachable)))
+            left_s = started_s + schedule.budget_s - clock()
+            reachable = len(rounds) + _that_fit(left_s, seconds, schedule.looks[-1])
+            judgement = judge(tuple(rounds), spending.at_look(len(rounds), reachable))
             needed = tuple(n for n in counts if n in undecided(judgement))
             if not needed:
                 return tuple(rounds), judgement
             if needed != counts:
-                counts, longest_s = needed, 0.0
+                counts, seconds = needed, []
     return tuple(rounds), judge(tuple(rounds), spending.at_end(len(rounds)))
+
+
+def _that_fit(left_s: float, seconds: Sequence[float], most: int) -> int:
+    """How many rounds are foreseen to fit into ``left_s`` seconds, ``most`` at most: each as long as the median."""
+    one_s = statistics.median(seconds)
+    return int(min(most, max(0.0, left_s) / one_s)) if one_s > 0 else most

@@ -6,7 +6,7 @@ import dataclasses
 from typing import TYPE_CHECKING
 
 from pytest_paddle_mt.records import Round, Visit
-from pytest_paddle_mt.sweeps.rounds import window_at
+from pytest_paddle_mt.sweeps.rounds import first_window_at
 
 if TYPE_CHECKING:
     from pytest_paddle_mt.sweeps.terms import Terms
@@ -27,8 +27,8 @@ def survey(opened: Opened, terms: Terms) -> tuple[Round, ...]:
         return ()
     visits: list[Visit] = []
     for threads in terms.schedule.thread_counts:
-        plan = dataclasses.replace(window_at(terms.schedule.window, threads, None), window_s=WINDOW_S, min_queries=0)
-        window = worker.measure(threads, plan)
+        plan = first_window_at(terms.schedule, threads, None)
+        window = worker.measure(threads, dataclasses.replace(plan, window_s=WINDOW_S, min_queries=0))
         if window.gpu is None or window.gpu.utilisation is None:
             return ()
         visits.append(Visit(side="this", fork=worker.fork, window=window))

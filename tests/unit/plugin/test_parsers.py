@@ -143,7 +143,7 @@ def test_an_engine_without_a_name_is_refused(refusal: Callable[..., str], value:
 
 
 @pytest.mark.parametrize("value", ["0.25", 0.25, " .25 "])
-def test_a_window_in_seconds_asks_for_twenty_queries_too(read: Read, value: object) -> None:
+def test_a_window_in_seconds_lasts_for_eight_queries_at_least(read: Read, value: object) -> None:
     window = read(marks=(scaling(window=value),)).window
     assert (window.window_s, window.min_queries, window.expected_queries) == (0.25, 0, 8)
 

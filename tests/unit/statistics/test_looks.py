@@ -59,7 +59,7 @@ def test_looks_that_the_budget_does_not_allow_have_no_share():
 
 
 def test_a_budget_that_ends_at_a_look_has_that_look_and_the_end():
-    assert shares((6, 9, 13, 20), [9], 8) == pytest.approx([0.5, 0.5])
+    assert shares((6, 9, 13, 20), [9, 9], 9) == pytest.approx([1 / 2, 1 / 4, 1 / 2])
 
 
 def test_looks_share_what_is_left_once_rounds_take_less_time_than_before():

@@ -12,7 +12,8 @@ from pytest_paddle_mt.records import Window, WindowPlan
 from pytest_paddle_mt.statistics.looks import confidence
 from pytest_paddle_mt.sweeps import measuring
 from pytest_paddle_mt.sweeps.measuring import Measuring
-from pytest_paddle_mt.sweeps.rounds import Schedule, one_side
+from pytest_paddle_mt.sweeps.rounds import Schedule, one_side, two_sides
+from pytest_paddle_mt.sweeps.terms import Sides
 from pytest_paddle_mt.testing import window
 from pytest_paddle_mt.workers.opened import Opened
 from tests.builders import limits, subject, terms_of
@@ -94,3 +95,11 @@ def test_the_first_window_of_a_worker_with_so_many_threads_is_warmed_up_for_long
     )
     for worker in workers:
         assert worker.warmed_up == [(1, first), (2, first), (2, then), (1, then), *[(n, then) for n in (1, 2, 2, 1)]]
+
+
+def test_the_thread_counts_of_a_comparison_share_alpha_too(request):
+    schedule = Schedule(thread_counts=(1, 2, 4), window=PLAN, order=two_sides, looks=(4,), budget_s=100.0)
+    terms = terms_of(request.node, schedule, limits(), SyntheticEngine())
+    compared = Sides(names=("this", "other"), described=("", ""), notes=(), stated=subject())
+    assert terms.confidence(0.5) == confidence(0.5)
+    assert dataclasses.replace(terms, sides=compared).confidence(0.5) == confidence(0.5, judged=3)

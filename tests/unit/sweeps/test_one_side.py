@@ -35,8 +35,10 @@ class OnGpu(FakeEngine):
     def __init__(self, qps: Mapping[int, float], load: Callable[[int, float], GpuLoad] | None):
         super().__init__(qps)
         self._load = load
+        self.warmed_up: list[int] = []
 
     def measure(self, threads: int, plan: WindowPlan) -> Window:
+        self.warmed_up.append(plan.warmup_queries)
         gpu = None if self._load is None else self._load(threads, plan.window_s)
         return dataclasses.replace(super().measure(threads, plan), gpu=gpu)
 
@@ -57,10 +59,18 @@ def swept(request, pytester, monkeypatch):
         load: Callable[[int, float], GpuLoad] | None = None,
     ) -> tuple[Sweep, Measured]:
         counts = tuple(throughput)
-        schedule = Schedule(thread_counts=counts, window=PLAN, order=rounds.one_side, looks=(12,), budget_s=60.0)
+        schedule = Schedule(
+            thread_counts=counts,
+            window=PLAN,
+            first_warmup_queries=3,
+            order=rounds.one_side,
+            looks=(12,),
+            budget_s=60.0,
+        )
         known = resolve(pytester.parseconfig()).limits
         terms = terms_of(request.node, schedule, known, probing or FakeEngine({1: 500.0, 2: 1000.0}))
-        worker = InProcessWorker(OnGpu(throughput, load))
+        sweep.engine = OnGpu(throughput, load)
+        worker = InProcessWorker(sweep.engine)
         served = subject(device=device, facts={"GPU observed": "by NVML"} if load else {})
         opener = InProcess({"this": (worker, served)}, counts[-1])
         found, measured, _ = one_side.sweep(opener, terms, lambda _: look_up)
@@ -164,6 +174,11 @@ def test_rounds_on_a_hot_gpu_are_set_aside_and_counted(swept):
     )
     assert "preempted" not in {one.kind for one in sweep.warnings}
     assert sweep.cause.kind == "gpu_throttled"
+
+
+def test_a_survey_and_the_first_windows_are_warmed_up_for_longer(swept):
+    swept("gpu:0", load=load_of({1: 0.2, 2: 0.4}))
+    assert swept.engine.warmed_up[:8] == [3, 3, *[3, 3, 1, 1], 1, 1]  # two of the survey, a round, the next one
 
 
 def test_a_gpu_that_says_nothing_of_its_utilisation_is_surveyed_once(swept):

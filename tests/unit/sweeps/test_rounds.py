@@ -351,4 +351,26 @@ def test_looks_share_alpha_by_how_many_the_budget_allows():
     rounds_of_4_s = schedule((1, 2), looks=(2, 4, 6, 8), budget_s=100.0)
     assert Sweep(rounds_of_4_s).shares == pytest.approx([1 / 4] * 4)
     assert Sweep(dataclasses.replace(rounds_of_4_s, budget_s=21.0)).shares == pytest.approx([1 / 3] * 3)
+    assert Sweep(dataclasses.replace(rounds_of_4_s, budget_s=17.0)).shares == pytest.approx([1 / 2, 1 / 4, 1 / 2])
     assert Sweep(dataclasses.replace(rounds_of_4_s, budget_s=7.0)).shares == pytest.approx([1])
+
+
+def test_one_slow_round_does_not_change_how_many_are_foreseen():
+    class SlowAtFirst(FakeWorker):
+        def measure(self, threads: int, plan: WindowPlan) -> Window:
+            self._clock.now_s += 0.0 if self.asked else 40.0
+            return super().measure(threads, plan)
+
+    clock = FakeClock()
+    shares: list[float] = []
+    run_rounds(
+        [{"this": SlowAtFirst(clock)}],
+        schedule((1, 2), looks=(4, 6, 8), budget_s=100.0),  # rounds of 44, 4, 4, ... s
+        np.random.default_rng(0),
+        measure=lambda worker, stop: known_work.visit(worker, stop, PLAN),
+        judge=lambda rounds, share: shares.append(share),
+        undecided=lambda _: (1, 2),
+        clock=clock,
+        progress=lambda progress: None,
+    )
+    assert shares == pytest.approx([1 / 3, 1 / 3, 1 / 3])
