@@ -1,6 +1,6 @@
 """Whether short windows show the throughput and the efficiency that long ones show, for known work.
 
-    python benchmarks/verdict/bias.py [--quick] [--threads=1,2] [--neighbours=0,1,2]
+    python benchmarks/verdict/bias.py [--quick] [--threads=1,2] [--neighbours=0,1,2] [--microseconds=20000]
 
 For fixed and exponential queries of 1 to 64 us, and for fixed ones of 20 ms: windows as short as the plugin's,
 interleaved with long ones as the truth, the thread counts in turn. (Exponential queries of 20 ms scatter too much for
@@ -24,7 +24,7 @@ from internals import SyntheticWork
 
 from pytest_paddle_mt.engines.synthetic import SyntheticSession
 
-QUERY_NS = (1e3, 8e3, 64e3, 20e6)
+QUERIES_US = "1,8,64,20000"
 MS = 1e6
 #: A long window lasts as many short ones.
 LONG = 10
@@ -82,12 +82,13 @@ def main() -> int:
     parser.add_argument("--quick", action="store_true", help="few blocks, to see that it runs")
     parser.add_argument("--threads", default="1,2", help="thread counts, 1 among them")
     parser.add_argument("--neighbours", default="0", help="how many neighbours, one number after the other")
+    parser.add_argument("--microseconds", default=QUERIES_US, help="how long queries take (%(default)s)")
     options = parser.parse_args()
     threads = tuple(int(count) for count in options.threads.split(","))
     for neighbours in map(int, options.neighbours.split(",")):
         print(f"{neighbours} neighbours")
         with neighbour.beside(0, LONGEST_S, neighbours):
-            for query_ns in QUERY_NS:
+            for query_ns in (1e3 * float(one) for one in options.microseconds.split(",")):
                 for exponential in (False, True) if query_ns < MS else (False,):
                     work = SyntheticWork(spin_ns=query_ns, exponential=exponential)
                     blocks = 1 if options.quick else 10

@@ -48,7 +48,7 @@ class AlphaSpending:
     def __init__(self, planned: Sequence[int]) -> None:
         self._planned = tuple(planned)
         self._left = 1.0
-        self._spent_after = {0: 0.0}  #: By the number of rounds of the latest look.
+        self._latest = (0, 0.0)  #: The rounds of the latest look, and its share.
 
     def at_look(self, rounds: int, reachable: int) -> float:
         """The share of a look after so many rounds, of ``reachable`` that end within the budget by what is known now.
@@ -63,11 +63,14 @@ class AlphaSpending:
         return self._spend(rounds, 1.0)
 
     def _spend(self, rounds: int, part: float) -> float:
-        # Two intervals from the same rounds miss together, as the wider contains the narrower: the share of one counts.
-        self._left += self._spent_after.get(rounds, 0.0)
+        looked_after, spent = self._latest
+        if (
+            rounds == looked_after
+        ):  # the wider of two intervals from the same rounds contains the other: both miss as one
+            self._left += spent
         share = part * self._left
         self._left -= share
-        self._spent_after = {rounds: share}
+        self._latest = (rounds, share)
         return share
 
 
