@@ -14,33 +14,23 @@ from pytest_paddle_mt.sweeps import measuring
 from pytest_paddle_mt.sweeps.measuring import Measuring
 from pytest_paddle_mt.sweeps.rounds import Schedule, one_side, two_sides
 from pytest_paddle_mt.sweeps.terms import Sides
-from pytest_paddle_mt.testing import window
 from pytest_paddle_mt.workers.opened import Opened
 from tests.builders import limits, subject, terms_of
+from tests.unit.sweeps.test_rounds import FakeClock, FakeWorker
 
 PLAN = WindowPlan(window_s=1.0, min_queries=0, warmup_s=0.0, warmup_queries=1)
 
 
-class FakeWorker:
-    """A worker whose windows take a second of a clock of its own."""
+class WarmedUp(FakeWorker):
+    """A ``FakeWorker`` that keeps how windows were warmed up: the thread count, and the queries of each thread."""
 
-    fork = 0
-
-    def __init__(self) -> None:
-        self.now_s = 0.0
+    def __init__(self, clock: FakeClock) -> None:
+        super().__init__(clock)
         self.warmed_up: list[tuple[int, int]] = []
 
-    def prepare(self, threads: int) -> None:
-        """Nothing to prepare."""
-
     def measure(self, threads: int, plan: WindowPlan) -> Window:
-        """Let a second pass."""
-        self.now_s += 1
         self.warmed_up.append((threads, plan.warmup_queries))
-        return window(threads, 40.0 * threads)
-
-    def close(self) -> None:
-        """Nothing to stop."""
+        return super().measure(threads, plan)
 
 
 @pytest.fixture
@@ -49,8 +39,9 @@ def confidences(request, monkeypatch):
 
     A round lasts 6 s at first, and 4 s then.
     """
-    worker = FakeWorker()
-    monkeypatch.setattr(measuring, "time", types.SimpleNamespace(monotonic=lambda: worker.now_s))
+    clock = FakeClock()
+    worker = FakeWorker(clock)
+    monkeypatch.setattr(measuring, "time", types.SimpleNamespace(monotonic=clock))
 
     def looks(budget_s):
         schedule = Schedule(thread_counts=(1, 2, 4), window=PLAN, order=one_side, looks=(2, 4, 6, 8), budget_s=budget_s)
@@ -80,7 +71,7 @@ def test_a_count_that_was_left_out_keeps_the_confidence_of_the_look_after_which_
 
 @pytest.mark.parametrize(("warmup", "first", "then"), [(1, 3, 1), (5, 5, 5)])
 def test_the_first_window_of_a_worker_with_so_many_threads_is_warmed_up_for_longer(request, warmup, first, then):
-    workers = [FakeWorker(), FakeWorker()]
+    workers = [WarmedUp(FakeClock()), WarmedUp(FakeClock())]
     schedule = Schedule(
         thread_counts=(1, 2),
         window=dataclasses.replace(PLAN, warmup_queries=warmup),
