@@ -37,7 +37,6 @@ from internals import (
     ThreadWindow,
     Visit,
     Window,
-    WindowPlan,
     confirmation,
     intervals,
     scaling,
@@ -182,7 +181,7 @@ def replay(check: bool) -> int:
 
 
 def _worse(table: dict[str, dict[str, Any]], expected: dict[str, dict[str, Any]]) -> Iterator[str]:
-    """A wrong verdict more, a right one less, or a recording that is not there."""
+    """A wrong verdict more, a right one less, one that takes longer, or a recording that is not there."""
     for name, before in expected.items():
         now = table.get(name)
         if now is None or now["replays"] != before["replays"]:
@@ -193,6 +192,8 @@ def _worse(table: dict[str, dict[str, Any]], expected: dict[str, dict[str, Any]]
             yield f"{name}: {wrong} {now[wrong]} of {now['replays']}, was {before[wrong]}"
         if now[right] < before[right]:
             yield f"{name}: {right} {now[right]} of {now['replays']}, was {before[right]}"
+        if now["median rounds"] > before["median rounds"]:
+            yield f"{name}: {now['median rounds']:.0f} rounds, were {before['median rounds']:.0f}"
 
 
 # Live
@@ -344,10 +345,9 @@ def record_rounds(condition: str, names: Sequence[str], rounds: int) -> int:
             raise SystemExit(
                 f"{name} needs predictors; recordings are of synthetic work: one of {', '.join(_synthetic())}"
             )
-        plan = WindowPlan(window_s=0.25, min_queries=20, warmup_s=0.05, warmup_queries=1)
         with builds.under(condition):
             worker = internals.synthetic_worker(workload.work, THREADS, seed=1)
-            measured = internals.rounds_with_control(worker, THREADS, rounds, plan)
+            measured = internals.rounds_with_control(worker, THREADS, rounds, internals.WINDOW)
             worker.close()
         recordings.save(RECORDINGS / f"{condition}-{name}.npz", measured)
     return 0

@@ -29,6 +29,7 @@ _OF_THREAD = (
 
 #: Which quantile of a thread's latencies is kept.
 QUANTILE = 0.10
+MILLION = 1_000_000
 
 
 def save(path: Path, rounds: Sequence[Round]) -> None:
@@ -36,9 +37,9 @@ def save(path: Path, rounds: Sequence[Round]) -> None:
 
     ``windows`` has a row (round, threads, opened_ns, open_ns, steal_ns, process_cpu_ns, wall_ns) for each window and,
     after it, one for its control; ``threads`` a row of counters and that quantile for each of its threads in turn.
-    int64; -1: unknown.
+    ``edges`` has a row (inside_ns, millionths of a completed query) for each thread of ``threads``. int64; -1: unknown.
     """
-    windows, threads = [], []
+    windows, threads, edges = [], [], []
     for one in rounds:
         for window in _with_controls(one):
             noise = window.noise
@@ -53,9 +54,11 @@ def save(path: Path, rounds: Sequence[Round]) -> None:
             for thread in window.per_thread:
                 counters = [getattr(thread, name) for name in _OF_THREAD]
                 threads.append([-1 if value is None else value for value in (*counters, _quantile_ns(thread))])
+                edges.append((thread.inside_ns, round(thread.completed * MILLION)))
     temporary = path.with_suffix(".part")
     with temporary.open("wb") as file:
-        np.savez_compressed(file, windows=np.array(windows, np.int64), threads=np.array(threads, np.int64))
+        arrays = {"windows": windows, "threads": threads, "edges": edges}
+        np.savez_compressed(file, **{name: np.array(rows, np.int64) for name, rows in arrays.items()})
         file.flush()
         os.fsync(file.fileno())
     temporary.replace(path)
@@ -65,6 +68,8 @@ def load(path: Path) -> tuple[Round, ...]:
     """The rounds that ``save`` wrote."""
     with np.load(path) as stored:
         rows, counters = stored["windows"].tolist(), stored["threads"].tolist()
+        edges = stored["edges"].tolist() if "edges" in stored else [None] * len(counters)
+    of_threads = list(zip(counters, edges, strict=True))
     made: dict[int, list[Window]] = {}
     at = 0
     for index, threads, opened_ns, open_ns, steal_ns, process_cpu_ns, wall_ns in rows:
@@ -72,7 +77,7 @@ def load(path: Path) -> tuple[Round, ...]:
             threads=threads,
             opened_ns=opened_ns,
             open_ns=open_ns,
-            per_thread=tuple(_thread(row, open_ns) for row in counters[at : at + threads]),
+            per_thread=tuple(_thread(row, edge, open_ns) for row, edge in of_threads[at : at + threads]),
             noise=Noise(steal_ns=None if steal_ns < 0 else steal_ns, process_cpu_ns=process_cpu_ns, wall_ns=wall_ns),
         )
         made.setdefault(index, []).append(window)
@@ -82,19 +87,24 @@ def load(path: Path) -> tuple[Round, ...]:
     )
 
 
-def _thread(row: list[int], open_ns: int) -> ThreadWindow:
+def _thread(row: list[int], edge: list[int] | None, open_ns: int) -> ThreadWindow:
     values: dict[str, Any] = dict(zip(_OF_THREAD, row[:-1], strict=True))
     delay_ns = values.pop("run_delay_ns")
     kept = Latencies(values_ns=np.array(row[-1:], dtype=np.int64), counts=None)
-    # The recordings are older than the count of queries at the edges: their rate is that between completions.
-    span_ns = values["last_completion_ns"] - values["first_completion_ns"]
-    values["open_ns"], values["completed"] = open_ns, (values["queries"] - 1) / span_ns * open_ns
-    values["inside_ns"] = round(values["busy_ns"] * values["completed"] / values["queries"])
+    values["open_ns"] = open_ns
+    if edge is not None:
+        values["inside_ns"], values["completed"] = edge[0], edge[1] / MILLION
+    else:  # older than the count of queries at the edges: the rate is that between completions
+        span_ns = values["last_completion_ns"] - values["first_completion_ns"]
+        values["completed"] = (values["queries"] - 1) / span_ns * open_ns
+        values["inside_ns"] = round(values["busy_ns"] * values["completed"] / values["queries"])
     return ThreadWindow(latencies=kept, run_delay_ns=None if delay_ns < 0 else delay_ns, **values)
 
 
 def _quantile_ns(thread: ThreadWindow) -> int:
     kept = thread.latencies
+    if not len(kept.values_ns):
+        return -1  # a thread that waited all the time
     weights = np.ones(len(kept.values_ns)) if kept.counts is None else kept.counts
     return int(kept.values_ns[np.searchsorted(np.cumsum(weights), QUANTILE * weights.sum())])
 

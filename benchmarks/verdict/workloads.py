@@ -112,6 +112,7 @@ WORKLOADS = {
     "grows_90": _grows(0.90),
     "grows_80": _grows(0.80),
     "grows_65": _grows(0.65),
+    "lock_20": _locked(0.2),
     "lock_50": _locked(0.5),
     "lock_80": _locked(0.8),
     "lock_100": _locked(1.0),

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from pytest_paddle_mt.records import Verdict
-from pytest_paddle_mt.statistics import scaling, validity
+from pytest_paddle_mt.statistics import scaling, unknown_loss, validity
 from pytest_paddle_mt.statistics.intervals import MIN_AUTOCORRELATION, MIN_VALUES, mean_interval, values_needed
 from pytest_paddle_mt.statistics.looks import MOST_LOOKS, confidence
 from pytest_paddle_mt.units import NS_PER_S, counted
@@ -45,13 +45,18 @@ def judge(question: Question, evidence: Evidence) -> Verdict:
     whole interval is below the limit. Else inconclusive.
 
     Where the threads wait for each other, the time that other work took from them is known only within bounds. Then the
-    lowest ratio that it allows must pass, or the highest fail.
+    lowest ratio that it allows must pass, or the highest fail: the lower of what full credit gives, and of what the
+    ratio is without a loss by a line through rounds that lost more and less.
     """
     threads, base = question.threads, question.base
     objection = validity.objection(evidence.rounds, threads) or validity.objection(evidence.rounds, base)
     lowest, highest = (_log_ratios(question, evidence, credit) for credit in ("least", "most"))
+    level = evidence.confidences[threads]
+    high_level = level
+    if not validity.wait_for_each_other(evidence.rounds, base):
+        highest, high_level = unknown_loss.highest(lowest, highest, level)
     observed = float(np.exp(highest.mean())) if len(highest) else None
-    intervals = [mean_interval(series, evidence.confidences[threads]) for series in (lowest, highest)]
+    intervals = [mean_interval(lowest, level), mean_interval(highest, high_level)]
     if objection is not None:
         return _verdict(question, observed, "inconclusive", objection)
     if intervals[0] is None or intervals[1] is None or observed is None:
@@ -63,7 +68,7 @@ def judge(question: Question, evidence: Evidence) -> Verdict:
         return _verdict(question, observed, "pass", f"{measured}, at or above the limit {question.limit:.2f}")
     if high < question.limit:
         return _verdict(question, observed, "fail", f"{measured}, below the limit {question.limit:.2f}")
-    if observed - at_least > MARGIN:
+    if observed >= question.limit and observed - at_least > MARGIN:
         return _verdict(
             question,
             observed,

@@ -329,6 +329,16 @@ def test_the_coverage_of_intervals_is_counted_for_each_noise_and_each_recording(
     assert rows == ["noise", *(kind for kind in kinds for _ in range(8)), "recording", *twice]
 
 
+def test_the_bound_of_waiting_threads_is_counted_for_each_disturbance_and_each_recorded_lock(run_here):
+    done = run_here("verdict/waiting_threads", "--quick")
+    assert done.returncode == 0, done.stderr
+    rows = [line.strip("| ").split(" | ") for line in done.stdout.splitlines() if line.startswith("| ")]
+    assert len(rows) == 1 + 3 * 4 + 1 + 4
+    rounds = {row[0]: row[5:] for row in rows[14:]}
+    assert rounds["neighbour-lock_80"] == rounds["neighbour-lock_100"] == ["29, 3", "20, 3"]
+    assert rounds["neighbour-lock_20"] == ["-, 0", "-, 0"]
+
+
 def test_designs_of_windows_are_compared_with_the_first(run_here, needs_paddle):
     done = run_here("verdict/windows", "--rounds=4", "--designs=2:1,3:2")
     assert done.returncode == 0, done.stdout + done.stderr

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 
 from pytest_paddle_mt.checks.collapse import CollapseCheck
 from pytest_paddle_mt.checks.linear import LinearCheck
-from pytest_paddle_mt.records import Verdict
-from tests.builders import beside_control, evidence, rounds_of
+from pytest_paddle_mt.records import Round, Verdict
+from tests.builders import beside_control, evidence, round_of, rounds_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
 
 
 def linear(rounds, *, relative: bool = True) -> Verdict:
@@ -116,3 +121,43 @@ def test_time_that_waiting_threads_lost_is_not_credited_to_a_pass():
 def test_waiting_threads_that_lost_no_time_fail():
     rounds = rounds_of({1: 40, 2: 40}, ripple=0.01, at=2, cpu_share=0.5, sleeps_per_query=0.05)
     assert linear(rounds, relative=False).status == "fail"
+
+
+def waiting(qps_of: Callable[[float], float], lost: Sequence[float], *, alone: float = 40) -> tuple[Round, ...]:
+    """A round for each lost share; two threads, which wait for each other, serve ``qps_of`` it."""
+    return tuple(
+        round_of({1: alone, 2: qps_of(share)}, index, at=2, sleeps_per_query=0.05, cpu_share=0.3, delay_share=share)
+        for index, share in enumerate(lost)
+    )
+
+
+LOST = (0.05, 0.48, 0.31, 0.55, 0.12, 0.4, 0.22, 0.5, 0.08)
+
+
+def test_waiting_threads_that_serve_as_much_whatever_they_lose_fail_beside_other_work():
+    """Work under one lock needs one core: 0.50 in truth, and 0.75 with all the credit."""
+    verdict = linear(waiting(lambda share: 40 + share, LOST), relative=False)
+    assert verdict.status == "fail"
+    assert verdict.observed == pytest.approx(0.5, abs=0.01)
+
+
+def test_waiting_threads_that_lose_in_proportion_do_not_fail():
+    """They reach 0.95 in the time that other work leaves them, and 0.63 as measured."""
+    verdict = linear(waiting(lambda share: 76 * (1 - share) + 0.1 * (share > 0.3), LOST), relative=False)
+    assert verdict.status == "inconclusive"
+    assert verdict.observed == pytest.approx(0.95, abs=0.01)
+
+
+def test_a_loss_that_seems_to_add_to_throughput_lowers_no_bound():
+    """Other work adds nothing: without it they reach what they reach with it, at least."""
+    verdict = linear(waiting(lambda share: 40 + 30 * share, LOST), relative=False)
+    assert verdict.status == "fail"
+    assert verdict.observed == pytest.approx(0.61, abs=0.01)
+
+
+def test_where_the_loss_hardly_varies_waiting_threads_have_full_credit():
+    """Then nothing shows what it costs."""
+    qps = {0.44: 38, 0.46: 42, 0.45: 38, 0.455: 42, 0.458: 38, 0.442: 42, 0.452: 40, 0.448: 40}
+    verdict = linear(waiting(lambda share: qps[share], list(qps)), relative=False)
+    assert verdict.status == "inconclusive"
+    assert verdict.observed == pytest.approx(0.91, abs=0.01)
