@@ -45,7 +45,7 @@ from pytest_paddle_mt.records import (
     Window,
     WindowPlan,
 )
-from pytest_paddle_mt.statistics import drift, intervals, pairs, scaling, validity
+from pytest_paddle_mt.statistics import drift, intervals, pairs, scaling, unknown_loss, validity
 from pytest_paddle_mt.statistics import looks as stop_rule
 from pytest_paddle_mt.statistics.points import points_of
 from pytest_paddle_mt.sweeps import diagnosis, known_work
@@ -83,6 +83,7 @@ __all__ = [
     "drifted",
     "efficiency_as_judged",
     "efficiency_as_measured",
+    "first_stage",
     "intervals",
     "likely_cause",
     "machine_key",
@@ -96,6 +97,7 @@ __all__ = [
     "scaling",
     "schema",
     "stop_rule",
+    "unknown_loss",
     "validity",
 ]
 
@@ -244,6 +246,33 @@ def placed_rounds(worker: Any, probe: Any, threads: int, rounds: int, plan: Wind
         progress=lambda _: None,
     )
     return found
+
+
+def first_stage(worker: Any, probe: Any, threads: int, budget_s: float) -> tuple[Any, str]:
+    """The rounds of one thread and ``threads`` that a sweep by default measures before it confirms, and its status."""
+    counts = (1, threads)
+    schedule = Schedule(
+        thread_counts=counts,
+        window=WINDOW,
+        order=one_side,
+        looks=stop_rule.looks(*DEFAULT_ROUNDS),
+        budget_s=budget_s,
+    )
+
+    def judge(rounds: Any, share: float) -> str:
+        verdicts = linear_verdicts(rounds, threads, stop_rule.confidence(share), beside_control=False)
+        return str(verdicts[0].status)
+
+    return run_rounds(
+        [{"this": worker}],
+        schedule,
+        np.random.default_rng(),
+        measure=lambda worker, stop: known_work.visit(worker, stop, WINDOW, probe),
+        judge=judge,
+        undecided=lambda status: counts if status == "inconclusive" else (),
+        clock=time.monotonic,
+        progress=lambda _: None,
+    )
 
 
 def one_round(worker: Any, probe: Any, threads: int, plan: WindowPlan) -> Round:

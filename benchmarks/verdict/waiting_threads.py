@@ -11,13 +11,15 @@ bound of some look lies below that; *bound* is its median after so many rounds. 
 and grows with the loss.
 
 Recorded: the recordings of work with a lock beside a neighbour, from every possible start, their ends joined. *rounds*:
-the median number until the bound is below the limit of 0.85, and in how many starts it ever was.
+the median number until the bound is below the limit of 0.85, and in how many starts it ever was. The last table has the
+efficiency without credit of the rounds that lost so much, which a straight line should describe.
 """
 
 from __future__ import annotations
 
 import argparse
 import functools
+import itertools
 import math
 import statistics
 import sys
@@ -27,9 +29,8 @@ import bench_report
 import interval_coverage
 import numpy as np
 import recordings
+from internals import intervals, scaling, unknown_loss
 from operating_characteristics import LIMIT, RECORDINGS, THREADS, corrected
-
-from pytest_paddle_mt.statistics import intervals, scaling, unknown_loss
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
 
 SERIES = 1000
 SHOWN = (6, 13)  #: Looks whose bounds are shown.
+LOST = (0.0, 0.05, 0.15, 0.25, 0.35, 1.0)  #: Edges between lost shares.
 
 
 # How much is lost, in each round: shape (series, rounds)
@@ -112,12 +114,8 @@ def _bounds(bound: Bound, uncredited: np.ndarray, credited: np.ndarray, at: dict
 def recorded(step: int) -> Iterator[tuple[str, ...]]:
     """A row for each recording of a lock beside a neighbour, from every ``step``-th start."""
     at = interval_coverage.levels(96)
-    for path in sorted(RECORDINGS.glob("neighbour-lock_*.npz")):
-        rounds = recordings.load(path)
-        credited = scaling.efficiency_series(rounds, THREADS, qps=corrected)
-        ones = functools.partial(scaling.throughput_series, rounds, 1)
-        uncredited = scaling.efficiency_series(rounds, THREADS) + np.log(ones()) - np.log(ones(qps=corrected))
-        starts = range(0, len(rounds), step)
+    for name, uncredited, credited in _recordings():
+        starts = range(0, len(credited), step)
         line = unknown_loss.without_loss(uncredited, credited - uncredited)
         figures = (math.exp(one.mean()) for one in (uncredited, credited, line) if one is not None)
         sooner = []
@@ -127,7 +125,28 @@ def recorded(step: int) -> Iterator[tuple[str, ...]]:
             ]
             below = [rounds for rounds in ended if rounds is not None]
             sooner.append(f"{statistics.median(below):.0f}, {len(below)}" if below else "-, 0")
-        yield path.stem, *(f"{one:.2f}" for one in figures), str(len(starts)), *sooner
+        yield name, *(f"{one:.2f}" for one in figures), str(len(starts)), *sooner
+
+
+def by_loss() -> Iterator[tuple[str, ...]]:
+    """A row for each recording: the efficiency without credit, and the number of rounds, by how much was lost."""
+    for name, uncredited, credited in _recordings():
+        lost = 1 - np.exp(uncredited - credited)
+        of = (uncredited[(low <= lost) & (lost < high)] for low, high in itertools.pairwise(LOST))
+        yield name, *(f"{math.exp(values.mean()):.2f} ({len(values)})" if len(values) else "-" for values in of)
+
+
+def _recordings() -> Iterator[tuple[str, np.ndarray, np.ndarray]]:
+    """Name of a recording, and ln E of its rounds without credit for two threads and with it, shape (k,)."""
+    for path in sorted(RECORDINGS.glob("neighbour-lock_*.npz")):
+        rounds = recordings.load(path)
+        credited = scaling.efficiency_series(rounds, THREADS, qps=corrected)
+        ones = functools.partial(scaling.throughput_series, rounds, 1)
+        yield (
+            path.stem,
+            scaling.efficiency_series(rounds, THREADS) + np.log(ones()) - np.log(ones(qps=corrected)),
+            credited,
+        )
 
 
 def _first_below(bound: Bound, uncredited: np.ndarray, credited: np.ndarray, at: dict[int, float]) -> int | None:
@@ -136,7 +155,7 @@ def _first_below(bound: Bound, uncredited: np.ndarray, credited: np.ndarray, at:
 
 
 def main() -> int:
-    """Print both tables; the exit status."""
+    """Print the tables; the exit status."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true", help="few series, to see that it runs")
     series, step = (4, 32) if parser.parse_args().quick else (SERIES, 1)
@@ -146,6 +165,9 @@ def main() -> int:
     print()
     head = ["recording", "E, no credit", "full credit", "by the line", "N", "full: rounds", "ships: rounds"]
     bench_report.print_table(head, recorded(step))
+    print()
+    shares = (f"lost {low:.0%} to {high:.0%}" for low, high in itertools.pairwise(LOST))
+    bench_report.print_table(["recording", *shares], by_loss())
     return 0
 
 

@@ -333,10 +333,17 @@ def test_the_bound_of_waiting_threads_is_counted_for_each_disturbance_and_each_r
     done = run_here("verdict/waiting_threads", "--quick")
     assert done.returncode == 0, done.stderr
     rows = [line.strip("| ").split(" | ") for line in done.stdout.splitlines() if line.startswith("| ")]
-    assert len(rows) == 1 + 3 * 4 + 1 + 4
-    rounds = {row[0]: row[5:] for row in rows[14:]}
+    assert len(rows) == (1 + 3 * 4) + (1 + 4) + (1 + 4)
+    rounds = {row[0]: row[5:] for row in rows[14:18]}
+    lost = {row[0]: [re.fullmatch(r"(0\.\d\d|1\.\d\d) \((\d+)\)", cell) for cell in row[1:]] for row in rows[19:]}
     assert rounds["neighbour-lock_80"] == rounds["neighbour-lock_100"] == ["29, 3", "20, 3"]
     assert rounds["neighbour-lock_20"] == ["-, 0", "-, 0"]
+    assert {name: sum(int(cell[2]) for cell in cells) for name, cells in lost.items()} == {
+        "neighbour-lock_100": 96,
+        "neighbour-lock_20": 96,
+        "neighbour-lock_50": 64,
+        "neighbour-lock_80": 96,
+    }
 
 
 def test_designs_of_windows_are_compared_with_the_first(run_here, needs_paddle):
@@ -385,6 +392,24 @@ def test_builds_are_counted_for_each_aim_beside_what_the_first_rule_says_of_thei
         ["-", "-"],
         ["1 of 2 (at most 97.5%)", "1 of 2 (at most 97.5%)"],
     ], done.stdout + done.stderr
+
+
+def test_first_stages_are_counted_and_none_is_made_twice(run_here, tmp_path):
+    for number, status in enumerate(("pass", "inconclusive")):
+        kept = tmp_path / "quiet" / f"grows_65-{number:04}.json"
+        kept.parent.mkdir(exist_ok=True)
+        kept.write_text(json.dumps({"status": status, "rounds": 6, "elapsed_s": 4.0 + number, "as_measured": 0.65}))
+    done = run_here("verdict/first_stages", str(tmp_path), "--sweeps=2", "grows_65")
+    [row] = [line.strip("| ").split(" | ") for line in done.stdout.splitlines() if line.startswith("| quiet")]
+    half = "50 % (1.3-98.7)"
+    assert row == ["quiet", "grows_65", "0.65", "2", half, "0 % (0.0-84.2)", half, "4, at most 5"], done.stderr
+
+
+def test_a_first_stage_is_measured_and_kept(run_here, tmp_path):
+    done = run_here("verdict/first_stages", str(tmp_path), "--sweeps=1", "grows_65")
+    [kept] = [json.loads(path.read_text()) for path in (tmp_path / "quiet").glob("grows_65-0000.json")]
+    assert kept["status"] in ("pass", "fail", "inconclusive"), done.stderr
+    assert 1 <= kept["rounds"] <= 96
 
 
 def test_no_recording_is_judged_worse_than_it_was(run_here):
