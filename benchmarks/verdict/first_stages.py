@@ -5,8 +5,9 @@
 
 A pass is not confirmed, so a first stage is all that it takes to be wrong; a failure is measured again, which is left
 out here. So a sweep takes seconds, and hundreds can be made. Each is what a test does by default with one thread and
-two of known work, in this process. Sweeps take turns, and each is kept as soon as it has ended; when started
-again, the bench goes on where it stopped. ``gate.py`` makes whole builds.
+two of known work, but in this process, and without the longer warm-up of first windows, as queries of 1 ms are warm
+soon. Sweeps take turns, and each is kept as soon as it has ended; started again, the bench goes on where it stopped.
+``gate.py`` makes whole builds.
 """
 
 from __future__ import annotations

@@ -250,6 +250,8 @@ def placed_rounds(worker: Any, probe: Any, threads: int, rounds: int, plan: Wind
 
 def first_stage(worker: Any, probe: Any, threads: int, budget_s: float) -> tuple[Any, str]:
     """The rounds of one thread and ``threads`` that a sweep by default measures before it confirms, and its status."""
+    for cached in (validity.lost_share, validity.set_aside):
+        cached.cache_clear()  # the windows of the sweep before
     counts = (1, threads)
     schedule = Schedule(
         thread_counts=counts,

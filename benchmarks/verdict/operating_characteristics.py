@@ -139,7 +139,7 @@ def replay_table() -> dict[str, dict[str, Any]]:
     table = {}
     for path in sorted(RECORDINGS.glob("*.npz")):
         recorded = recordings.load(path)
-        reaches = math.exp(float(scaling.efficiency_series(recorded, THREADS, qps=corrected).mean()))
+        reaches = rule.verdicts(recorded)[0].observed
         raw = math.exp(float(scaling.efficiency_series(recorded, THREADS).mean()))
         scenarios = {"as recorded": 1.0}
         if path.stem.endswith("-even"):

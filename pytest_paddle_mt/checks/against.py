@@ -71,7 +71,8 @@ def _at(evidence: Evidence, other: OtherSide, threads: int) -> Verdict:
     if interval.high < least:
         return verdict("fail", f"{measured}, below the limit {least:.3f}")
     if interval.low < least:
-        missing = still_missing(evidence, threads, series, abs(math.log(observed / least)), pairs.MIN_AUTOCORRELATION)
+        half_width, level = abs(math.log(observed / least)), evidence.confidences[threads]
+        missing = still_missing(evidence, series, half_width, level, pairs.MIN_AUTOCORRELATION)
         return verdict("inconclusive", f"{measured}: the interval contains the limit {least:.3f}; {missing}")
     faster = f": {this_name} is faster" if interval.low > 1 else ""
     return verdict("pass", f"{measured}, at or above the limit {least:.3f}{faster}")

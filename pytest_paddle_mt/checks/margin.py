@@ -45,8 +45,7 @@ def judge(question: Question, evidence: Evidence) -> Verdict:
     whole interval is below the limit. Else inconclusive.
 
     Where the threads wait for each other, the time that other work took from them is known only within bounds. Then the
-    lowest ratio that it allows must pass, or the highest fail: the lower of what full credit gives, and of what the
-    ratio is without a loss by a line through rounds that lost more and less.
+    lowest ratio that it allows must pass, or the highest fail, see ``statistics/unknown_loss.py``.
     """
     threads, base = question.threads, question.base
     objection = validity.objection(evidence.rounds, threads) or validity.objection(evidence.rounds, base)
@@ -73,24 +72,30 @@ def judge(question: Question, evidence: Evidence) -> Verdict:
             question,
             observed,
             "inconclusive",
-            f"{measured}: it is {at_least:.2f} if the threads waited for each other, and {observed:.2f} if other work "
-            "took that time; run it on a quieter machine",
+            f"{measured}: the threads wait for each other, so it is {at_least:.2f} if other work cost them nothing, "
+            f"and {observed:.2f} if it cost what it seems to; run it on a quieter machine",
         )
-    needed = observed / (question.limit - MARGIN) if at_least >= question.limit else question.limit / observed
-    missing = still_missing(evidence, threads, highest, math.log(needed), MIN_AUTOCORRELATION)
+    if at_least >= question.limit:
+        missing = still_missing(evidence, lowest, math.log(at_least / (question.limit - MARGIN)), level)
+    else:
+        missing = still_missing(evidence, highest, math.log(question.limit / observed), high_level)
     decides_nothing = f"the interval contains the limit {question.limit:.2f}; {missing}"
     return _verdict(question, observed, "inconclusive", f"{measured}: {decides_nothing}")
 
 
 def still_missing(
-    evidence: Evidence, threads: int, series: npt.NDArray[np.float64], half_width: float, min_autocorrelation: float
+    evidence: Evidence,
+    series: npt.NDArray[np.float64],
+    half_width: float,
+    level: float,
+    min_autocorrelation: float = MIN_AUTOCORRELATION,
 ) -> str:
-    """How much more makes the interval of this count's series, shape (k,), as narrow as that; human-readable.
+    """How much more makes an interval of this confidence, of one count's series, shape (k,), so narrow; human-readable.
 
     More rounds can have more looks, which share alpha: each is taken to have its share of the most.
     """
     judged = 1 if evidence.other is None else len(evidence.thread_counts)
-    level = max(evidence.confidences[threads], confidence(1 / MOST_LOOKS, judged))
+    level = max(level, confidence(1 / MOST_LOOKS, judged))
     wanted = values_needed(series, level, half_width, min_autocorrelation) if half_width > 0 else None
     if wanted is None:
         return "it is too near to be decided; move the limit, or take a quieter machine"

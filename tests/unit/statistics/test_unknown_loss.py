@@ -7,7 +7,7 @@ import pytest
 
 from pytest_paddle_mt.statistics import unknown_loss
 
-LOST = np.array([0.1, 0.5, 0.3, 0.0, 0.6, 0.2])
+LOST = np.array([0.05, 0.5, 0.3, 0.0, 0.6, 0.2])
 SCATTER = np.array([0.02, -0.01, 0.03, -0.02, -0.03, 0.01])
 
 
@@ -30,11 +30,23 @@ def test_a_line_that_rises_with_the_loss_is_not_believed():
 
 @pytest.mark.parametrize(
     "lost",
-    [[0.0] * 6, [0.16, 0.2, 0.3, 0.4, 0.5, 0.6], [0.1] * 5 + [0.6], [0.0, 0.3, 0.6], []],
-    ids=["nothing lost", "far from nothing", "all but one alike", "three rounds", "no round"],
+    [
+        [0.0] * 6,
+        [0.05, 0.2, 0.3, 0.4, 0.5, 0.6],
+        [0.2, 0.2, 0.8, 0.8, 1.0, 1.8],
+        [0.01] * 5 + [0.6],
+        [0.0, 0.01, 0.6],
+        [],
+    ],
+    ids=["nothing lost", "one lost little", "two lost a quarter", "all but one alike", "three rounds", "no round"],
 )
 def test_without_rounds_that_show_how_steep_it_is_there_is_no_line(lost):
     assert unknown_loss.without_loss(np.full(len(lost), -0.5), np.array(lost)) is None
+
+
+def test_two_rounds_that_lost_little_are_enough_for_a_line():
+    lost = np.array([0.19, 0.19, 0.8, 0.8, 1.0, 1.82])
+    assert unknown_loss.without_loss(np.full(6, -0.5), lost) == pytest.approx([-0.5] * 6)
 
 
 def test_the_lower_bound_of_the_two_is_taken_and_each_has_half_of_what_may_miss():
@@ -46,6 +58,12 @@ def test_the_lower_bound_of_the_two_is_taken_and_each_has_half_of_what_may_miss(
     values, confidence = unknown_loss.highest(costs_all, costs_all + LOST, 0.99)
     assert values == pytest.approx(costs_all + LOST)
     assert confidence == pytest.approx(0.995)
+
+
+def test_where_a_loss_costs_more_than_itself_the_line_stands_above_full_credit():
+    values, confidence = unknown_loss.highest(-0.2 - 2 * LOST + SCATTER, -0.2 - LOST + SCATTER, 0.99)
+    assert values.mean() == pytest.approx(-0.2, abs=0.03)
+    assert confidence == 0.99
 
 
 def test_where_little_is_lost_or_always_the_same_the_credit_is_full():
