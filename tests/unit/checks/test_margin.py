@@ -200,7 +200,7 @@ def test_a_collapse_from_a_count_that_waits_too_is_judged_with_full_credit():
             ),
             index=index,
         )
-        for index, share in enumerate(LOST)
+        for index, share in enumerate((0.0, 0.3, 0.01, 0.5, 0.4, 0.2, 0.3, 0.0, 0.5))
     ]
     verdict = collapse(rounds, relative=False)
     assert verdict.status == "inconclusive"
