@@ -211,7 +211,8 @@ def _latency(summary: LatencySummary) -> dict[str, float | None]:
 
 def _window(one: Round, visit: Visit, cpu: Cpu, stage: str) -> dict[str, Any]:
     window = visit.window
-    summary = latency.summary(latency.merge([thread.latencies for thread in window.per_thread]))
+    pooled = latency.merge([thread.latencies for thread in window.per_thread])
+    fastest_ns = float(pooled.values_ns[0]) if pooled.queries else None
     return {
         "stage": stage,
         "fork": visit.fork,
@@ -221,7 +222,11 @@ def _window(one: Round, visit: Visit, cpu: Cpu, stage: str) -> dict[str, Any]:
         "queries": window.queries,
         "window_s": seconds(window.open_ns),
         "cpus": list(visit.cpus) if visit.pinned else None,
-        "latency_ms": {"min": ms(summary.min_ns), "p50": _ms(summary.p50_ns), "p99": _ms(summary.p99_ns)},
+        "latency_ms": {
+            "min": _ms(fastest_ns),
+            "p50": _ms(latency.percentile(pooled, 0.50)),
+            "p99": _ms(latency.percentile(pooled, 0.99)),
+        },
         "cpu_share": window.cpu_share,
         "involuntary_switches": window.involuntary_switches,
         "delay_share": validity.delay_share(window),

@@ -333,10 +333,10 @@ def test_the_bound_of_waiting_threads_is_counted_for_each_disturbance_and_each_r
     done = run_here("verdict/waiting_threads", "--quick")
     assert done.returncode == 0, done.stderr
     rows = [line.strip("| ").split(" | ") for line in done.stdout.splitlines() if line.startswith("| ")]
-    assert len(rows) == (1 + 3 * 4) + (1 + 4) + (1 + 4)
-    rounds = {row[0]: row[5:] for row in rows[14:18]}
-    lost = {row[0]: [re.fullmatch(r"(0\.\d\d|1\.\d\d) \((\d+)\)", cell) for cell in row[1:]] for row in rows[19:]}
-    assert rounds["neighbour-lock_80"] == rounds["neighbour-lock_100"] == ["29, 3", "20, 3"]
+    assert len(rows) == (1 + 4 * 5) + (1 + 4) + (1 + 4)
+    rounds = {row[0]: row[5:] for row in rows[22:26]}
+    lost = {row[0]: [re.fullmatch(r"(0\.\d\d|1\.\d\d) \((\d+)\)", cell) for cell in row[1:]] for row in rows[27:]}
+    assert rounds["neighbour-lock_80"] == rounds["neighbour-lock_100"] == ["29, 3", "29, 3"]
     assert rounds["neighbour-lock_20"] == ["-, 0", "-, 0"]
     assert {name: sum(int(cell[2]) for cell in cells) for name, cells in lost.items()} == {
         "neighbour-lock_100": 96,

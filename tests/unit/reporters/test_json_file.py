@@ -354,6 +354,15 @@ def test_a_thread_that_completed_no_query_has_no_slowest_one(tmp_path):
     assert data["sweeps"][0]["windows"][1]["slowest_ms"][1] is None
 
 
+def test_a_window_in_which_no_query_began_and_ended_is_kept_without_latencies(tmp_path):
+    none = dataclasses.replace(window(1, 40).per_thread[0], latencies=latency.exact(np.zeros(0)))
+    empty = dataclasses.replace(window(1, 40), per_thread=(none,))
+    data = reported(tmp_path / "results.json", sweep(), rounds=(round_with(empty),))
+    [kept] = data["sweeps"][0]["windows"]
+    assert kept["latency_ms"] == {"min": None, "p50": None, "p99": None}
+    assert kept["qps"] == pytest.approx(40)
+
+
 def test_a_sweep_of_very_many_threads_has_the_slowest_queries_of_some_rounds(tmp_path):
     many = rounds_of({1: 40, 512: 4000}, count=24, queries=2)
     data = reported(tmp_path / "results.json", sweep(), rounds=many)
