@@ -32,7 +32,6 @@ if TYPE_CHECKING:
 
 KNOWN = [name for name in (*gate.UNCHANGED, *gate.NEAR, *gate.FAR) if WORKLOADS[name].work is not None]
 THREADS = 2
-BUDGET_S = 60.0  #: The default of ``--paddle-budget``.
 
 
 def sweep(name: str) -> dict[str, Any]:
@@ -42,7 +41,7 @@ def sweep(name: str) -> dict[str, Any]:
     worker = internals.synthetic_worker(work, THREADS, seed=time.time_ns() % 2**31)
     with contextlib.closing(worker), internals.probing(THREADS) as probe:
         began_s = time.monotonic()
-        rounds, status = internals.first_stage(worker, probe, THREADS, BUDGET_S)
+        rounds, status = internals.first_stage(worker, probe, THREADS)
         elapsed_s = time.monotonic() - began_s
     measured = math.exp(float(internals.efficiency_as_measured(rounds, THREADS).mean()))
     return {"status": status, "rounds": len(rounds), "elapsed_s": elapsed_s, "as_measured": measured}

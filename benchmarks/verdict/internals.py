@@ -235,10 +235,15 @@ def placed_rounds(worker: Any, probe: Any, threads: int, rounds: int, plan: Wind
         placed = dataclasses.replace(plan, cpus=turns.next(stop.threads))
         return known_work.visit(worker, stop, placed, probe)
 
+    return _rounds(worker, counts, rounds, plan, visit, None)
+
+
+def _rounds(worker: Any, counts: tuple[int, ...], rounds: int, plan: WindowPlan, visit: Any, seed: int | None) -> Any:
+    """So many rounds of these thread counts, each of whose windows ``visit`` measures."""
     found, _ = run_rounds(
         [{"this": worker}],
         Schedule(thread_counts=counts, window=plan, order=one_side, looks=(rounds,), budget_s=math.inf),
-        np.random.default_rng(),
+        np.random.default_rng(seed),
         measure=visit,
         judge=lambda rounds, _: len(rounds),
         undecided=lambda _: counts,
@@ -248,7 +253,7 @@ def placed_rounds(worker: Any, probe: Any, threads: int, rounds: int, plan: Wind
     return found
 
 
-def first_stage(worker: Any, probe: Any, threads: int, budget_s: float) -> tuple[Any, str]:
+def first_stage(worker: Any, probe: Any, threads: int) -> tuple[Any, str]:
     """The rounds of one thread and ``threads`` that a sweep by default measures before it confirms, and its status."""
     for cached in (validity.lost_share, validity.set_aside):
         cached.cache_clear()  # the windows of the sweep before
@@ -258,7 +263,7 @@ def first_stage(worker: Any, probe: Any, threads: int, budget_s: float) -> tuple
         window=WINDOW,
         order=one_side,
         looks=stop_rule.looks(*DEFAULT_ROUNDS),
-        budget_s=budget_s,
+        budget_s=parsers.budget(BY_KEY["budget"].default),
     )
 
     def judge(rounds: Any, share: float) -> str:
@@ -285,20 +290,12 @@ def one_round(worker: Any, probe: Any, threads: int, plan: WindowPlan) -> Round:
 
 def rounds_with_control(worker: Any, threads: int, rounds: int, plan: WindowPlan) -> tuple[Round, ...]:
     """So many rounds of one thread and ``threads``, with the control workload after every window."""
-    counts = (1, threads)
-    schedule = Schedule(thread_counts=counts, window=plan, order=one_side, looks=(rounds,), budget_s=math.inf)
     with known_work.controlling(SyntheticEngine(), threads, 1) as control:
-        found, _ = run_rounds(
-            [{"this": worker}],
-            schedule,
-            np.random.default_rng(1),
-            measure=lambda worker, stop: known_work.visit(worker, stop, plan, control=control),
-            judge=lambda rounds, _: len(rounds),
-            undecided=lambda _: counts,
-            clock=time.monotonic,
-            progress=lambda _: None,
-        )
-    return found
+
+        def visit(worker: Any, stop: Any) -> Visit:
+            return known_work.visit(worker, stop, plan, control=control)
+
+        return tuple(_rounds(worker, (1, threads), rounds, plan, visit, 1))
 
 
 def recorded_cause(rounds: Sequence[Round]) -> Any:
@@ -314,18 +311,12 @@ def likely_cause(worker: Any, facts: dict[str, Any], math_threads: int, plan: Wi
     None where the sweep scales.
     """
     cpu = Cpu(usable_cores=available_cores().usable, math_threads=math_threads)
-    schedule = Schedule(thread_counts=(1, 2), window=plan, order=one_side, looks=(rounds,), budget_s=math.inf)
     with known_work.probing(SyntheticEngine(), 2, 1) as probe:
-        found, _ = run_rounds(
-            [{"this": worker}],
-            schedule,
-            np.random.default_rng(1),
-            measure=lambda worker, stop: known_work.visit(worker, stop, plan, probe),
-            judge=lambda rounds, _: len(rounds),
-            undecided=lambda _: (1, 2),
-            clock=time.monotonic,
-            progress=lambda _: None,
-        )
+
+        def visit(worker: Any, stop: Any) -> Visit:
+            return known_work.visit(worker, stop, plan, probe)
+
+        found = _rounds(worker, (1, 2), rounds, plan, visit, 1)
     level = dict.fromkeys((1, 2), confidence((rounds,)))
     evidence = Evidence(
         rounds=tuple(found),

@@ -15,6 +15,8 @@ from pytest_paddle_mt.statistics.looks import MOST_LOOKS, confidence
 from pytest_paddle_mt.units import NS_PER_S, counted
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     import numpy.typing as npt
 
     from pytest_paddle_mt.checks import Evidence
@@ -49,10 +51,11 @@ def judge(question: Question, evidence: Evidence) -> Verdict:
     """
     threads, base = question.threads, question.base
     objection = validity.objection(evidence.rounds, threads) or validity.objection(evidence.rounds, base)
-    lowest, highest = (_log_ratios(question, evidence, credit) for credit in ("least", "most"))
+    waiting = {n for n in (threads, base) if validity.wait_for_each_other(evidence.rounds, n)}
+    lowest, highest = (_log_ratios(question, evidence, waiting, credit) for credit in ("least", "most"))
     level = evidence.confidences[threads]
     high_level = level
-    if not validity.wait_for_each_other(evidence.rounds, base):
+    if base not in waiting:
         highest, high_level = unknown_loss.highest(lowest, highest, level)
     observed = float(np.exp(highest.mean())) if len(highest) else None
     intervals = [mean_interval(lowest, level), mean_interval(highest, high_level)]
@@ -117,21 +120,22 @@ def still_missing(
     return f"{would}: {' '.join(options)}" if options else f"{would}; give a larger --paddle-budget"
 
 
-def _log_ratios(question: Question, evidence: Evidence, credit: Literal["least", "most"]) -> npt.NDArray[np.float64]:
+def _log_ratios(
+    question: Question, evidence: Evidence, waiting: Collection[int], credit: Literal["least", "most"]
+) -> npt.NDArray[np.float64]:
     """ln of the ratio over its ideal in each usable round, float64, shape (k,), with the least or the most credit.
 
     Throughput is credited with the time that other work took. That time is not known of threads that wait for each
     other: the least credit gives them none, and the most gives all of it.
     """
     cpu, threads, base = evidence.cpu, question.threads, question.base
-    doubtful = {n: validity.wait_for_each_other(evidence.rounds, n) for n in (threads, base)}
 
     def usable(one: Round) -> bool:
         return validity.usable(one, threads, cpu, base)
 
     def throughput(visit: Visit) -> float:
         n = visit.window.threads
-        credited = not doubtful[n] or (credit == "most") == (n == threads)
+        credited = n not in waiting or (credit == "most") == (n == threads)
         qps = validity.qps(visit.window, cpu) if credited else visit.window.qps
         return qps / validity.control_qps(visit, cpu) if evidence.relative_to_control else qps
 

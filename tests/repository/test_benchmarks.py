@@ -334,6 +334,7 @@ def test_the_bound_of_waiting_threads_is_counted_for_each_disturbance_and_each_r
     assert done.returncode == 0, done.stderr
     rows = [line.strip("| ").split(" | ") for line in done.stdout.splitlines() if line.startswith("| ")]
     assert len(rows) == (1 + 4 * 5) + (1 + 4) + (1 + 4)
+    assert all(exact[3:] != counted_wrongly[3:] for exact, counted_wrongly in zip(rows[1:6], rows[6:11], strict=True))
     rounds = {row[0]: row[5:] for row in rows[22:26]}
     lost = {row[0]: [re.fullmatch(r"(0\.\d\d|1\.\d\d) \((\d+)\)", cell) for cell in row[1:]] for row in rows[27:]}
     assert rounds["neighbour-lock_80"] == rounds["neighbour-lock_100"] == ["29, 3", "29, 3"]
