@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from pytest_paddle_mt.baselines import digests, figures, rule, words
 from pytest_paddle_mt.records import Verdict, Warning
-from pytest_paddle_mt.statistics import drift, validity
+from pytest_paddle_mt.statistics import drift, latency, validity
 from pytest_paddle_mt.units import counted
 
 if TYPE_CHECKING:
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 NAME = "drift"
 
 _RESTORE = "restore its file from version control, or begin a new series with --paddle-baseline-update"
+
+_FEWEST_QUERIES = latency.minimum_queries(0.05)
 
 _LOGARITHM_MOST = 700.0  #: Of a factor that is printed; the exponential of 710 is no float any more.
 
@@ -39,6 +41,24 @@ class DriftCheck:
         if stored is None or stored.accepting or evidence.relative_to_control:
             return []
         return _verdicts(evidence, stored)
+
+
+def short_of_queries(evidence: Evidence) -> frozenset[int]:
+    """The thread counts with too few queries for the latencies that a baseline has of every run, p50 and p5.
+
+    A run without one of them is not compared by it, and weakens the baseline that it joins. The 99th percentile, which
+    takes five times the queries, is left to chance. None where nothing is compared or accepted.
+    """
+    stored = evidence.stored
+    if stored is None:
+        return frozenset()
+    known = None if stored.objection is not None or stored.edited is not None else stored.baseline
+    return frozenset(
+        point.threads
+        for point in evidence.points
+        if point.queries < _FEWEST_QUERIES
+        and (stored.accepting or (known is not None and rule.runs_with(known.series, point.threads)))
+    )
 
 
 def notes(evidence: Evidence) -> tuple[Warning, ...]:

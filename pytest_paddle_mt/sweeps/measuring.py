@@ -49,7 +49,11 @@ class Judged:
 
 def needed(evidence: Evidence, verdicts: Sequence[Verdict]) -> frozenset[int]:
     """The thread counts that these verdicts are about, and those that they are compared with."""
-    about = {verdict.threads for verdict in verdicts}
+    return with_compared(evidence, {verdict.threads for verdict in verdicts})
+
+
+def with_compared(evidence: Evidence, about: Collection[int | None]) -> frozenset[int]:
+    """These thread counts, and those that they are compared with; None among them stands for all."""
     if None in about:
         return frozenset(evidence.thread_counts)
     compared = {1, evidence.linear_count} if about and evidence.other is None else set()

@@ -12,7 +12,7 @@ from pytest_paddle_mt.checks.doubts import doubts
 from pytest_paddle_mt.errors import PaddleMtError, WrongAnswer
 from pytest_paddle_mt.records import Measured
 from pytest_paddle_mt.sweeps import diagnosis, known_work, placing
-from pytest_paddle_mt.sweeps.measuring import Judged, Measuring, concluded, in_forks, needed
+from pytest_paddle_mt.sweeps.measuring import Judged, Measuring, concluded, in_forks, needed, with_compared
 from pytest_paddle_mt.sweeps.rounds import window_at
 from pytest_paddle_mt.sweeps.survey import survey
 
@@ -72,6 +72,11 @@ class _Again:
 _NOT_AGAIN = _Again()
 
 
+def _unfinished(judged: Judged) -> frozenset[int]:
+    """The thread counts of which more rounds are needed: for a verdict, or for what a baseline stores of a run."""
+    return judged.undecided | with_compared(judged.evidence, drift.short_of_queries(judged.evidence))
+
+
 class _OneSide(Measuring):
     """The steps of a sweep of one side, on open workers."""
 
@@ -84,8 +89,8 @@ class _OneSide(Measuring):
         )
 
     def measure(self) -> tuple[tuple[Round, ...], Judged]:
-        """Measure until every check is decided, or as long as the schedule allows."""
-        return self.rounds(self.workers, [self.terms.seed], self._judge, lambda judged: judged.undecided)
+        """Measure until every check is decided and a baseline has its latencies, or as long as the schedule allows."""
+        return self.rounds(self.workers, [self.terms.seed], self._judge, _unfinished)
 
     def confirm(self, first: tuple[Verdict, ...]) -> _Again:
         """Measure a failure again, in fresh processes and next to a control workload, and judge it by both."""

@@ -11,6 +11,7 @@ import sys
 import warnings
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -393,6 +394,37 @@ def test_builds_are_counted_for_each_aim_beside_what_the_first_rule_says_of_thei
         ["-", "-"],
         ["1 of 2 (at most 97.5%)", "1 of 2 (at most 97.5%)"],
     ], done.stdout + done.stderr
+
+
+def _results(path: Path, sweeps: int, *, probed: bool = True) -> str:
+    """A results file whose throughput goes with the square root of the probe's, which no two rounds share."""
+    rng = np.random.default_rng(len(path.name))
+    windows = [
+        {"stage": "sweep", "round": at, "threads": n, "qps": n * probe**0.5, "probe": probe if probed else None}
+        for at in range(24)
+        for n in (1, 2, 1)
+        for probe in [float(rng.lognormal())]
+    ]
+    path.write_text(json.dumps({"sweeps": [{"windows": windows}] * sweeps}))
+    return str(path)
+
+
+def test_longer_runs_are_compared_by_blocks_of_rounds_and_beside_the_probe(run_here, tmp_path):
+    done = run_here("verdict/longer_runs", *(_results(tmp_path / name, 1) for name in ("a.json", "bb.json")))
+    assert done.returncode == 0, done.stderr
+    rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in done.stdout.splitlines() if "|" in line][2:]
+    assert [row[:3] for row in rows] == [["1", "6", "8"], ["1", "12", "4"], ["2", "6", "8"], ["2", "12", "4"]]
+    for *_, spread, around in rows:
+        assert float(spread) > 0.01
+        assert around == "0.000"
+
+
+@pytest.mark.parametrize(
+    ("sweeps", "probed", "says"), [(2, True, "has 2 sweeps: name one test"), (1, False, "has a window without a probe")]
+)
+def test_longer_runs_refuse_a_file_that_is_none_of_one_probed_sweep(run_here, tmp_path, sweeps, probed, says):
+    done = run_here("verdict/longer_runs", _results(tmp_path / "a.json", sweeps, probed=probed))
+    assert says in str(done.returncode)
 
 
 def test_first_stages_are_counted_and_none_is_made_twice(run_here, tmp_path):

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 
 from pytest_paddle_mt.baselines import ProbeFigures
 from pytest_paddle_mt.checks import drift
 from pytest_paddle_mt.checks.drift import DriftCheck
 from pytest_paddle_mt.engines import synthetic
-from tests.builders import baseline, evidence, probed, rounds_of, run_figures, run_of, series_of, stored
+from pytest_paddle_mt.testing import window
+from tests.builders import baseline, evidence, probed, round_with, rounds_of, run_figures, run_of, series_of, stored
 
 NEARLY = (79.0, 79.8, 78.2, 79.4, 78.6, 79.2, 78.8, 79.0)
 
@@ -21,6 +24,12 @@ def judge(qps, base, **changes):
 def the_verdict(qps, base, **changes):
     (found,) = judge(qps, base, **changes)
     return found
+
+
+def of_ten_queries(rounds, found):
+    """A sweep of so many rounds, in each window ten queries of each thread."""
+    windows = [window(1, 40.0, queries=10), window(2, 79.0, queries=10)]
+    return evidence([round_with(*windows, *windows[::-1], index=at) for at in range(rounds)], stored=found)
 
 
 # Whether there is a verdict at all.
@@ -54,6 +63,31 @@ def test_only_thread_counts_that_are_stored_are_judged():
     assert [one.threads for one in judge(79, baseline(*NEARLY))] == [2]
     both = series_of(*[run_of(run_figures(1, 40), run_figures(2, 79))] * 8)
     assert [one.threads for one in judge(79, baseline(series=both))] == [1, 2]
+
+
+# What it needs.
+
+
+@pytest.mark.parametrize(
+    ("rounds", "short"),
+    [
+        (6, {1}),  # 120 queries of one thread, 10 in each of two windows, where the 5 % quantile needs 130; 240 of two
+        (7, set()),
+        (3, {1, 2}),
+    ],
+)
+@pytest.mark.parametrize("accepting", [True, False], ids=["accepting", "comparing"])
+def test_the_latencies_of_a_baseline_need_queries(rounds, short, accepting):
+    both = baseline(series=series_of(*[run_of(run_figures(1, 40), run_figures(2, 79))] * 8))
+    assert drift.short_of_queries(of_ten_queries(rounds, stored(both, accepting=accepting))) == short
+
+
+def test_what_is_neither_compared_nor_accepted_needs_no_queries():
+    edited = dataclasses.replace(stored(baseline(*NEARLY)), edited="a figure")
+    of_others = stored(baseline(*NEARLY), objection="batch size 1 there")
+    for nothing in (None, stored(None), edited, of_others):
+        assert drift.short_of_queries(of_ten_queries(3, nothing)) == set()
+    assert drift.short_of_queries(of_ten_queries(3, stored(baseline(*NEARLY)))) == {2}
 
 
 # What it says.

@@ -32,8 +32,8 @@ class OnGpu(FakeEngine):
     ``asked`` has the windows that the survey asked for, too.
     """
 
-    def __init__(self, qps: Mapping[int, float], load: Callable[[int, float], GpuLoad] | None):
-        super().__init__(qps)
+    def __init__(self, qps: Mapping[int, float], load: Callable[[int, float], GpuLoad] | None, queries: int):
+        super().__init__(qps, at=1, queries=queries)
         self._load = load
         self.warmed_up: list[int] = []
 
@@ -57,6 +57,8 @@ def swept(request, pytester, monkeypatch):
         throughput: Mapping[int, float] = SCALES,
         look_up: Stored = NOTHING_STORED,
         load: Callable[[int, float], GpuLoad] | None = None,
+        looks: tuple[int, ...] = (12,),
+        queries_of_one: int = 100,
     ) -> tuple[Sweep, Measured]:
         counts = tuple(throughput)
         schedule = Schedule(
@@ -64,12 +66,12 @@ def swept(request, pytester, monkeypatch):
             window=PLAN,
             first_warmup_queries=3,
             order=rounds.one_side,
-            looks=(12,),
+            looks=looks,
             budget_s=60.0,
         )
         known = resolve(pytester.parseconfig()).limits
         terms = terms_of(request.node, schedule, known, probing or FakeEngine({1: 500.0, 2: 1000.0}))
-        sweep.engine = OnGpu(throughput, load)
+        sweep.engine = OnGpu(throughput, load, queries_of_one)
         worker = InProcessWorker(sweep.engine)
         served = subject(device=device, facts={"GPU observed": "by NVML"} if load else {})
         opener = InProcess({"this": (worker, served)}, counts[-1])
@@ -113,6 +115,16 @@ def test_a_gpu_that_saturates_at_once_gets_a_baseline_and_passes_it_from_then_on
     assert {one.check for one in again.verdicts} == {"collapse", "drift"}
     assert {one.status for one in again.verdicts} == {"pass", "calibrating"}
     assert "curve_not_linear" in {one.kind for one in again.warnings}
+
+
+def test_a_sweep_for_a_baseline_goes_on_until_it_has_queries_enough_for_its_latencies(swept):
+    """A window has ten queries of one thread, and the 5 % quantile takes 130: 12 windows have 120 and 18 have 180."""
+    accepting = stored(None, accepting=True)
+    for look_up, rounds_taken in ((NOTHING_STORED, 6), (accepting, 9)):
+        _, measured = swept("cpu", look_up=look_up, looks=(6, 9, 13), queries_of_one=10)
+        assert len(measured.rounds) == rounds_taken
+    _, measured = swept("cpu", look_up=accepting, looks=(6, 9, 13))
+    assert len(measured.rounds) == 6
 
 
 # What is seen of a GPU; the loads are invented.
