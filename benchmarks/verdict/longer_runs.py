@@ -5,7 +5,8 @@
 
 Give results files of sweeps with many rounds, each of one sweep of the same test. Their rounds are cut into blocks of
 so many, as if each were a run. Prints the standard deviation of ln QPS between the blocks, and what is left of it
-around a straight line over the probe. Blocks are neighbours in time, so runs of different days differ by more.
+around a straight line over the probe. Blocks are neighbours in time, so runs of different days differ by more. QPS is
+as measured, all rounds count, and latencies are not looked at, so this is for a quiet machine.
 """
 
 from __future__ import annotations

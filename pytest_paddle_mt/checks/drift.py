@@ -48,6 +48,9 @@ def short_of_queries(evidence: Evidence) -> frozenset[int]:
 
     A run without one of them is not compared by it, and weakens the baseline that it joins. The 99th percentile, which
     takes five times the queries, is left to chance. None where nothing is compared or accepted.
+
+    Queries of rounds that other work disturbed count, although their latencies are not compared: beside it no time may
+    be enough.
     """
     stored = evidence.stored
     if stored is None:

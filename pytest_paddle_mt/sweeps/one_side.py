@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from pytest_paddle_mt.checks import confirmation, curve, drift
 from pytest_paddle_mt.checks.doubts import doubts
@@ -73,8 +73,21 @@ _NOT_AGAIN = _Again()
 
 
 def _unfinished(judged: Judged) -> frozenset[int]:
-    """The thread counts of which more rounds are needed: for a verdict, or for what a baseline stores of a run."""
+    """The thread counts of which more rounds are needed: for a verdict, or for what a baseline has of each run.
+
+    A run that failed is not accepted, and need not be compared by every figure.
+    """
+    if any(verdict.status == "fail" for verdict in judged.verdicts):
+        return judged.undecided
     return judged.undecided | with_compared(judged.evidence, drift.short_of_queries(judged.evidence))
+
+
+class _Answers(NamedTuple):
+    """What the checks conclude from the rounds that confirm a failure: by themselves, and relative to the control."""
+
+    evidence: Evidence
+    by_themselves: tuple[Verdict, ...]
+    relative: tuple[Verdict, ...]
 
 
 class _OneSide(Measuring):
@@ -174,22 +187,22 @@ class _OneSide(Measuring):
         self, first: tuple[Verdict, ...], workers: Sequence[Mapping[Side, Worker]], control: known_work.KnownWork
     ) -> tuple[tuple[Round, ...], tuple[tuple[Verdict, ...], tuple[Verdict, ...]]]:
         """Rounds with controls, and what the checks conclude from them: by themselves, and relative to the control."""
+        failures = [verdict for verdict in first if verdict.status == "fail"]
+        failed = needed(self._evidence((), {}), failures)
+        drifted = {verdict.threads for verdict in failures if verdict.check == drift.NAME}
 
-        def judge(
-            rounds: tuple[Round, ...], confidences: Mapping[int, float]
-        ) -> tuple[tuple[Verdict, ...], tuple[Verdict, ...]]:
+        def judge(rounds: tuple[Round, ...], confidences: Mapping[int, float]) -> _Answers:
             evidence = self._evidence(rounds, confidences)
-            return self.ask(evidence), self.ask(dataclasses.replace(evidence, relative_to_control=True))
+            relative = self.ask(dataclasses.replace(evidence, relative_to_control=True))
+            return _Answers(evidence, self.ask(evidence), relative)
 
-        failed = needed(self._evidence((), {}), [verdict for verdict in first if verdict.status == "fail"])
-        return self.rounds(
-            workers,
-            [self.terms.seed, 1],
-            judge,
-            lambda answers: () if confirmation.answered(first, *answers) else failed,
-            control,
-            tuple(sorted(failed)),
-        )
+        def unanswered(answers: _Answers) -> frozenset[int]:
+            if not confirmation.answered(first, answers.by_themselves, answers.relative):
+                return failed
+            return with_compared(answers.evidence, drifted & drift.short_of_queries(answers.evidence))
+
+        rounds, answers = self.rounds(workers, [self.terms.seed, 1], judge, unanswered, control, tuple(sorted(failed)))
+        return rounds, (answers.by_themselves, answers.relative)
 
     def _judge(self, rounds: tuple[Round, ...], confidences: Mapping[int, float]) -> Judged:
         evidence = self._evidence(rounds, confidences)

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 import runpy
 import shutil
+import statistics
 import subprocess
 import sys
 import warnings
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -396,34 +397,40 @@ def test_builds_are_counted_for_each_aim_beside_what_the_first_rule_says_of_thei
     ], done.stdout + done.stderr
 
 
-def _results(path: Path, sweeps: int, *, probed: bool = True) -> str:
-    """A results file whose throughput goes with the square root of the probe's, which no two rounds share."""
-    rng = np.random.default_rng(len(path.name))
-    windows = [
-        {"stage": "sweep", "round": at, "threads": n, "qps": n * probe**0.5, "probe": probe if probed else None}
-        for at in range(24)
-        for n in (1, 2, 1)
-        for probe in [float(rng.lognormal())]
-    ]
+#: ln QPS of the four blocks of six rounds beyond what the probe's explain: no line through them explains any of it.
+BEYOND_PROBE = (0.02, -0.02, -0.02, 0.02)
+
+
+def _results(path: Path, *, sweeps: int = 1, probed: bool = True) -> str:
+    """A results file of 24 rounds. With each six the probe gets slower by 0.2 in ln QPS, and the work by half of it."""
+
+    def window(at: int, threads: int, stage: str = "sweep") -> dict[str, object]:
+        block, within = divmod(at, 6)
+        slower, own = -0.2 * block, 0.01 * (within - 2.5) + BEYOND_PROBE[block]
+        qps, probe = threads * math.exp(slower / 2 + own), math.exp(slower)
+        return {"stage": stage, "round": at, "threads": threads, "qps": qps, "probe": probe if probed else None}
+
+    windows = [window(at, threads) for at in range(24) for threads in (1, 2, 2, 1)]
+    windows += [{**window(at, 1, "confirmation"), "qps": 1e-6} for at in range(24)]
     path.write_text(json.dumps({"sweeps": [{"windows": windows}] * sweeps}))
     return str(path)
 
 
 def test_longer_runs_are_compared_by_blocks_of_rounds_and_beside_the_probe(run_here, tmp_path):
-    done = run_here("verdict/longer_runs", *(_results(tmp_path / name, 1) for name in ("a.json", "bb.json")))
+    done = run_here("verdict/longer_runs", _results(tmp_path / "a.json"), _results(tmp_path / "b.json"))
     assert done.returncode == 0, done.stderr
     rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in done.stdout.splitlines() if "|" in line][2:]
-    assert [row[:3] for row in rows] == [["1", "6", "8"], ["1", "12", "4"], ["2", "6", "8"], ["2", "12", "4"]]
-    for *_, spread, around in rows:
-        assert float(spread) > 0.01
-        assert around == "0.000"
+    means = [-0.1 * block + own for block, own in enumerate(BEYOND_PROBE)]
+    of_six = [f"{statistics.stdev(means * 2):.3f}", f"{math.sqrt(8 * 0.02**2 / 6):.3f}"]
+    of_twelve = [f"{statistics.stdev([sum(means[:2]) / 2, sum(means[2:]) / 2] * 2):.3f}", "0.000"]
+    assert rows == [[threads, *row] for threads in "12" for row in (["6", "8", *of_six], ["12", "4", *of_twelve])]
 
 
 @pytest.mark.parametrize(
     ("sweeps", "probed", "says"), [(2, True, "has 2 sweeps: name one test"), (1, False, "has a window without a probe")]
 )
 def test_longer_runs_refuse_a_file_that_is_none_of_one_probed_sweep(run_here, tmp_path, sweeps, probed, says):
-    done = run_here("verdict/longer_runs", _results(tmp_path / "a.json", sweeps, probed=probed))
+    done = run_here("verdict/longer_runs", _results(tmp_path / "a.json", sweeps=sweeps, probed=probed))
     assert says in str(done.returncode)
 
 

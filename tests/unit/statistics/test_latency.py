@@ -143,7 +143,7 @@ def test_merging_in_two_steps_gives_the_bins_of_one_step(values, cut):
     assert merged.counts.tolist() == direct.counts.tolist()
 
 
-@pytest.mark.parametrize(("q", "queries"), [(0.5, 11), (0.9, 64), (0.99, 662), (0.999, 6636)])
+@pytest.mark.parametrize(("q", "queries"), [(0.5, 11), (0.9, 64), (0.05, 130), (0.95, 130), (0.99, 662), (0.999, 6636)])
 def test_percentiles_need_the_numbers_of_queries_that_mlperf_needs(q, queries):
     assert latency.minimum_queries(q) == queries
 

@@ -10,6 +10,7 @@ import pytest
 from pytest_paddle_mt.baselines import Stored, store
 from pytest_paddle_mt.baselines.ledger import Ledger
 from pytest_paddle_mt.checks import confirmation
+from pytest_paddle_mt.errors import PaddleMtError
 from pytest_paddle_mt.gpu import GpuLoad
 from pytest_paddle_mt.plugin.resolve import resolve
 from pytest_paddle_mt.records import Measured, Sweep, Window, WindowPlan
@@ -41,6 +42,16 @@ class OnGpu(FakeEngine):
         self.warmed_up.append(plan.warmup_queries)
         gpu = None if self._load is None else self._load(threads, plan.window_s)
         return dataclasses.replace(super().measure(threads, plan), gpu=gpu)
+
+
+class NoFork:
+    """Where fresh processes would be opened; there is none."""
+
+    def __enter__(self) -> None:
+        raise PaddleMtError("no fresh process here")
+
+    def __exit__(self, *_: object) -> None:
+        """Nothing to close."""
 
 
 @pytest.fixture
@@ -125,6 +136,26 @@ def test_a_sweep_for_a_baseline_goes_on_until_it_has_queries_enough_for_its_late
         assert len(measured.rounds) == rounds_taken
     _, measured = swept("cpu", look_up=accepting, looks=(6, 9, 13))
     assert len(measured.rounds) == 6
+    failed, measured = swept("cpu", throughput={1: 40, 2: 44}, look_up=accepting, looks=(6, 9, 13), queries_of_one=10)
+    assert (failed.status, len(measured.rounds)) == ("fail", 6)
+
+
+@pytest.mark.parametrize(("queries_of_one", "rounds_taken"), [(10, 9), (100, 6)])
+def test_a_drift_is_confirmed_by_queries_enough_for_its_latencies(swept, monkeypatch, queries_of_one, rounds_taken):
+    """In this process, as there is no other."""
+
+    monkeypatch.setattr(confirmation, "needed", lambda verdicts: any(one.status == "fail" for one in verdicts))
+    monkeypatch.setattr(one_side, "in_forks", lambda *_: NoFork())
+    both = baseline(series=series_of(*[run_of(run_figures(1, 40), run_figures(2, 79))] * 8))
+    sweep, measured = swept(
+        "cpu",
+        throughput={1: 25, 2: 49.5},
+        look_up=stored(both),
+        looks=(6, 9, 13),
+        queries_of_one=queries_of_one,
+    )
+    assert {one.check for one in sweep.verdicts if one.status == "fail"} == {"drift"}
+    assert (len(measured.rounds), len(measured.confirmation)) == (6, rounds_taken)
 
 
 # What is seen of a GPU; the loads are invented.
