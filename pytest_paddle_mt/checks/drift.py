@@ -22,7 +22,7 @@ NAME = "drift"
 
 _RESTORE = "restore its file from version control, or begin a new series with --paddle-baseline-update"
 
-_FEWEST_QUERIES = latency.minimum_queries(0.05)
+_FEWEST_QUERIES = latency.minimum_queries(0.05)  #: Of p5, the most of the percentiles that every run should have.
 
 _LOGARITHM_MOST = 700.0  #: Of a factor that is printed; the exponential of 710 is no float any more.
 

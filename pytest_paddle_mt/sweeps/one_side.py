@@ -77,7 +77,7 @@ def _unfinished(judged: Judged) -> frozenset[int]:
 
     A run that failed is not accepted, and need not be compared by every figure.
     """
-    if any(verdict.status == "fail" for verdict in judged.verdicts):
+    if confirmation.needed(judged.verdicts):
         return judged.undecided
     return judged.undecided | with_compared(judged.evidence, drift.short_of_queries(judged.evidence))
 

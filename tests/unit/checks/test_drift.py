@@ -88,6 +88,9 @@ def test_what_is_neither_compared_nor_accepted_needs_no_queries():
     for nothing in (None, stored(None), edited, of_others):
         assert drift.short_of_queries(of_ten_queries(3, nothing)) == set()
     assert drift.short_of_queries(of_ten_queries(3, stored(baseline(*NEARLY)))) == {2}
+    for accepting in (edited, of_others):  # a new series begins
+        found = of_ten_queries(3, dataclasses.replace(accepting, accepting=True))
+        assert drift.short_of_queries(found) == {1, 2}
 
 
 # What it says.

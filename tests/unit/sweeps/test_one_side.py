@@ -9,7 +9,6 @@ import pytest
 
 from pytest_paddle_mt.baselines import Stored, store
 from pytest_paddle_mt.baselines.ledger import Ledger
-from pytest_paddle_mt.checks import confirmation
 from pytest_paddle_mt.errors import PaddleMtError
 from pytest_paddle_mt.gpu import GpuLoad
 from pytest_paddle_mt.plugin.resolve import resolve
@@ -58,9 +57,8 @@ class NoFork:
 def swept(request, pytester, monkeypatch):
     """A sweep on this device, of an engine that scales unless said otherwise; the probe is served by ``probing``.
 
-    A failure is believed at once: a fresh process that confirms it would run the very same test.
+    A failure is believed at once, unless ``confirmed``: a fresh process that confirms it would run the very same test.
     """
-    monkeypatch.setattr(confirmation, "needed", lambda verdicts: False)
 
     def sweep(
         device: str,
@@ -70,6 +68,7 @@ def swept(request, pytester, monkeypatch):
         load: Callable[[int, float], GpuLoad] | None = None,
         looks: tuple[int, ...] = (12,),
         queries_of_one: int = 100,
+        confirmed: bool = False,
     ) -> tuple[Sweep, Measured]:
         counts = tuple(throughput)
         schedule = Schedule(
@@ -86,7 +85,10 @@ def swept(request, pytester, monkeypatch):
         worker = InProcessWorker(sweep.engine)
         served = subject(device=device, facts={"GPU observed": "by NVML"} if load else {})
         opener = InProcess({"this": (worker, served)}, counts[-1])
-        found, measured, _ = one_side.sweep(opener, terms, lambda _: look_up)
+        with monkeypatch.context() as patched:
+            if not confirmed:
+                patched.setattr(one_side._OneSide, "confirm", lambda *_: one_side._NOT_AGAIN)
+            found, measured, _ = one_side.sweep(opener, terms, lambda _: look_up)
         return found, measured
 
     return sweep
@@ -143,8 +145,6 @@ def test_a_sweep_for_a_baseline_goes_on_until_it_has_queries_enough_for_its_late
 @pytest.mark.parametrize(("queries_of_one", "rounds_taken"), [(10, 9), (100, 6)])
 def test_a_drift_is_confirmed_by_queries_enough_for_its_latencies(swept, monkeypatch, queries_of_one, rounds_taken):
     """In this process, as there is no other."""
-
-    monkeypatch.setattr(confirmation, "needed", lambda verdicts: any(one.status == "fail" for one in verdicts))
     monkeypatch.setattr(one_side, "in_forks", lambda *_: NoFork())
     both = baseline(series=series_of(*[run_of(run_figures(1, 40), run_figures(2, 79))] * 8))
     sweep, measured = swept(
@@ -153,6 +153,7 @@ def test_a_drift_is_confirmed_by_queries_enough_for_its_latencies(swept, monkeyp
         look_up=stored(both),
         looks=(6, 9, 13),
         queries_of_one=queries_of_one,
+        confirmed=True,
     )
     assert {one.check for one in sweep.verdicts if one.status == "fail"} == {"drift"}
     assert (len(measured.rounds), len(measured.confirmation)) == (6, rounds_taken)
