@@ -45,7 +45,7 @@ from pytest_paddle_mt.records import (
     Window,
     WindowPlan,
 )
-from pytest_paddle_mt.statistics import drift, intervals, pairs, scaling, unknown_loss, validity
+from pytest_paddle_mt.statistics import drift, intervals, pairs, scaling, selection, unknown_loss, validity
 from pytest_paddle_mt.statistics import looks as stop_rule
 from pytest_paddle_mt.statistics.points import points_of
 from pytest_paddle_mt.sweeps import diagnosis, known_work
@@ -183,12 +183,8 @@ def linear_verdicts(
 
 def efficiency_as_judged(rounds: Sequence[Round], threads: int, cpu: Cpu) -> Any:
     """ln E of the usable rounds, with the time that other work took taken out."""
-    return scaling.efficiency_series(
-        rounds,
-        threads,
-        lambda one: validity.usable(one, threads, cpu),
-        lambda visit: validity.qps(visit.window, cpu),
-    )
+    usable = selection.usable(rounds, threads, cpu)
+    return scaling.efficiency_series(usable, threads, lambda visit: validity.qps(visit.window, cpu))
 
 
 def efficiency_as_measured(rounds: Sequence[Round], threads: int) -> Any:

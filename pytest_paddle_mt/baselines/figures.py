@@ -8,7 +8,7 @@ import numpy as np
 
 from pytest_paddle_mt.baselines import Figures, ForkFigures, ProbeFigures
 from pytest_paddle_mt.engines import synthetic
-from pytest_paddle_mt.statistics import latency, scaling, validity
+from pytest_paddle_mt.statistics import latency, scaling, selection, validity
 from pytest_paddle_mt.statistics.points import latency_rounds, pooled_latencies, throughputs
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ def of_sweep(points: Sequence[Point], rounds: Sequence[Round], cpu: Cpu) -> tupl
 
 
 def _figures(point: Point, rounds: Sequence[Round], cpu: Cpu) -> Figures:
-    alone = [one for one in rounds if validity.undisturbed(one, point.threads, cpu)]
+    alone = selection.undisturbed(rounds, point.threads, cpu)
     latencies = pooled_latencies(alone, point.threads)
     p5_ns, p50_ns, p90_ns, p99_ns = (latency.percentile(latencies, q) for q in (0.05, 0.50, 0.90, 0.99))
     return Figures(
@@ -46,8 +46,7 @@ def _probe(rounds: Sequence[Round], threads: int, cpu: Cpu) -> ProbeFigures | No
     """Throughput of the probe; None where it was not measured."""
     probes = [
         validity.qps(visit.probe, cpu)
-        for one in rounds
-        if validity.usable(one, threads, cpu)
+        for one in selection.usable(rounds, threads, cpu)
         for visit in one.at(threads)
         if visit.probe is not None and not validity.set_aside(visit.probe, cpu)
     ]

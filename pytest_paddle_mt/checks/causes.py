@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from pytest_paddle_mt.cause import Cause
 from pytest_paddle_mt.checks import gpu_causes
 from pytest_paddle_mt.engines import ON_PYTHON_THREADS
-from pytest_paddle_mt.statistics import query_time, validity
+from pytest_paddle_mt.statistics import query_time, selection, validity
 from pytest_paddle_mt.units import counted
 
 if TYPE_CHECKING:
@@ -125,7 +125,7 @@ def observed(
 
     Rounds in which the machine disturbed the threads by an unknown amount count where there are no others.
     """
-    usable = [one for one in rounds if validity.usable(one, threads, cpu)]
+    usable = selection.usable(rounds, threads, cpu)
     kept = usable or [one for one in rounds if one.at(1) and one.at(threads)]
     if threads == 1 or not kept:
         return None
@@ -342,7 +342,7 @@ def _slower_cores(seen: Observed) -> Cause | None:
         return None
     speed = 1 / (1 + growth)
     known = f"work that fills a core and shares nothing has {speed:.0%} of its speed when {seen.threads} threads do it"
-    if speed < validity.MIN_CORE_SPEED:
+    if speed < selection.MIN_CORE_SPEED:
         return _cause(seen, "shared_core", f"{known}: threads have a core between them", probe_speed=speed)
     return _cause(seen, "clocks", f"{known}: clocks fall when all cores work", probe_speed=speed)
 

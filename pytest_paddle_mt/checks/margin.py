@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from pytest_paddle_mt.records import Verdict
-from pytest_paddle_mt.statistics import scaling, unknown_loss, validity
+from pytest_paddle_mt.statistics import scaling, selection, unknown_loss, validity
 from pytest_paddle_mt.statistics.intervals import MIN_AUTOCORRELATION, MIN_VALUES, mean_interval, values_needed
 from pytest_paddle_mt.statistics.looks import MOST_LOOKS, confidence
 from pytest_paddle_mt.units import NS_PER_S, counted
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from pytest_paddle_mt.checks import Evidence
-    from pytest_paddle_mt.records import Round, Status, Visit
+    from pytest_paddle_mt.records import Status, Visit
 
 
 #: A pass promises a ratio at or above the limit as measured, and with the confidence of the interval no more than this
@@ -130,26 +130,23 @@ def _log_ratios(
     """
     cpu, threads, base = evidence.cpu, question.threads, question.base
 
-    def usable(one: Round) -> bool:
-        return validity.usable(one, threads, cpu, base)
-
     def throughput(visit: Visit) -> float:
         n = visit.window.threads
         credited = n not in waiting or (credit == "most") == (n == threads)
         qps = validity.qps(visit.window, cpu) if credited else visit.window.qps
         return qps / validity.control_qps(visit, cpu) if evidence.relative_to_control else qps
 
-    log_ratios = scaling.ratio_series(evidence.rounds, threads, base, usable, throughput)
+    usable = selection.usable(evidence.rounds, threads, cpu, base)
+    log_ratios = scaling.ratio_series(usable, threads, base, throughput)
     # The control has the ideal ratio in it.
     return log_ratios if evidence.relative_to_control else log_ratios - math.log(question.ideal)
 
 
 def _too_little(question: Question, evidence: Evidence) -> str:
     """Why there is no interval, human-readable."""
-    cpu, visited = evidence.cpu, [one for one in evidence.rounds if one.at(question.threads)]
-    rounds = len(visited)
-    usable = [one for one in visited if validity.usable(one, question.threads, cpu, question.base)]
-    shared = [one for one in visited if validity.cores_shared(one, question.threads, cpu)]
+    usable = selection.usable(evidence.rounds, question.threads, evidence.cpu, question.base)
+    shared = selection.on_shared_cores(evidence.rounds, question.threads, evidence.cpu)
+    rounds = sum(bool(one.at(question.threads)) for one in evidence.rounds)
     aside = rounds - len(usable)
     if not aside:
         cause = (

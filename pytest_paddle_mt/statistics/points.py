@@ -9,7 +9,7 @@ import numpy as np
 
 from pytest_paddle_mt import gpu
 from pytest_paddle_mt.records import Interval, Point
-from pytest_paddle_mt.statistics import latency, scaling, validity
+from pytest_paddle_mt.statistics import latency, scaling, selection, validity
 from pytest_paddle_mt.statistics.intervals import mean_interval
 
 if TYPE_CHECKING:
@@ -44,12 +44,12 @@ def pooled_latencies(rounds: Sequence[Round], threads: int) -> Latencies:
 
 def latency_rounds(rounds: Sequence[Round], threads: int, cpu: Cpu) -> Sequence[Round]:
     """The rounds whose latencies with ``threads`` threads are shown: those that other work left alone, else all."""
-    return [one for one in rounds if validity.undisturbed(one, threads, cpu)] or rounds
+    return selection.undisturbed(rounds, threads, cpu) or rounds
 
 
 def throughputs(rounds: Sequence[Round], threads: int, cpu: Cpu) -> npt.NDArray[np.float64]:
     """QPS of each round with ``threads`` threads, shape (k,): of those that were not set aside, else of all."""
-    usable = [one for one in rounds if validity.usable(one, threads, cpu)] or rounds
+    usable = selection.usable(rounds, threads, cpu) or rounds
     return scaling.throughput_series(usable, threads, qps=credited(rounds, cpu))
 
 
@@ -81,16 +81,17 @@ def universal_scalability(measured: Sequence[Point]) -> UniversalScalability | N
 
 
 def _point(rounds: Sequence[Round], threads: int, cpu: Cpu, confidence: float) -> Point:
-    rounds = [one for one in rounds if one.at(threads)]
-    usable = [one for one in rounds if validity.usable(one, threads, cpu)]
-    log_efficiencies = scaling.efficiency_series(usable, threads, qps=credited(rounds, cpu))
+    shared = selection.on_shared_cores(rounds, threads, cpu)
+    usable = selection.usable(rounds, threads, cpu)
     qps_of_rounds = throughputs(rounds, threads, cpu)
+    pooled = pooled_latencies(latency_rounds(rounds, threads, cpu), threads)
+    rounds = [one for one in rounds if one.at(threads)]
+    log_efficiencies = scaling.efficiency_series(usable, threads, qps=credited(rounds, cpu))
     efficiency, efficiency_interval = _efficiency(log_efficiencies, confidence)
     if any(validity.objection(rounds, n) for n in (1, threads)):
         efficiency, efficiency_interval = None, None
     qps = scaling.geometric_mean(qps_of_rounds)
     assert qps is not None, "a point has at least one round"
-    pooled = pooled_latencies(latency_rounds(rounds, threads, cpu), threads)
     windows = [visit.window for one in usable or rounds for visit in one.at(threads)]
     return Point(
         threads=threads,
@@ -104,7 +105,7 @@ def _point(rounds: Sequence[Round], threads: int, cpu: Cpu, confidence: float) -
         fairness=float(np.median([window.fairness for window in windows])),
         rounds=len(rounds),
         set_aside_rounds=len(rounds) - len(usable),
-        shared_core_rounds=sum(validity.cores_shared(one, threads, cpu) for one in rounds),
+        shared_core_rounds=len(shared),
         lost_share=float(np.mean([validity.lost_share(window, cpu) for window in windows])),
         peak_rss_bytes=_peak_rss_bytes(rounds, threads),
         throttled_rounds=sum(

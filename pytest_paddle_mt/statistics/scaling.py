@@ -18,11 +18,6 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
 
-def every_round(_: Round) -> bool:
-    """Use every round."""
-    return True
-
-
 def throughput(visit: Visit) -> float:
     """QPS of a window as it was measured."""
     return visit.window.qps
@@ -48,32 +43,29 @@ def ratio_series(
     rounds: Iterable[Round],
     threads: int,
     base: int,
-    usable: Callable[[Round], bool] = every_round,
     qps: Callable[[Visit], float] = throughput,
 ) -> npt.NDArray[np.float64]:
-    """``log_ratio`` of the usable rounds that have one, float64, shape (k,), in the order given."""
-    values = (log_ratio(round_, threads, base, qps) for round_ in rounds if usable(round_))
+    """``log_ratio`` of the rounds that have one, float64, shape (k,), in the order given."""
+    values = (log_ratio(round_, threads, base, qps) for round_ in rounds)
     return np.array([value for value in values if value is not None], dtype=np.float64)
 
 
 def efficiency_series(
     rounds: Iterable[Round],
     threads: int,
-    usable: Callable[[Round], bool] = every_round,
     qps: Callable[[Visit], float] = throughput,
 ) -> npt.NDArray[np.float64]:
-    """ln E(n) = ln QPS(n) - ln n - ln QPS(1) of the usable rounds that have one, float64, shape (k,), in that order."""
-    return ratio_series(rounds, threads, 1, usable, qps) - math.log(threads)
+    """ln E(n) = ln QPS(n) - ln n - ln QPS(1) of the rounds that have one, float64, shape (k,), in that order."""
+    return ratio_series(rounds, threads, 1, qps) - math.log(threads)
 
 
 def throughput_series(
     rounds: Iterable[Round],
     threads: int,
-    usable: Callable[[Round], bool] = every_round,
     qps: Callable[[Visit], float] = throughput,
 ) -> npt.NDArray[np.float64]:
-    """QPS of the usable rounds that measured ``threads`` threads, geometric mean over a round's windows, shape (k,)."""
-    values = (log_throughput(round_, threads, qps) for round_ in rounds if usable(round_))
+    """QPS of the rounds that measured ``threads`` threads, geometric mean over a round's windows, shape (k,)."""
+    values = (log_throughput(round_, threads, qps) for round_ in rounds)
     return np.array([math.exp(value) for value in values if value is not None], dtype=np.float64)
 
 

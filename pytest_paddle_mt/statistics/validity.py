@@ -25,10 +25,6 @@ _STEAL_TICK_NS = 10 * NS_PER_MS
 _SWITCHES_PER_S = 20.0
 _MIN_CPU_SHARE = 0.95
 
-#: A thread of the probe that has a core to itself is at least this fast, relative to one thread alone: two
-#: on one core have half of it each, and clocks that fall when all cores work leave more than this.
-MIN_CORE_SPEED = 0.7
-
 MIN_WAITS = 0.01  #: So many more sleeps per query than with one thread show that threads wait for each other.
 
 MAX_OUTSIDE_SHARE = 0.02  #: The harness may take this share of a thread's time between queries.
@@ -150,45 +146,6 @@ def control_qps(visit: Visit, cpu: Cpu) -> float:
     if visit.control is None:
         raise ValueError(f"a visit with {counted(visit.window.threads, 'thread')} has no control")
     return qps(visit.control, cpu)
-
-
-def usable(round_: Round, threads: int, cpu: Cpu, base: int = 1) -> bool:
-    """Whether ``round_`` says something about ``threads`` threads over ``base``: nothing of either is set aside."""
-    if cores_shared(round_, threads, cpu) or cores_shared(round_, base, cpu):
-        return False
-    visits = (*round_.at(threads), *round_.at(base))
-    return not any(set_aside(one, cpu) for visit in visits for one in (visit.window, visit.control) if one is not None)
-
-
-def cores_shared(round_: Round, threads: int, cpu: Cpu) -> bool:
-    """Whether ``threads`` threads, for which there are cores enough, had fewer cores than that between them.
-
-    A hypervisor may run two virtual cores on the hardware threads of one core, and a machine may count those as cores.
-    No kernel counts what that takes: there is no delay and no steal time. The probe, which fills a core, then runs at
-    half its speed. False where nothing was probed.
-    """
-    if threads < 2 or not cpu.fits(threads):
-        return False
-    alone, together = _core_speeds(round_, 1, cpu), _core_speeds(round_, threads, cpu)
-    return bool(alone and together) and min(together) < MIN_CORE_SPEED * max(alone)
-
-
-def _core_speeds(round_: Round, threads: int, cpu: Cpu) -> list[float]:
-    """Throughput of each thread of the probes, for the time in which it had a core at all."""
-    probes = [visit.probe for visit in round_.at(threads) if visit.probe is not None]
-    speeds = []
-    for thread in (thread for probe in probes if not set_aside(probe, cpu) for thread in probe.per_thread):
-        delay_share = (thread.run_delay_ns or 0) / thread.wall_ns
-        if delay_share <= MAX_CORRECTED_SHARE:
-            speeds.append(thread.qps / (1 - delay_share))
-    return speeds
-
-
-def undisturbed(round_: Round, threads: int, cpu: Cpu) -> bool:
-    """Whether the windows with ``threads`` threads had their cores to themselves, and so their latencies."""
-    return not cores_shared(round_, threads, cpu) and not any(
-        disturbed(visit.window, cpu) for visit in round_.at(threads)
-    )
 
 
 def outside_share(window: Window) -> float:

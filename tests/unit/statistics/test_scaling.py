@@ -94,15 +94,15 @@ def test_the_efficiency_is_the_ratio_to_one_thread_over_the_threads():
     assert np.exp(efficiencies) == pytest.approx(np.exp(ratios) / 4)
 
 
-def test_the_series_of_ratios_is_of_usable_rounds_that_have_one_in_the_order_given():
+def test_the_series_of_ratios_is_of_rounds_that_have_one_in_the_order_given():
     qps = [(50, 100), (50, 50), None, (50, 200), (50, 25)]
     rounds = [
         round_of(*([(2, 1)] if pair is None else [(2, pair[0]), (4, pair[1])]), index=index)
         for index, pair in enumerate(qps)
     ]
-    series = scaling.ratio_series(rounds, 4, 2, lambda a_round: a_round.index != 1)
+    series = scaling.ratio_series(rounds, 4, 2)
     assert series.dtype == np.float64
-    assert np.exp(series) == pytest.approx([2, 4, 0.5], abs=1e-6)
+    assert np.exp(series) == pytest.approx([2, 1, 4, 0.5], abs=1e-6)
 
 
 def test_no_round_gives_an_empty_series_of_ratios():
@@ -125,14 +125,6 @@ def test_throughput_may_be_taken_from_a_window_in_another_way():
 def test_the_series_keeps_the_order_of_the_rounds_and_skips_those_without_a_value():
     rounds = [round_of((1, 50), (2, 100)), round_of((1, 50)), round_of((1, 50), (2, 50))]
     assert scaling.efficiency_series(rounds, 2) == pytest.approx([0, math.log(0.5)], abs=1e-6)
-
-
-def test_rounds_that_are_not_usable_are_left_out():
-    rounds = [round_of((1, 50), (2, qps), index=i) for i, qps in enumerate([100, 50, 80])]
-    chosen = scaling.efficiency_series(rounds, 2, usable=lambda a_round: a_round.index != 1)
-    assert np.exp(chosen) == pytest.approx([1, 0.8], abs=1e-6)
-    chosen = scaling.throughput_series(rounds, 2, usable=lambda a_round: a_round.index != 1)
-    assert chosen == pytest.approx([100, 80], abs=1e-4)
 
 
 def test_no_round_gives_an_empty_series_of_floats():

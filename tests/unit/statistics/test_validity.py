@@ -8,7 +8,7 @@ import pytest
 
 from pytest_paddle_mt.records import Cpu
 from pytest_paddle_mt.statistics import validity
-from tests.builders import beside_control, probed, round_of, rounds_of, window
+from tests.builders import beside_control, round_of, rounds_of, window
 
 TWO_CORES = Cpu(usable_cores=2, math_threads=1)
 
@@ -199,7 +199,7 @@ def test_one_thread_waits_for_no_other():
     assert not validity.wait_for_each_other([round_of({1: 40, 2: 60}, at=1, sleeps_per_query=9.0)], 1)
 
 
-# Which rounds say something.
+# Which windows are set aside.
 
 
 def test_a_window_that_lost_what_can_be_corrected_is_disturbed_and_not_set_aside():
@@ -225,49 +225,6 @@ def test_a_window_disturbed_by_nobody_knows_how_much_is_disturbed_and_set_aside(
 
 def test_threads_beyond_the_cores_are_not_set_aside_for_switches_that_they_owe_each_other():
     assert not validity.set_aside(window(4, 80, delay_share=None, switches_per_s=30, cpu_share=0.5), TWO_CORES)
-
-
-def test_a_round_is_usable_for_a_count_when_neither_it_nor_one_thread_is_set_aside():
-    assert validity.usable(round_of({1: 40, 2: 78}), 2, TWO_CORES)
-    assert validity.usable(round_of({1: 40, 2: 78}, at=2, delay_share=0.3), 2, TWO_CORES)
-    assert not validity.usable(round_of({1: 40, 2: 78}, at=2, delay_share=0.8), 2, TWO_CORES)
-    assert not validity.usable(round_of({1: 40, 2: 78}, at=1, delay_share=0.8), 2, TWO_CORES)
-
-
-@pytest.mark.fault(
-    "machine",
-    "the kernel does not count delays",
-    "rounds in which threads were switched off their cores are set aside",
-)
-def test_without_a_count_of_delays_a_round_with_switches_off_the_cpu_is_not_usable():
-    switched_off = {"delay_share": None, "switches_per_s": 30, "cpu_share": 0.9}
-    assert not validity.usable(round_of({1: 40, 2: 78}, at=2, **switched_off), 2, TWO_CORES)
-    assert validity.usable(round_of({1: 40, 2: 78}, at=2, delay_share=None), 2, TWO_CORES)
-
-
-def test_a_round_is_usable_over_another_count_whatever_becomes_of_one_thread():
-    disturbed = {at: round_of({1: 40, 2: 78, 4: 78}, at=at, stolen_cores=0.5) for at in (1, 2, 4)}
-    usable = [at for at, one in disturbed.items() if validity.usable(one, 4, TWO_CORES, base=2)]
-    assert usable == [1]
-
-
-def test_a_round_whose_control_is_set_aside_is_not_usable():
-    quiet = round_of({1: 40, 2: 78})
-    for at in (1, 2):
-        [one] = beside_control([quiet], {1: 500, 2: 990}, at=at, delay_share=0.8)
-        assert not validity.usable(one, 2, TWO_CORES)
-        [one] = beside_control([quiet], {1: 500, 2: 990}, at=at, delay_share=0.3)
-        assert validity.usable(one, 2, TWO_CORES)
-
-
-def test_a_round_is_undisturbed_for_a_count_when_its_own_windows_were_not_disturbed():
-    assert validity.undisturbed(round_of({1: 40, 2: 78}), 2, TWO_CORES)
-    assert validity.undisturbed(round_of({1: 40, 2: 78}, at=1, delay_share=0.3), 2, TWO_CORES)
-    assert not validity.undisturbed(round_of({1: 40, 2: 78}, at=2, delay_share=0.06), 2, TWO_CORES)
-    assert not validity.undisturbed(round_of({1: 40, 2: 78}, at=2, stolen_cores=0.5), 2, TWO_CORES)
-    [shared] = probed([round_of({1: 40, 2: 42})], {1: 500, 2: 510})
-    assert not validity.undisturbed(shared, 2, TWO_CORES)
-    assert validity.undisturbed(shared, 1, TWO_CORES)
 
 
 # Whether a window is of the predictor at all.
@@ -314,85 +271,6 @@ def test_one_disturbed_window_among_many_meets_no_objection():
 
 def test_a_thread_count_that_was_not_measured_meets_no_objection():
     assert validity.objection(rounds_of({1: 40, 2: 78}), 4) is None
-
-
-def test_threads_had_fewer_cores_when_their_probe_is_as_fast_as_that_of_half_as_many():
-    [one] = probed([round_of({1: 40, 2: 42})], {1: 500, 2: 520})
-    assert validity.cores_shared(one, 2, TWO_CORES)
-    assert not validity.usable(one, 2, TWO_CORES)
-    assert validity.usable(one, 1, TWO_CORES)
-
-
-@pytest.mark.parametrize(("together", "shared"), [(690, True), (710, False), (1000, False), (1100, False)])
-def test_clocks_that_fall_when_all_cores_work_are_no_shared_cores(together, shared):
-    [one] = probed([round_of({1: 40, 2: 60})], {1: 500, 2: together})
-    assert validity.cores_shared(one, 2, TWO_CORES) is shared
-    assert validity.usable(one, 2, TWO_CORES) is not shared
-
-
-def test_two_of_many_threads_on_one_core_are_seen():
-    cpu = Cpu(usable_cores=8, math_threads=1)
-    [even] = probed([round_of({1: 40, 8: 310})], {1: 500, 8: 4000})
-    assert not validity.cores_shared(even, 8, cpu)
-    pair = tuple(window(1, 260).per_thread[0] for _ in range(2))
-    probes = [
-        dataclasses.replace(own.probe, per_thread=(*own.probe.per_thread[2:], *pair))
-        if own.window.threads == 8
-        else own.probe
-        for own in even.visits
-    ]
-    uneven = dataclasses.replace(
-        even,
-        visits=tuple(dataclasses.replace(own, probe=probe) for own, probe in zip(even.visits, probes, strict=True)),
-    )
-    assert uneven.visits[1].probe.qps > 0.85 * even.visits[1].probe.qps  # together they hardly show it
-    assert validity.cores_shared(uneven, 8, cpu)
-
-
-def test_one_window_on_shared_cores_is_enough():
-    [one] = probed([round_of({1: 40, 2: 78})], {1: 500, 2: 1000})
-    first = one.visits[1]
-    moved = dataclasses.replace(first, probe=window(2, 520))
-    mixed = dataclasses.replace(one, visits=(one.visits[0], moved, *one.visits[2:]))
-    assert validity.cores_shared(mixed, 2, TWO_CORES)
-
-
-def test_time_that_other_work_took_from_the_probe_is_no_shared_core():
-    [one] = probed([round_of({1: 40, 2: 78})], {1: 500, 2: 600}, at=2, delay_share=0.4)
-    assert not validity.cores_shared(one, 2, TWO_CORES)
-    [one] = probed([round_of({1: 40, 2: 78})], {1: 500, 2: 520}, at=2, delay_share=0.1)
-    assert validity.cores_shared(one, 2, TWO_CORES)
-    [one] = probed([round_of({1: 40, 2: 78})], {1: 500, 2: 100}, at=2, delay_share=0.9)
-    assert not validity.cores_shared(one, 2, TWO_CORES)
-
-
-@pytest.mark.parametrize(
-    "disturbed", [{"stolen_cores": 0.5}, {"delay_share": None, "switches_per_s": 30, "cpu_share": 0.9}]
-)
-def test_a_probe_disturbed_by_nobody_knows_how_much_shows_no_shared_core(disturbed):
-    [one] = probed([round_of({1: 40, 2: 78})], {1: 500, 2: 520}, at=2, **disturbed)
-    assert not validity.cores_shared(one, 2, TWO_CORES)
-
-
-def test_a_kernel_that_counts_no_delay_shows_shared_cores_all_the_same():
-    [one] = probed([round_of({1: 40, 2: 42})], {1: 500, 2: 520}, at=2, delay_share=None)
-    assert validity.cores_shared(one, 2, TWO_CORES)
-
-
-def test_threads_beyond_the_cores_share_them_by_right():
-    [one] = probed([round_of({1: 40, 4: 78})], {1: 500, 4: 1000})
-    assert not validity.cores_shared(one, 4, TWO_CORES)
-    assert validity.usable(one, 4, TWO_CORES)
-
-
-def test_a_base_on_shared_cores_makes_the_round_unusable():
-    [one] = probed([round_of({1: 40, 2: 42, 4: 78})], {1: 500, 2: 520, 4: 1000})
-    assert not validity.usable(one, 4, TWO_CORES, base=2)
-    assert validity.usable(one, 4, TWO_CORES, base=1)
-
-
-def test_without_a_probe_nobody_can_tell_who_shared_a_core():
-    assert not validity.cores_shared(round_of({1: 40, 2: 42}), 2, TWO_CORES)
 
 
 def test_threads_that_are_bound_to_one_cpu_delay_each_other():
