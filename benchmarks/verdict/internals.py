@@ -96,6 +96,7 @@ __all__ = [
     "rule",
     "scaling",
     "schema",
+    "selection",
     "stop_rule",
     "unknown_loss",
     "validity",
@@ -284,12 +285,14 @@ def one_round(worker: Any, probe: Any, threads: int, plan: WindowPlan) -> Round:
     return Round(index=0, visits=tuple(known_work.visit(worker, stop, plan, probe) for stop in stops))
 
 
-def rounds_with_control(worker: Any, threads: int, rounds: int, plan: WindowPlan) -> tuple[Round, ...]:
-    """So many rounds of one thread and ``threads``, with the control workload after every window."""
+def rounds_with_control(
+    worker: Any, threads: int, rounds: int, plan: WindowPlan, probe: Any = None
+) -> tuple[Round, ...]:
+    """So many rounds of one thread and ``threads``, with the control workload after every window, and the probe."""
     with known_work.controlling(SyntheticEngine(), threads, 1) as control:
 
         def visit(worker: Any, stop: Any) -> Visit:
-            return known_work.visit(worker, stop, plan, control=control)
+            return known_work.visit(worker, stop, plan, probe, control)
 
         return tuple(_rounds(worker, (1, threads), rounds, plan, visit, 1))
 

@@ -16,7 +16,6 @@ themselves; ``builds.py`` describes the conditions.
 from __future__ import annotations
 
 import argparse
-import dataclasses
 import json
 import math
 import statistics
@@ -27,6 +26,7 @@ from typing import TYPE_CHECKING, Any
 
 import bench_report
 import builds
+import injected
 import internals
 import numpy as np
 import peers
@@ -34,9 +34,7 @@ import recordings
 from internals import (
     Cpu,
     Round,
-    ThreadWindow,
     Visit,
-    Window,
     confirmation,
     intervals,
     scaling,
@@ -50,10 +48,13 @@ if TYPE_CHECKING:
 
 HERE = Path(__file__).resolve().parent
 RECORDINGS = HERE / "recordings"
+PROBED = RECORDINGS / "probed"  #: With a probe after each window, too.
 EXPECTED = RECORDINGS / "expected.json"
 RESULTS = HERE / "results"
 SUITE = HERE / "suite"
 
+#: One round of so many is put on one core; 0: none.
+ON_ONE_CORE = {"none": 0, "a third": 3, "half": 2}
 THREADS = 2
 LIMIT = internals.LIMITS.min_efficiency
 #: Workloads whose builds are compared with each other; the rest is compared with the unchanged work that it slows down.
@@ -72,27 +73,6 @@ class Replayed:
     status: str
     #: Rounds until its verdict, without those of the confirmation.
     rounds: int
-
-
-def slowed(one: Round, efficiency: float) -> Round:
-    """The round with every two-thread query taking 1 / ``efficiency`` times as long."""
-
-    def thread(kept: ThreadWindow) -> ThreadWindow:
-        values = {name: getattr(kept, name) for name in kept.__dataclass_fields__}
-        for name in ("open_ns", "first_completion_ns", "last_completion_ns", "busy_ns", "inside_ns"):
-            values[name] = round(values[name] / efficiency)
-        return ThreadWindow(**values)
-
-    def window(kept: Window) -> Window:
-        if kept.threads != THREADS:
-            return kept
-        values = {name: getattr(kept, name) for name in kept.__dataclass_fields__}
-        values["per_thread"] = tuple(thread(one) for one in kept.per_thread)
-        values["open_ns"] = round(kept.open_ns / efficiency)
-        return Window(**values)
-
-    visits = (dataclasses.replace(visit, window=window(visit.window)) for visit in one.visits)
-    return Round(index=one.index, visits=tuple(visits))
 
 
 class Rule:
@@ -140,20 +120,30 @@ def replay_table() -> dict[str, dict[str, Any]]:
     for path in sorted(RECORDINGS.glob("*.npz")):
         recorded = recordings.load(path)
         reaches = rule.verdicts(recorded)[0].observed
-        raw = math.exp(float(scaling.efficiency_series(recorded, THREADS).mean()))
         scenarios = {"as recorded": 1.0}
         if path.stem.endswith("-even"):
             scenarios |= {f"slowed to {efficiency:.2f}": efficiency for efficiency in (0.95, 0.90, 0.80, 0.65)}
         for text, efficiency in scenarios.items():
-            ended = replays([slowed(one, efficiency) for one in recorded], rule)
-            table[f"{path.stem}, {text}"] = {
-                "reaches": round(reaches * efficiency, 3),
-                "as measured": round(raw * efficiency, 3),
-                "replays": len(ended),
-                **{status: sum(one.status == status for one in ended) for status in STATUSES},
-                "median rounds": statistics.median(one.rounds for one in ended),
-            }
+            rounds = [injected.slowed(one, efficiency) for one in recorded]
+            table[f"{path.stem}, {text}"] = _row_of_replays(rounds, reaches * efficiency, rule)
+    for path in sorted(PROBED.glob("*.npz")):
+        recorded = recordings.load(path)
+        reaches = rule.verdicts(recorded)[0].observed
+        for text, every in ON_ONE_CORE.items():
+            rounds = injected.some_on_one_core(recorded, every) if every else recorded
+            table[f"{path.stem}, {text} on one core"] = _row_of_replays(rounds, reaches, rule)
     return table
+
+
+def _row_of_replays(rounds: Sequence[Round], reaches: float, rule: Rule) -> dict[str, Any]:
+    ended = replays(rounds, rule)
+    return {
+        "reaches": round(reaches, 3),
+        "as measured": round(math.exp(float(scaling.efficiency_series(rounds, THREADS).mean())), 3),
+        "replays": len(ended),
+        **{status: sum(one.status == status for one in ended) for status in STATUSES},
+        "median rounds": statistics.median(one.rounds for one in ended),
+    }
 
 
 def corrected(visit: Visit) -> float:

@@ -5,6 +5,7 @@ Of a thread's latencies only their 10 % quantile is kept: the shipped rule reads
 
 from __future__ import annotations
 
+import dataclasses
 import os
 from typing import TYPE_CHECKING, Any
 
@@ -30,18 +31,21 @@ _OF_THREAD = (
 #: Which quantile of a thread's latencies is kept.
 QUANTILE = 0.10
 MILLION = 1_000_000
+_WINDOW, _CONTROL, _PROBE = range(3)  #: What was measured.
 
 
 def save(path: Path, rounds: Sequence[Round]) -> None:
-    """Write rounds whose every window has a control.
+    """Write rounds whose every window has a control, and perhaps a probe.
 
     ``windows`` has a row (round, threads, opened_ns, open_ns, steal_ns, process_cpu_ns, wall_ns) for each window and,
-    after it, one for its control; ``threads`` a row of counters and that quantile for each of its threads in turn.
-    ``edges`` has a row (inside_ns, millionths of a completed query) for each thread of ``threads``. int64; -1: unknown.
+    after it, for its control and its probe; ``kinds`` says which it is, 0, 1 or 2. ``threads`` has a row of counters
+    and that quantile for each of its threads in turn, ``edges`` a row (inside_ns, millionths of a completed query) for
+    each thread of ``threads``. int64; -1: unknown.
     """
-    windows, threads, edges = [], [], []
+    kinds, windows, threads, edges = [], [], [], []
     for one in rounds:
-        for window in _with_controls(one):
+        for kind, window in _with_known_work(one):
+            kinds.append(kind)
             noise = window.noise
             assert noise is not None, "a worker of the plugin has a sensor"
             steal_ns = -1 if noise.steal_ns is None else noise.steal_ns
@@ -57,7 +61,7 @@ def save(path: Path, rounds: Sequence[Round]) -> None:
                 edges.append((thread.inside_ns, round(thread.completed * MILLION)))
     temporary = path.with_suffix(".part")
     with temporary.open("wb") as file:
-        arrays = {"windows": windows, "threads": threads, "edges": edges}
+        arrays = {"kinds": kinds, "windows": windows, "threads": threads, "edges": edges}
         np.savez_compressed(file, **{name: np.array(rows, np.int64) for name, rows in arrays.items()})
         file.flush()
         os.fsync(file.fileno())
@@ -69,10 +73,11 @@ def load(path: Path) -> tuple[Round, ...]:
     with np.load(path) as stored:
         rows, counters = stored["windows"].tolist(), stored["threads"].tolist()
         edges = stored["edges"].tolist() if "edges" in stored else [None] * len(counters)
+        kinds = stored["kinds"].tolist() if "kinds" in stored else [_WINDOW, _CONTROL] * (len(rows) // 2)
     of_threads = list(zip(counters, edges, strict=True))
-    made: dict[int, list[Window]] = {}
+    made: dict[int, list[Visit]] = {}
     at = 0
-    for index, threads, opened_ns, open_ns, steal_ns, process_cpu_ns, wall_ns in rows:
+    for kind, (index, threads, opened_ns, open_ns, steal_ns, process_cpu_ns, wall_ns) in zip(kinds, rows, strict=True):
         window = Window(
             threads=threads,
             opened_ns=opened_ns,
@@ -80,11 +85,13 @@ def load(path: Path) -> tuple[Round, ...]:
             per_thread=tuple(_thread(row, edge, open_ns) for row, edge in of_threads[at : at + threads]),
             noise=Noise(steal_ns=None if steal_ns < 0 else steal_ns, process_cpu_ns=process_cpu_ns, wall_ns=wall_ns),
         )
-        made.setdefault(index, []).append(window)
+        visits = made.setdefault(index, [])
+        if kind == _WINDOW:
+            visits.append(Visit(side="this", fork=0, window=window))
+        else:
+            visits[-1] = dataclasses.replace(visits[-1], **{"control" if kind == _CONTROL else "probe": window})
         at += threads
-    return tuple(
-        Round(index=index, visits=tuple(_visits(windows[::2], windows[1::2]))) for index, windows in made.items()
-    )
+    return tuple(Round(index=index, visits=tuple(visits)) for index, visits in made.items())
 
 
 def _thread(row: list[int], edge: list[int] | None, open_ns: int) -> ThreadWindow:
@@ -109,13 +116,10 @@ def _quantile_ns(thread: ThreadWindow) -> int:
     return int(kept.values_ns[np.searchsorted(np.cumsum(weights), QUANTILE * weights.sum())])
 
 
-def _with_controls(one: Round) -> Iterator[Window]:
+def _with_known_work(one: Round) -> Iterator[tuple[int, Window]]:
     for visit in one.visits:
         assert visit.control is not None, "a recording has a control for every window"
-        yield visit.window
-        yield visit.control
-
-
-def _visits(windows: Sequence[Window], controls: Sequence[Window]) -> Iterator[Visit]:
-    for window, control in zip(windows, controls, strict=True):
-        yield Visit(side="this", fork=0, window=window, control=control)
+        yield _WINDOW, visit.window
+        yield _CONTROL, visit.control
+        if visit.probe is not None:
+            yield _PROBE, visit.probe

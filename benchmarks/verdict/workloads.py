@@ -51,6 +51,22 @@ def mobilenet(directory: Path, scale: float = 1.0) -> Any:
     return _exported(directory / f"mobilenet_v1_{scale:g}", models.mobilenet_v1(scale=scale), (1, 3, 224, 224), 1)
 
 
+def mobilenet_json(directory: Path) -> Any:
+    """MobileNetV1 in the format of Paddle 3, as the example has it."""
+    import paddle
+    from paddle import inference
+    from paddle.vision import models
+
+    network, stem = models.mobilenet_v1(), directory / "mobilenet_v1"
+    network.eval()
+    image = paddle.static.InputSpec([1, 3, 224, 224], "float32", "x")
+    paddle.jit.save(network, str(stem), input_spec=[image])
+    config = inference.Config(str(stem.with_suffix(".json")), str(stem.with_suffix(".pdiparams")))
+    config.disable_glog_info()
+    config.set_cpu_math_library_num_threads(1)
+    return config
+
+
 def _products(directory: Path) -> Any:
     """Matrix products whose weights fit into a core's own cache."""
     from paddle import nn

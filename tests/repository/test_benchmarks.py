@@ -458,6 +458,83 @@ def test_no_recording_is_judged_worse_than_it_was(run_here):
     assert "no worse than expected.json" in done.stdout
 
 
+class TestSharedCores:
+    """Recordings with probes, and what the rules make of rounds on one core."""
+
+    @pytest.fixture(autouse=True)
+    def _path(self, monkeypatch):
+        monkeypatch.syspath_prepend(str(BENCHMARKS / "verdict"))
+
+    def test_recorded_rounds_tell_cores_of_other_machines_from_two_threads_on_one_core(self, run_here):
+        done = run_here("verdict/shared_cores")
+        assert done.returncode == 0, done.stderr
+        rows = [line.strip("| ").split(" | ") for line in done.stdout.splitlines() if line.startswith("| ")]
+        told = {row[0]: (row[2], row[3].split(":")[0], row[4].split(":")[0], row[5]) for row in rows[1:4]}
+        assert told == {
+            "neighbour-mobilenet": ("1%", "13", "0", "10 of 10"),
+            "quiet-even": ("55%", "50", "0", "0 of 10"),
+            "quiet-mobilenet": ("11%", "23", "1", "10 of 10"),
+        }
+        without, before, today = ([row[column] for row in rows[5:]] for column in (2, 3, 4))
+        assert without[1:3] == without[4:6] == without[7:9] == ["0, 0, 16; 96"] * 2
+        assert [today[at].split(";")[0] for at in (0, 1, 2, 3, 6, 7, 8)] == ["0, 16, 0"] * 7
+        rounds = [[int(column[at].split("; ")[1]) for column in (before, today)] for at in (3, 6)]
+        assert all(of_today < of_before for of_before, of_today in rounds)
+
+    def test_no_other_test_is_judged_by_a_rule_of_the_bench(self, run_here, tmp_path):
+        from pytest_paddle_mt.statistics import selection
+
+        shipped = selection.on_shared_cores
+        kept = BENCHMARKS / "verdict" / "recordings" / "probed" / "quiet-mobilenet.npz"
+        (tmp_path / "quiet-mobilenet.npz").write_bytes(kept.read_bytes())
+        assert run_here("verdict/shared_cores", f"--recordings={tmp_path}").returncode == 0
+        assert selection.on_shared_cores is shipped
+
+    def test_rounds_are_recorded_with_control_and_probe(self, run_here, tmp_path):
+        arguments = ("record", "made", "--work=even", "--rounds=2")
+        done = run_here("verdict/shared_cores", f"--recordings={tmp_path}", *arguments)
+        assert done.returncode == 0, done.stderr
+        import recordings
+
+        rounds = recordings.load(tmp_path / "made.npz")
+        assert [[visit.window.threads for visit in one.visits].count(2) for one in rounds] == [2, 2]
+        for visit in (visit for one in rounds for visit in one.visits):
+            assert visit.probe.threads == visit.control.threads == visit.window.threads
+            assert visit.window.opened_ns < visit.probe.opened_ns < visit.control.opened_ns
+
+    def test_what_was_recorded_is_read_again(self, tmp_path):
+        import recordings
+
+        from tests.builders import beside_control, probed, rounds_of
+
+        made = probed(beside_control(rounds_of({1: 40, 2: 78}, count=2), {1: 500, 2: 990}), {1: 9000, 2: 17000})
+        recordings.save(tmp_path / "made.npz", made)
+        read = recordings.load(tmp_path / "made.npz")
+        for name in ("window", "control", "probe"):
+            qps = [[getattr(visit, name).qps for one in rounds for visit in one.visits] for rounds in (made, read)]
+            assert qps[0] == pytest.approx(qps[1], rel=1e-5)
+
+    def test_a_recording_without_probes_is_read_all_the_same(self):
+        import recordings
+
+        rounds = recordings.load(BENCHMARKS / "verdict" / "recordings" / "quiet-even.npz")
+        assert {visit.probe for one in rounds for visit in one.visits} == {None}
+        assert all(visit.control is not None for one in rounds for visit in one.visits)
+
+    def test_a_round_on_one_core_is_as_slow_as_was_measured(self):
+        import injected
+
+        from tests.builders import beside_control, probed, rounds_of
+
+        rounds = probed(beside_control(rounds_of({1: 40, 2: 80}, count=4), {1: 500, 2: 990}), {1: 9000, 2: 18000})
+        mixed = injected.some_on_one_core(rounds, 2)
+        windows = [one.at(2)[0].window.qps for one in mixed]
+        probes = [one.at(2)[0].probe.qps for one in mixed]
+        assert windows == pytest.approx([80 * 0.62, 80, 80 * 0.62, 80], rel=1e-3)
+        assert probes == pytest.approx([18000 * 0.55, 18000, 18000 * 0.55, 18000], rel=1e-3)
+        assert [one.at(1)[0].window.qps for one in mixed] == pytest.approx([40] * 4, rel=1e-3)
+
+
 @pytest.mark.parametrize("name", ["quiet-even", "neighbour-lock_50", "quiet-grows_80", "quiet-mlp_json"])
 def test_the_cause_of_every_recorded_sweep_is_right(monkeypatch, name):
     """Measured once, judged by the code that ships: no other cause is ever named."""
