@@ -288,7 +288,7 @@ class Point:
     rounds: int  #: Rounds in which this thread count was measured.
     #: Rounds of those in which the machine disturbed it by an unknown amount, so that they were set aside.
     set_aside_rounds: int
-    #: Rounds of those in which two threads had one core between them, as the control workload shows.
+    #: Rounds of those in which two threads had one core between them, as the probe shows.
     shared_core_rounds: int
     #: Mean share of the threads' time that other work took; it is taken out of throughput and efficiency.
     lost_share: float

@@ -6,7 +6,7 @@ import dataclasses
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from internals import Round, ThreadWindow, Window
 
@@ -32,8 +32,14 @@ def on_one_core(one: Round) -> Round:
 
 
 def some_on_one_core(rounds: Sequence[Round], every: int) -> list[Round]:
-    """The rounds, one of ``every`` of which is ``on_one_core``."""
-    return [on_one_core(one) if at % every == 0 else one for at, one in enumerate(rounds)]
+    """The rounds, one of ``every`` of which is ``on_one_core``; 0: none."""
+    return [on_one_core(one) if every and at % every == 0 else one for at, one in enumerate(rounds)]
+
+
+def mixtures(rounds: Sequence[Round]) -> Iterator[tuple[str, list[Round]]]:
+    """The rounds, of which none, some or all are ``on_one_core``, and how many that are, human-readable."""
+    for text, every in (("none", 0), ("a third", 3), ("half", 2), ("all", 1)):
+        yield text, some_on_one_core(rounds, every)
 
 
 def _slowed(kept: Window, efficiency: float) -> Window:

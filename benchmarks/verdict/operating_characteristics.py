@@ -53,8 +53,6 @@ EXPECTED = RECORDINGS / "expected.json"
 RESULTS = HERE / "results"
 SUITE = HERE / "suite"
 
-#: One round of so many is put on one core; 0: none.
-ON_ONE_CORE = {"none": 0, "a third": 3, "half": 2}
 THREADS = 2
 LIMIT = internals.LIMITS.min_efficiency
 #: Workloads whose builds are compared with each other; the rest is compared with the unchanged work that it slows down.
@@ -129,8 +127,7 @@ def replay_table() -> dict[str, dict[str, Any]]:
     for path in sorted(PROBED.glob("*.npz")):
         recorded = recordings.load(path)
         reaches = rule.verdicts(recorded)[0].observed
-        for text, every in ON_ONE_CORE.items():
-            rounds = injected.some_on_one_core(recorded, every) if every else recorded
+        for text, rounds in injected.mixtures(recorded):
             table[f"{path.stem}, {text} on one core"] = _row_of_replays(rounds, reaches, rule)
     return table
 

@@ -1,4 +1,4 @@
-"""Rounds on disk, to be judged again: counters and sensors of every window and of its control.
+"""Rounds on disk, to be judged again: counters and sensors of every window, its control and its probe.
 
 Of a thread's latencies only their 10 % quantile is kept: the shipped rule reads none, and one that was tried reads it.
 """

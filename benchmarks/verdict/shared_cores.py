@@ -1,23 +1,26 @@
-"""Whether rounds of two threads on one core are told apart, where other machines use the cores and where none does.
+"""Whether rounds of two threads on one core are recognised, where other machines use the cores and where none does.
 
     python benchmarks/verdict/shared_cores.py
-    python benchmarks/verdict/shared_cores.py record NAME [--work mobilenet] [--rounds 96] [--condition neighbour]
+    python benchmarks/verdict/shared_cores.py record NAME [--work mobilenet_json] [--rounds 96] [--condition neighbour]
 
-Without a command, two tables. The first has a row for each recording with probes. *alone slow*: windows of one thread
-in which the probe had less than 0.7 of its speed, as it has where another machine uses the same core. *one round at a
-time*: the rule of before, by which a round was set aside when a thread of its probe was slower than 0.7 of one thread
-in that round. *today*: by what one thread alone shows in all rounds. Both with the efficiency of the rounds that were
-set aside and of the others: where it is the same, they were set aside for nothing. *told*: of every tenth round, put on
-one core (``injected.py``), those that today's rule sets aside, the others being as recorded.
+Without a command, two tables. The first has a row for each recording with probes:
+
+- *slow alone*: windows of one thread in which the probe had less than 0.7 of its speed, as it has where another virtual
+  machine uses the same core;
+- *first rule*: how many rounds were set aside when each was looked at by itself, which took a thread of its probe that
+  was slower than 0.7 of one thread in that round; and the efficiency of these rounds and of the others;
+- *today*: the same by the rule that ships;
+- *recognised*: of every tenth round, put on one core (``injected.py``), those that today's rule sets aside.
 
 The second table has the verdicts of replayed sweeps, with rounds as they were and with some of them put on one core:
-where no round is set aside for that, by the rule of before, and by today's. ``record`` wants the machine to itself.
+where no round is set aside for that, by the first rule, and by today's. ``record`` wants the machine to itself.
 """
 
 from __future__ import annotations
 
 import argparse
 import contextlib
+import itertools
 import math
 import statistics
 import sys
@@ -39,33 +42,25 @@ from workloads import WORKLOADS, mobilenet_json
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from internals import Round, Window
+    from internals import Round
 
-THREADS = 2
+THREADS = injected.THREADS
 CPU = internals.Cpu(usable_cores=THREADS, math_threads=1)
 
 
-def one_at_a_time(one: Round) -> bool:
-    """The rule of before: a thread of the probe was slower than it is alone in the same round."""
-    alone, together = (
-        [speed for visit in one.at(n) if visit.probe is not None for speed in speeds(visit.probe)] for n in (1, THREADS)
-    )
-    return min(together) < selection.MIN_CORE_SPEED * max(alone)
+def one_at_a_time(rounds: Sequence[Round], threads: int, cpu: internals.Cpu) -> list[Round]:
+    """The first rule: the rounds with a thread of the probe that was slower than one is alone in the same round."""
 
+    def slower(one: Round) -> bool:
+        alone, together = (list(itertools.chain(*selection.probe_speeds(one, n, cpu))) for n in (1, threads))
+        return bool(alone and together) and min(together) < selection.MIN_CORE_SPEED * max(alone)
 
-def speeds(probe: Window) -> list[float]:
-    """Throughput of each thread for the time in which it had a core at all."""
-    return [thread.qps / (1 - (thread.run_delay_ns or 0) / thread.wall_ns) for thread in probe.per_thread]
-
-
-def told_one_at_a_time(rounds: Sequence[Round], threads: int, _: Any) -> list[Round]:
-    """``one_at_a_time`` of many rounds."""
-    return [one for one in rounds if one_at_a_time(one)] if threads == THREADS else []
+    return [one for one in rounds if slower(one)] if threads == THREADS else []
 
 
 RULES = {
     "no rule": lambda *_: [],
-    "one round at a time": told_one_at_a_time,
+    "first rule": one_at_a_time,
     "today": selection.on_shared_cores,
 }
 
@@ -73,9 +68,7 @@ RULES = {
 def verdicts(directory: Path) -> Iterator[list[str]]:
     """A row for each recording and each share of rounds on one core."""
     for path in sorted(directory.glob("*.npz")):
-        recorded = recordings.load(path)
-        for text, every in operating_characteristics.ON_ONE_CORE.items():
-            rounds = injected.some_on_one_core(recorded, every) if every else recorded
+        for text, rounds in injected.mixtures(recordings.load(path)):
             yield [path.stem, text, *(_ended(rounds, name) for name in RULES)]
 
 
@@ -90,24 +83,21 @@ def rows(directory: Path) -> Iterator[list[str]]:
     """One for each recording."""
     for path in sorted(directory.glob("*.npz")):
         rounds = recordings.load(path)
-        alone = [speed for one in rounds for visit in one.at(1) if visit.probe for speed in speeds(visit.probe)]
-        slow = float(np.mean(np.array(alone) < selection.MIN_CORE_SPEED * np.quantile(alone, 0.9)))
-        injected_at = range(0, len(rounds), 10)
-        mixed = [injected.on_one_core(one) if at in injected_at else one for at, one in enumerate(rounds)]
-        found = selection.on_shared_cores(mixed, THREADS, CPU)
-        told = sum(any(mixed[at] is one for one in found) for at in injected_at)
+        alone = [speed for one in rounds for speeds in selection.probe_speeds(one, 1, CPU) for speed in speeds]
+        slow_below = selection.MIN_CORE_SPEED * np.quantile(alone, selection.UNDISTURBED_QUANTILE)
+        mixed = injected.some_on_one_core(rounds, 10)
+        found = set(selection.on_shared_cores(mixed, THREADS, CPU))
         yield [
-            *(path.stem, str(len(rounds)), f"{slow:.0%}"),
-            split(rounds, [one for one in rounds if one_at_a_time(one)]),
-            split(rounds, selection.on_shared_cores(rounds, THREADS, CPU)),
-            f"{told} of {len(injected_at)}",
+            *(path.stem, str(len(rounds)), f"{np.mean(np.array(alone) < slow_below):.0%}"),
+            *(cell for rule in ("first rule", "today") for cell in _split(rounds, RULES[rule](rounds, THREADS, CPU))),
+            f"{len(found.intersection(mixed[::10]))} of {len(mixed[::10])}",
         ]
 
 
-def split(rounds: Sequence[Round], aside: Sequence[Round]) -> str:
+def _split(rounds: Sequence[Round], aside: Sequence[Round]) -> tuple[str, str]:
     """How many rounds were set aside, and the efficiency of these and of the others."""
-    kept = [one for one in rounds if not any(one is other for other in aside)]
-    return f"{len(aside)}: {_efficiency(aside)}, {_efficiency(kept)}"
+    kept = [one for one in rounds if one not in set(aside)]
+    return str(len(aside)), f"{_efficiency(aside)}, {_efficiency(kept)}"
 
 
 def _efficiency(rounds: Sequence[Round]) -> str:
@@ -129,7 +119,7 @@ def record(path: Path, work: str, rounds: int, condition: str) -> None:
 
 
 def _worker(work: str, stack: contextlib.ExitStack) -> Any:
-    if work != "mobilenet":
+    if work != "mobilenet_json":
         return internals.synthetic_worker(WORKLOADS[work].work, THREADS, seed=1)
     directory = Path(stack.enter_context(tempfile.TemporaryDirectory()))
     image = np.random.default_rng(0).random((1, 3, 224, 224), dtype=np.float32)
@@ -143,13 +133,23 @@ def main() -> int:
     commands = parser.add_subparsers(dest="command")
     of_record = commands.add_parser("record")
     of_record.add_argument("name", help="of the recording, without .npz")
-    of_record.add_argument("--work", choices=("mobilenet", "even"), default="mobilenet")
+    of_record.add_argument("--work", choices=("mobilenet_json", "even"), default="mobilenet_json")
     of_record.add_argument("--rounds", type=int, default=96)
     of_record.add_argument("--condition", choices=builds.CONDITIONS[:2], default=builds.CONDITIONS[0])
     given = parser.parse_args()
     if given.command == "record":
         record(given.recordings / f"{given.name}.npz", given.work, given.rounds, given.condition)
-    head = ["recording", "rounds", "alone slow", "set aside one round at a time: E, E of the others", "today", "told"]
+        return 0
+    head = [
+        "recording",
+        "rounds",
+        "slow alone",
+        "first rule",
+        "E: aside, kept",
+        "today",
+        "E: aside, kept",
+        "recognised",
+    ]
     bench_report.print_table(head, rows(given.recordings))
     print()
     bench_report.print_table(

@@ -9,7 +9,7 @@ import numpy as np
 from pytest_paddle_mt.baselines import Figures, ForkFigures, ProbeFigures
 from pytest_paddle_mt.engines import synthetic
 from pytest_paddle_mt.statistics import latency, scaling, selection, validity
-from pytest_paddle_mt.statistics.points import latency_rounds, pooled_latencies, throughputs
+from pytest_paddle_mt.statistics.points import credited, pooled_latencies
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -56,11 +56,13 @@ def _probe(rounds: Sequence[Round], threads: int, cpu: Cpu) -> ProbeFigures | No
 
 def _of_forks(rounds: Sequence[Round], threads: int, cpu: Cpu) -> tuple[ForkFigures, ...]:
     found = []
+    usable, undisturbed = selection.usable(rounds, threads, cpu), selection.undisturbed(rounds, threads, cpu)
     rounds = [one for one in rounds if one.at(threads)]
     for fork in sorted({one.fork for one in rounds if one.fork}):
         own = [one for one in rounds if one.fork == fork]
-        qps = scaling.geometric_mean(throughputs(own, threads, cpu))
+        kept, alone = ([one for one in these if one.fork == fork] or own for these in (usable, undisturbed))
+        qps = scaling.geometric_mean(scaling.throughput_series(kept, threads, qps=credited(own, cpu)))
         assert qps is not None, "a fork is listed because it has a round"
-        p50_ns = latency.percentile(pooled_latencies(latency_rounds(own, threads, cpu), threads), 0.50)
+        p50_ns = latency.percentile(pooled_latencies(alone, threads), 0.50)
         found.append(ForkFigures(fork=fork, rounds=len(own), qps=qps, p50_ns=p50_ns))
     return tuple(found)

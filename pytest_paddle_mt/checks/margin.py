@@ -145,9 +145,14 @@ def _log_ratios(
 def _too_little(question: Question, evidence: Evidence) -> str:
     """Why there is no interval, human-readable."""
     usable = selection.usable(evidence.rounds, question.threads, evidence.cpu, question.base)
-    shared = selection.on_shared_cores(evidence.rounds, question.threads, evidence.cpu)
-    rounds = sum(bool(one.at(question.threads)) for one in evidence.rounds)
-    aside = rounds - len(usable)
+    on_shared_cores = {
+        one
+        for n in (question.threads, question.base)
+        for one in selection.on_shared_cores(evidence.rounds, n, evidence.cpu)
+    }
+    visited = [one for one in evidence.rounds if one.at(question.threads)]
+    shared = on_shared_cores.intersection(visited)
+    rounds, aside = len(visited), len(visited) - len(usable)
     if not aside:
         cause = (
             f"{counted(rounds, 'round')} {'is' if rounds == 1 else 'are'} too few for an interval, which needs "

@@ -84,9 +84,9 @@ def _point(rounds: Sequence[Round], threads: int, cpu: Cpu, confidence: float) -
     shared = selection.on_shared_cores(rounds, threads, cpu)
     usable = selection.usable(rounds, threads, cpu)
     qps_of_rounds = throughputs(rounds, threads, cpu)
+    log_efficiencies = scaling.efficiency_series(usable, threads, qps=credited(rounds, cpu))
     pooled = pooled_latencies(latency_rounds(rounds, threads, cpu), threads)
     rounds = [one for one in rounds if one.at(threads)]
-    log_efficiencies = scaling.efficiency_series(usable, threads, qps=credited(rounds, cpu))
     efficiency, efficiency_interval = _efficiency(log_efficiencies, confidence)
     if any(validity.objection(rounds, n) for n in (1, threads)):
         efficiency, efficiency_interval = None, None

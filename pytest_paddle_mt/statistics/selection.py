@@ -1,4 +1,4 @@
-"""Selects the rounds that say something: pure functions over the rounds of a sweep."""
+"""Selects the rounds that count: pure functions over the rounds of a sweep."""
 
 from __future__ import annotations
 
@@ -17,32 +17,35 @@ if TYPE_CHECKING:
 #: A thread of the probe that has a core to itself is at least this fast, relative to one thread alone: two
 #: on one core have half of it each, and clocks that fall when all cores work leave more than this.
 MIN_CORE_SPEED = 0.7
-#: One thread alone on a core that nobody else uses: this quantile of what it reached in the sweep. Where cores are
-#: shared with other machines, one thread alone is slow in some of its windows, too.
-_UNDISTURBED_QUANTILE = 0.9
-#: A round is set aside for as many slow threads as one in so many rounds has by chance, or fewer.
-_MAX_BY_CHANCE = 0.05
+#: The speed of one thread on a core that nobody else uses is this quantile of what one thread reached in the sweep.
+UNDISTURBED_QUANTILE = 0.9
+#: Of the rounds that are set aside because two threads shared a core, at most this share may be slow by chance.
+_MAX_BY_CHANCE = 0.2
 
 
 def usable(rounds: Sequence[Round], threads: int, cpu: Cpu, base: int = 1) -> list[Round]:
-    """The rounds with ``threads`` threads that say something about them over ``base``: nothing of either set aside."""
-    shared = {id(one) for n in (threads, base) for one in on_shared_cores(rounds, n, cpu)}
+    """The rounds that count for ``threads`` threads over ``base``.
+
+    In these the machine disturbed no window and no control of either by an unknown amount, and no two of their threads
+    shared a core.
+    """
+    shared = {*on_shared_cores(rounds, threads, cpu), *on_shared_cores(rounds, base, cpu)}
 
     def set_aside(one: Round) -> bool:
         windows = (window for n in (threads, base) for visit in one.at(n) for window in (visit.window, visit.control))
         return any(validity.set_aside(window, cpu) for window in windows if window is not None)
 
-    return [one for one in rounds if one.at(threads) and id(one) not in shared and not set_aside(one)]
+    return [one for one in rounds if one.at(threads) and one not in shared and not set_aside(one)]
 
 
 def undisturbed(rounds: Sequence[Round], threads: int, cpu: Cpu) -> list[Round]:
     """The rounds whose windows with ``threads`` threads had their cores to themselves, and so their latencies."""
-    shared = {id(one) for one in on_shared_cores(rounds, threads, cpu)}
+    shared = set(on_shared_cores(rounds, threads, cpu))
     return [
         one
         for one in rounds
         if one.at(threads)
-        and id(one) not in shared
+        and one not in shared
         and not any(validity.disturbed(visit.window, cpu) for visit in one.at(threads))
     ]
 
@@ -54,30 +57,40 @@ def on_shared_cores(rounds: Sequence[Round], threads: int, cpu: Cpu) -> list[Rou
     No kernel counts what that takes: there is no delay and no steal time. The probe, which fills a core, then runs at
     half its speed in two threads at once.
 
-    So it does where another machine uses the other hardware thread of a core, and then in one thread alone, too. How
-    often, the windows with one thread say: (k + 1) / (m + 2) for k slow ones of m (Laplace's rule of succession). A
-    round is told from these when threads of its own would be slow so often in at most 5 % of rounds (binomial
-    distribution). Empty where nothing was probed with one thread.
+    The probe is slow, too, where another virtual machine uses the other hardware thread of a core, but with one thread
+    as often as with several. How likely so many slow threads are in a round, its windows with one thread show
+    (``_by_chance``). Rounds are set aside, the least likely first, as long as no more than a fifth of them can be
+    expected to be slow by chance (Benjamini & Hochberg 1995). Empty where nothing was probed with one thread.
     """
     if threads < 2 or not cpu.fits(threads):
         return []
-    alone = [speed for one in rounds for probe in _core_speeds(one, 1, cpu) for speed in probe]
+    visited = [at for at, one in enumerate(rounds) if one.at(threads)]
+    rounds = rounds[: visited[-1] + 1] if visited else []  # a thread count that is decided is judged by what was known
+    alone = [speed for one in rounds for probe in probe_speeds(one, 1, cpu) for speed in probe]
     if not alone:
         return []
-    slow_below = MIN_CORE_SPEED * float(np.quantile(alone, _UNDISTURBED_QUANTILE))
-    chance = (sum(speed < slow_below for speed in alone) + 1) / (len(alone) + 2)
+    slow_below = MIN_CORE_SPEED * float(np.quantile(alone, UNDISTURBED_QUANTILE))
+    slow_alone = sum(speed < slow_below for speed in alone)
 
-    def shared(one: Round) -> bool:
-        probes = _core_speeds(one, threads, cpu)
+    def chance(one: Round) -> float:
+        probes = probe_speeds(one, threads, cpu)
         slow = [sum(speed < slow_below for speed in probe) for probe in probes]
-        by_chance = _at_least(sum(slow), sum(len(probe) for probe in probes), chance)
-        return max(slow, default=0) >= 2 and by_chance <= _MAX_BY_CHANCE
+        if max(slow, default=0) < 2:
+            return 1.0  # a thread shares its core with another
+        return _by_chance(sum(slow), sum(len(probe) for probe in probes), slow_alone, len(alone))
 
-    return [one for one in rounds if shared(one)]
+    chances = [chance(rounds[at]) for at in visited]
+    limits = [_MAX_BY_CHANCE * rank / len(chances) for rank in range(1, len(chances) + 1)]
+    limit = max((limit for one, limit in zip(sorted(chances), limits, strict=True) if one <= limit), default=0.0)
+    return [rounds[at] for at, one in zip(visited, chances, strict=True) if one <= limit]
 
 
-def _core_speeds(round_: Round, threads: int, cpu: Cpu) -> list[list[float]]:
-    """Throughput of each thread of each probe, for the time in which it had a core at all."""
+def probe_speeds(round_: Round, threads: int, cpu: Cpu) -> list[list[float]]:
+    """Throughput of each thread of each probe, in queries per second of the time in which the thread had a core.
+
+    Probes that the machine disturbed by an unknown amount are left out, and so are threads that had a core for less
+    than a quarter of the time.
+    """
     probes = (visit.probe for visit in round_.at(threads))
     return [
         [
@@ -90,6 +103,20 @@ def _core_speeds(round_: Round, threads: int, cpu: Cpu) -> list[list[float]]:
     ]
 
 
-def _at_least(k: int, n: int, p: float) -> float:
-    """The chance of ``k`` or more of ``n``, each of which happens with probability ``p``."""
-    return math.fsum(math.comb(n, i) * p**i * (1 - p) ** (n - i) for i in range(k, n + 1))
+def _by_chance(slow: int, threads: int, slow_alone: int, alone: int) -> float:
+    """The probability that ``slow`` or more of ``threads`` are slow where ``slow_alone`` of ``alone`` were.
+
+    The predictive distribution for a uniform prior, which is beta-binomial (Gelman et al., Bayesian Data Analysis, 3rd
+    ed. 2013, section 2.1 and appendix A).
+    """
+    a, b = slow_alone + 1, alone - slow_alone + 1
+
+    def log_probability(k: int) -> float:
+        ways = math.lgamma(threads + 1) - math.lgamma(k + 1) - math.lgamma(threads - k + 1)
+        return ways + _log_beta(a + k, b + threads - k) - _log_beta(a, b)
+
+    return math.fsum(math.exp(log_probability(k)) for k in range(slow, threads + 1))
+
+
+def _log_beta(a: float, b: float) -> float:
+    return math.lgamma(a) + math.lgamma(b) - math.lgamma(a + b)
