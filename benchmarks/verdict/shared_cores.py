@@ -140,17 +140,8 @@ def main() -> int:
     if given.command == "record":
         record(given.recordings / f"{given.name}.npz", given.work, given.rounds, given.condition)
         return 0
-    head = [
-        "recording",
-        "rounds",
-        "slow alone",
-        "first rule",
-        "E: aside, kept",
-        "today",
-        "E: aside, kept",
-        "recognised",
-    ]
-    bench_report.print_table(head, rows(given.recordings))
+    rules = ("first rule", "E: aside, kept", "today", "E: aside, kept")
+    bench_report.print_table(["recording", "rounds", "slow alone", *rules, "recognised"], rows(given.recordings))
     print()
     bench_report.print_table(
         ["failed, passed, undecided; median rounds", "on one core", *RULES], verdicts(given.recordings)

@@ -10,7 +10,7 @@ from pytest_paddle_mt.baselines import figures
 from pytest_paddle_mt.engines import synthetic
 from pytest_paddle_mt.records import Cpu
 from pytest_paddle_mt.statistics.points import points_of
-from tests.builders import NS_PER_S, probed, rounds_of
+from tests.builders import NS_PER_S, probed, rounds_of, window
 
 CPU = Cpu(usable_cores=2, math_threads=1)
 
@@ -77,6 +77,18 @@ def test_every_fork_has_its_own_figures():
     assert [(one.fork, one.rounds) for one in two.forks] == [(1, 4), (2, 2)]
     assert [one.qps for one in two.forks] == [pytest.approx(80), pytest.approx(60)]
     assert two.forks[1].p50_ns == pytest.approx(2 / 60 * NS_PER_S, rel=1e-6)
+
+
+def test_a_fork_leaves_out_the_rounds_that_the_whole_sweep_does():
+    """One window in which two threads shared a core is recognised in many rounds, and not in those of one fork."""
+    first = [in_fork(one, 1) for one in probed(rounds_of({1: 40, 2: 80}, 12), {1: 500, 2: 1000})]
+    own, shared = (in_fork(one, 2) for one in probed(rounds_of({1: 40, 2: 80}, 2), {1: 500, 2: 1000}))
+    visits = list(shared.visits)
+    visits[1] = dataclasses.replace(visits[1], window=window(2, 42), probe=window(2, 510))
+    _, two = of([*first, own, dataclasses.replace(shared, visits=tuple(visits))])
+    assert [one.qps for one in two.forks] == [pytest.approx(80), pytest.approx(80)]
+    assert two.forks[1].p50_ns == pytest.approx(2 / 80 * NS_PER_S, rel=1e-6)
+    assert two.forks[1].rounds == 2
 
 
 def in_fork(one, fork):

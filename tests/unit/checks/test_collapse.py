@@ -6,7 +6,7 @@ import pytest
 
 from pytest_paddle_mt.checks.collapse import CollapseCheck
 from pytest_paddle_mt.records import Verdict
-from tests.builders import Evidence, evidence, rounds_of
+from tests.builders import Evidence, evidence, probed, rounds_of
 
 
 def judged(given: Evidence) -> list[Verdict]:
@@ -109,6 +109,13 @@ def test_too_few_usable_rounds_are_inconclusive_and_name_the_machine():
     assert "other work on this machine took the cores away in 8 of 8 rounds; run it on a quieter machine" in (
         verdict.reason
     )
+
+
+def test_a_base_whose_threads_shared_a_core_is_named_as_the_reason():
+    rounds = probed(rounds_of({1: 40, 2: 42, 4: 79}), {1: 500, 2: 510, 4: 1000})
+    [verdict] = judged(evidence(rounds))
+    assert verdict.status == "inconclusive"
+    assert "two threads had one core between them in 8 of 8 rounds" in verdict.reason
 
 
 def test_time_outside_queries_makes_it_inconclusive():

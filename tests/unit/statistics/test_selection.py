@@ -159,7 +159,7 @@ def test_a_thread_that_had_no_core_is_not_counted():
         dataclasses.replace(
             visit,
             probe=dataclasses.replace(
-                visit.probe, per_thread=(visit.probe.per_thread[0], window(1, 260, delay_share=0.8).per_thread[0])
+                visit.probe, per_thread=(visit.probe.per_thread[0], window(1, 40, delay_share=0.8).per_thread[0])
             ),
         )
         if visit.window.threads == 2
