@@ -20,10 +20,12 @@ if TYPE_CHECKING:
 _WATCH_NS = 60 * NS_PER_MS  #: How long calls are watched: time for hundreds of ticks.
 _TICK_S = 1e-4
 _ENOUGH_TICKS = 3  #: With this many ticks inside the calls, the GIL counts as released.
-#: A user's own query is judged by its time if it takes this long, and for this long nothing ticks where it is held.
+#: A user's own query is judged by its time if it takes this long.
 _RESOLVED_NS = NS_PER_MS
 #: A query that holds the GIL for more than this share of its time counts as holding it.
 _HELD_SHARE = 0.5
+#: Nothing ticks for longer than this where the GIL is held for that share of the shortest query that is judged.
+_SILENCE_NS = _RESOLVED_NS * _HELD_SHARE
 #: Threads that run Python code give the GIL up this often during the probe, in seconds; else every 5 ms.
 _SWITCH_S = 0.1
 
@@ -50,13 +52,15 @@ def probe_query(query: Callable[[], object]) -> GilState:
     """
     __tracebackhide__ = True  # the query may raise
     with _seldom_switched():
+        query()  # the first call may load and prepare things, and releases the GIL meanwhile
         calls, ticks_ns = _watched(query)
     mean_ns = sum(end - start for start, end in calls) / len(calls)
     if mean_ns < _RESOLVED_NS:
         inside = any(start < tick_ns < end for tick_ns in ticks_ns for start, end in calls)
         return "unknown" if inside else "held"
-    silences = [pair for pair in itertools.pairwise(ticks_ns) if pair[1] - pair[0] > _RESOLVED_NS]
-    least = min(_time_inside_ns(silences, call) / (call[1] - call[0]) for call in calls)
+    silences = [pair for pair in itertools.pairwise(ticks_ns) if pair[1] - pair[0] > _SILENCE_NS]
+    long_enough = [call for call in calls if call[1] - call[0] >= _RESOLVED_NS]
+    least = min(_time_inside_ns(silences, call) / (call[1] - call[0]) for call in long_enough)
     return "held" if least > _HELD_SHARE else "released"
 
 

@@ -82,6 +82,43 @@ def test_a_query_too_short_to_be_watched_is_unknown_when_it_releases_the_gil():
     assert gil.probe_query(lambda: None) == "held"
 
 
+def as_watched(monkeypatch, calls_ms, ticks_ms):
+    """Lets the probe see these calls, (start, end), and these ticks, all in milliseconds."""
+    seen = ([(int(start * 1e6), int(end * 1e6)) for start, end in calls_ms], [int(tick * 1e6) for tick in ticks_ms])
+    monkeypatch.setattr(gil, "_watched", lambda _: seen)
+
+
+@pytest.mark.parametrize("short_ms", [0.6, 0.9, 0.99])
+def test_a_call_too_short_to_be_judged_is_not_what_a_held_gil_is_judged_by(monkeypatch, short_ms):
+    calls = [(1, 1 + short_ms), (2, 4), (5, 7)]
+    as_watched(monkeypatch, calls, [0.95, 1 + short_ms + 0.05, 1.999, 4.05, 4.999, 7.05])
+    assert gil.probe_query(lambda: None) == "held"
+
+
+def test_a_query_of_little_more_than_a_millisecond_that_holds_the_gil_for_most_of_it_holds_it(monkeypatch):
+    """Copying in releases it: 0.3 ms of 1.2 ms."""
+    as_watched(monkeypatch, [(1, 2.2), (3, 4.2)], [0.95, 1.05, 1.2, 1.3, 2.25, 2.95, 3.1, 3.3, 4.25])
+    assert gil.probe_query(lambda: None) == "held"
+
+
+def test_a_query_of_little_more_than_a_millisecond_that_releases_the_gil_for_most_of_it_releases_it(monkeypatch):
+    ticks = [0.95, *np.arange(1.05, 1.9, 0.1), 2.25]
+    as_watched(monkeypatch, [(1, 2.2)], ticks)
+    assert gil.probe_query(lambda: None) == "released"
+
+
+def test_what_only_the_first_call_does_is_not_judged():
+    numbers = np.random.default_rng(1).permutation(200_000).tolist()
+    first = iter([True])
+
+    def query():
+        if next(first, False):
+            time.sleep(0.05)  # releases the GIL
+        return sorted(numbers)
+
+    assert gil.probe_query(query) == "held"
+
+
 def test_the_switch_interval_is_what_it_was_after_a_query_was_probed():
     before_s = sys.getswitchinterval()
     with pytest.raises(ZeroDivisionError):
