@@ -9,6 +9,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+# Before pytester notes what is imported, and later forgets the rest: imported twice in one process, it serves nobody.
+with contextlib.suppress(ImportError):
+    import sshfs  # noqa: F401
+
 USER, PASSWORD = "ci", "hunter2"
 
 

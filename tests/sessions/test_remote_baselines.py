@@ -26,7 +26,7 @@ UPDATE = "--paddle-baseline-update"
 @pytest.fixture
 def stored(suite: Suite) -> Suite:
     """A suite of one test that scales."""
-    pytest.importorskip("sshfs")  # here, or every inner run would import it anew
+    pytest.importorskip("sshfs")
     suite.ini("paddle-engine = scales")
     suite.write(_TEST)
     return suite
