@@ -30,7 +30,12 @@ def sftp(folder: Path, keys: Path) -> Iterator[Server]:
     """An SSH server that lets ``USER`` with ``PASSWORD`` into ``folder`` by sftp; its known_hosts is among ``keys``."""
     import asyncssh
 
+    connections: list[asyncssh.SSHServerConnection] = []
+
     class Login(asyncssh.SSHServer):
+        def connection_made(self, conn: asyncssh.SSHServerConnection) -> None:
+            connections.append(conn)
+
         def begin_auth(self, username: str) -> bool:
             return True
 
@@ -53,8 +58,13 @@ def sftp(folder: Path, keys: Path) -> Iterator[Server]:
 
     async def stop() -> None:
         server.close()
+        for (
+            connection
+        ) in connections:  # of clients that are still there; a socket that is left is a warning of any test
+            connection.abort()
+            await connection.wait_closed()
         others = asyncio.all_tasks() - {asyncio.current_task()}
-        for task in others:  # of clients that are still connected
+        for task in others:
             task.cancel()
         await asyncio.gather(*others, return_exceptions=True)
 
