@@ -53,7 +53,7 @@ EXPECTED = RECORDINGS / "expected.json"
 RESULTS = HERE / "results"
 SUITE = HERE / "suite"
 
-THREADS = 2
+THREADS = injected.THREADS
 LIMIT = internals.LIMITS.min_efficiency
 #: Workloads whose builds are compared with each other; the rest is compared with the unchanged work that it slows down.
 UNCHANGED = {"gil": "mobilenet", "mobilenet": "mobilenet", "products": "products"}

@@ -53,18 +53,9 @@ def mobilenet(directory: Path, scale: float = 1.0) -> Any:
 
 def mobilenet_json(directory: Path) -> Any:
     """MobileNetV1 in the format of Paddle 3, as the example has it."""
-    import paddle
-    from paddle import inference
     from paddle.vision import models
 
-    network, stem = models.mobilenet_v1(), directory / "mobilenet_v1"
-    network.eval()
-    image = paddle.static.InputSpec([1, 3, 224, 224], "float32", "x")
-    paddle.jit.save(network, str(stem), input_spec=[image])
-    config = inference.Config(str(stem.with_suffix(".json")), str(stem.with_suffix(".pdiparams")))
-    config.disable_glog_info()
-    config.set_cpu_math_library_num_threads(1)
-    return config
+    return _exported(directory / "mobilenet_v1", models.mobilenet_v1(), (1, 3, 224, 224), 1, ".json")
 
 
 def _products(directory: Path) -> Any:
@@ -103,18 +94,20 @@ def linear_4096(directory: Path) -> Any:
     return _exported(directory / "linear_4096", network, (1, width), 1)
 
 
-def _exported(stem: Path, network: Any, shape: tuple[int, ...], math_threads: int) -> Any:
-    """A config of the network in the old format, whose executor has no threads of its own; see docs/performance.md."""
+def _exported(stem: Path, network: Any, shape: tuple[int, ...], math_threads: int, program: str = ".pdmodel") -> Any:
+    """A config of the network, in the old format by default: its executor has no threads; see docs/performance.md."""
     import contextlib
 
     import paddle
     from paddle import inference
 
     network.eval()
-    old = getattr(getattr(paddle, "pir_utils", None), "OldIrGuard", contextlib.nullcontext)
+    old: Any = contextlib.nullcontext
+    if program == ".pdmodel":
+        old = getattr(getattr(paddle, "pir_utils", None), "OldIrGuard", contextlib.nullcontext)
     with old():
         paddle.jit.save(network, str(stem), input_spec=[paddle.static.InputSpec(list(shape), "float32", name="x")])
-    config = inference.Config(str(stem.with_suffix(".pdmodel")), str(stem.with_suffix(".pdiparams")))
+    config = inference.Config(str(stem.with_suffix(program)), str(stem.with_suffix(".pdiparams")))
     config.disable_glog_info()
     config.set_cpu_math_library_num_threads(math_threads)
     return config

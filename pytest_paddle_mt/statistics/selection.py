@@ -76,7 +76,7 @@ def on_shared_cores(rounds: Sequence[Round], threads: int, cpu: Cpu) -> list[Rou
         probes = probe_speeds(one, threads, cpu)
         slow = [sum(speed < slow_below for speed in probe) for probe in probes]
         if max(slow, default=0) < 2:
-            return 1.0  # a thread shares its core with another
+            return 1.0  # one slow thread shares its core with none of the others
         return _by_chance(sum(slow), sum(len(probe) for probe in probes), slow_alone, len(alone))
 
     chances = [chance(rounds[at]) for at in visited]

@@ -220,6 +220,16 @@ def test_the_chance_of_slow_threads_is_that_of_every_rate_that_one_thread_may_ha
     assert selection._by_chance(slow, threads, slow_alone, alone) == pytest.approx(exact, rel=1e-6)
 
 
+@pytest.mark.parametrize(("slow_alone", "is_shared"), [(128, True), (131, False)])
+def test_two_threads_that_always_share_a_core_show_until_one_alone_is_slow_in_two_thirds(slow_alone, is_shared):
+    alone = [260.0] * slow_alone + [500.0] * (192 - slow_alone)
+    rounds = [
+        probes_of(QUIET[0], [[first], [260, 260], [260, 260], [last]])
+        for first, last in zip(alone[::2], alone[1::2], strict=True)
+    ]
+    assert shared(rounds) == (list(range(96)) if is_shared else [])
+
+
 def test_a_thousand_threads_are_judged_too():
     cpu = Cpu(usable_cores=1024, math_threads=1)
     assert shared(with_a_slow_pair(1024, every=1, count=2), 1024, cpu) == []
